@@ -1,0 +1,1 @@
+"""Effects, one folder per port. Adapters import the core and the ports, never each other."""

@@ -1,0 +1,32 @@
+"""The one stream of what happens in a run, which reporters, logs and `run --json` render (DESIGN.md section 11)."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tetra_orchestrator.core.model import Reason
+
+RUN_STARTED = "run.started"
+RUN_FINISHED = "run.finished"
+TASK_SKIPPED = "task.skipped"
+TASK_FINISHED = "task.finished"
+ATTEMPT_STARTED = "attempt.started"
+ATTEMPT_FINISHED = "attempt.finished"
+RETRY_SCHEDULED = "retry.scheduled"
+
+
+class RunEvent(Record):
+    """One thing that happened; `seq` counts from 1 within the run, `ts` is aware UTC."""
+
+    event: str
+    seq: int
+    ts: datetime
+    run_id: str
+    task: str | None = None
+    attempt: int | None = None
+    state: str | None = None
+    reason: Reason | None = None

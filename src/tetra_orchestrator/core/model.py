@@ -1,0 +1,252 @@
+"""What a project consists of, as plain frozen values. Durations are seconds, sizes bytes, instants aware UTC.
+
+`config` builds these from text; nothing after it sees a raw mapping. Words as in DESIGN.md section 2.
+"""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any, Literal
+
+    Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+
+class Reason(Record):
+    """Why something was decided: a stable `code` for programs and one clause of `text` for people."""
+
+    code: str
+    text: str
+
+
+class RetryPolicy(Record):
+    """When a failed attempt is followed by another. `max_attempts` counts the first try."""
+
+    max_attempts: int = 1
+    delay_s: float = 0.0
+    backoff: float = 1.0
+    max_delay_s: float = 3600.0
+    jitter: float = 0.0
+
+
+class Command(Record):
+    """An argument list, executed without a shell."""
+
+    argv: tuple[str, ...]
+
+
+class Shell(Record):
+    """One line for /bin/sh, because the file says `shell:`."""
+
+    line: str
+
+
+class Module(Record):
+    """A Python module, run as `python -m` by the project's own interpreter."""
+
+    name: str
+
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Program: TypeAlias = Command | Shell | Module
+
+
+class Task(Record):
+    """One node of the graph. `depends_on` holds task ids; `args` are appended to the program's own."""
+
+    id: str
+    pipeline: str
+    program: Program
+    args: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    cwd: str | None = None
+    timeout_s: float | None = None
+    kill_grace_s: float = 10.0
+    retry: RetryPolicy = RetryPolicy()
+    outputs: tuple[tuple[str, str], ...] = ()
+    pool: tuple[tuple[str, int], ...] = ()
+    priority: int = 0
+    enabled: bool = True
+    expected_s: float | None = None
+
+
+class Pipeline(Record):
+    """A named group of tasks; it owns state, freshness, a lock and a history."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    depends_on: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    max_data_age_s: float | None = None
+    enabled: bool = True
+    description: str | None = None
+
+
+class ModeEntry(Record):
+    """One pipeline of a mode: extra arguments by task id."""
+
+    pipeline: str
+    args: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+class Mode(Record):
+    """A named selection of pipelines with arguments for each."""
+
+    name: str
+    entries: tuple[ModeEntry, ...]
+    partition: str | None = None
+
+
+class Schedule(Record):
+    """When a mode is due: a cron rule in a time zone."""
+
+    name: str
+    mode: str
+    cron: str
+    timezone: str
+    enabled: bool = True
+
+
+class Host(Record):
+    """What one machine gives to all runs together."""
+
+    max_parallel: int
+
+
+class Logs(Record):
+    """Where logs are written, as an absolute path."""
+
+    dir: str
+
+
+class Environment(Record):
+    """What a task inherits: `all` of our environment, or only the `base` names and those listed."""
+
+    inherit: Literal["all", "base"] = "all"
+    passed: tuple[str, ...] = ()
+    extra: tuple[tuple[str, str], ...] = ()
+
+
+class Param(Record):
+    """A run parameter of the project with its default; None means it must be given."""
+
+    name: str
+    type: str
+    default: Json = None
+    required: bool = False
+
+
+class Project(Record):
+    """Everything one configuration describes. `root` is absolute; `python` is the tasks' interpreter."""
+
+    name: str
+    root: str
+    file: str
+    config_hash: str
+    timezone: str
+    store_url: str
+    python: str
+    pipelines: tuple[Pipeline, ...]
+    modes: tuple[Mode, ...]
+    schedules: tuple[Schedule, ...]
+    host: Host
+    logs: Logs
+    title: str | None = None
+    pythonpath: tuple[str, ...] = ()
+    environment: Environment = Environment()
+    pools: tuple[tuple[str, int], ...] = ()
+    params: tuple[Param, ...] = ()
+    dialect: str = "native"
+
+    def pipeline(self, name: str) -> Pipeline | None:
+        """The pipeline called `name`, or None."""
+        return next((p for p in self.pipelines if p.name == name), None)
+
+    def mode(self, name: str) -> Mode | None:
+        """The mode called `name`, or None."""
+        return next((m for m in self.modes if m.name == name), None)
+
+    def tasks(self) -> tuple[Task, ...]:
+        """Every task of every pipeline, in file order."""
+        return tuple(task for pipeline in self.pipelines for task in pipeline.tasks)
+
+
+class Partition(Record):
+    """The slice of time a run is for, as the user wrote its ends (`2020-01-01`); `end` is inclusive."""
+
+    start: str
+    end: str
+
+
+class Run(Record):
+    """One execution of a selection. `outcome` fields stay None until it is terminal."""
+
+    run_id: str
+    project: str
+    mode: str | None
+    trigger: str
+    state: str
+    config_hash: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration_s: float | None = None
+    exit_code: int | None = None
+    log: str | None = None
+    slot: datetime | None = None
+    partition: Partition | None = None
+    resumes: str | None = None
+    owner: str | None = None
+
+
+class Attempt(Record):
+    """One try of one task. `token` is the fencing token its processes carry in their environment."""
+
+    run_id: str
+    task_id: str
+    number: int
+    token: str
+    state: str
+    log: str
+    runner: str = "local"
+    handle: str | None = None
+    kind: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    text: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    waited_s: float | None = None
+    tail: str | None = None
+
+
+class TaskRun(Record):
+    """A task within a run, with why it is in its state."""
+
+    run_id: str
+    task_id: str
+    pipeline: str
+    position: int
+    state: str
+    version: int = 0
+    reason: Reason | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    outputs: Mapping[str, Json] | None = None
+
+
+class PipelineState(Record):
+    """What the store knows of a pipeline besides its runs; kept so that `status` needs no configuration."""
+
+    name: str
+    max_data_age_s: float | None = None
+    enabled: bool = True
+    position: int = 0

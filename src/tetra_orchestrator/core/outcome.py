@@ -1,0 +1,108 @@
+"""How one attempt ended: a closed union of frozen values, each from one kind of evidence."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias, assert_never
+else:
+
+    def assert_never(value: object) -> None:
+        raise AssertionError(f"not an outcome: {value!r}")
+
+
+class Exited(Record):
+    """The process ended by itself with an exit status."""
+
+    code: int
+
+
+class Signalled(Record):
+    """A signal that we did not send ended the process."""
+
+    signal: int
+
+
+class TimedOut(Record):
+    """We ended it because its time limit (seconds) had passed."""
+
+    after_s: float
+
+
+class Cancelled(Record):
+    """We ended it because the run was cancelled."""
+
+
+class SpawnFailed(Record):
+    """The process could not be started; `error` is the errno's name, such as ENOENT."""
+
+    error: str
+    text: str
+
+
+class OutputsInvalid(Record):
+    """It exited 0, but what it left in `TETRA_OUTPUT` cannot be read."""
+
+    text: str
+
+
+class Lost(Record):
+    """Its owner died, so how it ended cannot be known."""
+
+    text: str
+
+
+if TYPE_CHECKING:
+    Outcome: TypeAlias = Exited | Signalled | TimedOut | Cancelled | SpawnFailed | OutputsInvalid | Lost
+
+#: Names of the signals whose numbers are the same on Linux and macOS (signal(7)).
+SIGNALS = {1: "HUP", 2: "INT", 3: "QUIT", 4: "ILL", 6: "ABRT", 8: "FPE", 9: "KILL", 11: "SEGV", 13: "PIPE", 15: "TERM"}
+
+
+def succeeded(outcome: Outcome) -> bool:
+    """True for an exit status of 0, the one way to succeed."""
+    return isinstance(outcome, Exited) and outcome.code == 0
+
+
+def kind_of(outcome: Outcome) -> tuple[str, int | None, int | None]:
+    """The outcome as stored and shown: (kind, exit code, signal)."""
+    match outcome:
+        case Exited(code):
+            return ("exited", code, None)
+        case Signalled(signal):
+            return ("signalled", None, signal)
+        case TimedOut():
+            return ("timed_out", None, None)
+        case Cancelled():
+            return ("cancelled", None, None)
+        case SpawnFailed():
+            return ("spawn_error", None, None)
+        case OutputsInvalid():
+            return ("outputs_invalid", 0, None)
+        case Lost():
+            return ("lost", None, None)
+        case _:
+            assert_never(outcome)
+
+
+def describe(outcome: Outcome) -> str:
+    """One clause for people: `exited with code 3`, `killed by signal 9 (KILL)`."""
+    match outcome:
+        case Exited(code):
+            return f"exited with code {code}"
+        case Signalled(signal):
+            return f"killed by signal {signal} ({SIGNALS.get(signal, 'unknown')})"
+        case TimedOut(after_s):
+            return f"ended by its time limit of {after_s:g} s"
+        case Cancelled():
+            return "cancelled"
+        case SpawnFailed(error, text):
+            return f"could not start: {text} ({error})"
+        case OutputsInvalid(text):
+            return f"exited with code 0, but its outputs cannot be read: {text}"
+        case Lost(text):
+            return f"lost: {text}"
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,125 @@
+"""The states of tasks and runs, and the one table that says how they may change."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TaskState(StrEnum):
+    """Where a task stands in its run."""
+
+    PENDING = "pending"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    READY = "ready"
+    WAITING_RETRY = "waiting_retry"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    UPSTREAM_FAILED = "upstream_failed"
+    LOST = "lost"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class Event(StrEnum):
+    """What can happen to a task or a run."""
+
+    SUBMIT = "submit"
+    START = "start"
+    BECOME_READY = "become_ready"
+    SUCCEED = "succeed"
+    DEGRADE = "degrade"
+    FAIL = "fail"
+    TIME_OUT = "time_out"
+    RETRY = "retry"
+    CANCEL = "cancel"
+    SKIP = "skip"
+    BLOCK = "block"
+    LOSE = "lose"
+
+
+_T, _R, _E = TaskState, RunState, Event
+
+_ENDINGS = {
+    _E.SUCCEED: _T.SUCCEEDED,
+    _E.DEGRADE: _T.PARTIAL,
+    _E.FAIL: _T.FAILED,
+    _E.TIME_OUT: _T.TIMED_OUT,
+    _E.CANCEL: _T.CANCELLED,
+    _E.LOSE: _T.LOST,
+    _E.RETRY: _T.WAITING_RETRY,
+}
+
+TRANSITIONS: dict[TaskState, dict[Event, TaskState]] = {
+    _T.PENDING: {
+        _E.SUBMIT: _T.SUBMITTED,
+        _E.SKIP: _T.SKIPPED,
+        _E.BLOCK: _T.UPSTREAM_FAILED,
+        _E.CANCEL: _T.CANCELLED,
+        _E.FAIL: _T.FAILED,
+        _E.LOSE: _T.LOST,
+    },
+    _T.SUBMITTED: {_E.START: _T.RUNNING, **_ENDINGS},
+    _T.RUNNING: {_E.BECOME_READY: _T.READY, **_ENDINGS},
+    _T.READY: dict(_ENDINGS),
+    _T.WAITING_RETRY: {_E.SUBMIT: _T.SUBMITTED, _E.CANCEL: _T.CANCELLED, _E.FAIL: _T.FAILED, _E.LOSE: _T.LOST},
+}
+
+RUN_TRANSITIONS: dict[RunState, dict[Event, RunState]] = {
+    _R.QUEUED: {_E.START: _R.RUNNING, _E.CANCEL: _R.CANCELLED, _E.LOSE: _R.LOST},
+    _R.RUNNING: {
+        _E.SUCCEED: _R.SUCCEEDED,
+        _E.DEGRADE: _R.PARTIAL,
+        _E.FAIL: _R.FAILED,
+        _E.TIME_OUT: _R.TIMED_OUT,
+        _E.CANCEL: _R.CANCELLED,
+        _E.LOSE: _R.LOST,
+    },
+}
+
+#: A process may exist.
+ACTIVE = frozenset({_T.SUBMITTED, _T.RUNNING, _T.READY})
+#: Nothing more will happen to the task in this run.
+TERMINAL = frozenset(set(TaskState) - set(TRANSITIONS))
+#: What depends on the task may start.
+SATISFIED = frozenset({_T.SUCCEEDED, _T.PARTIAL})
+#: A new run that resumes this one does the task again.
+RESUMABLE = TERMINAL - {_T.SUCCEEDED, _T.SKIPPED}
+
+RUN_ACTIVE = frozenset(RUN_TRANSITIONS)
+RUN_TERMINAL = frozenset(set(RunState) - RUN_ACTIVE)
+
+
+class IllegalTransition(Exception):
+    """Our own mistake: an event that the state does not know."""
+
+
+def advance(state: TaskState, event: Event) -> TaskState:
+    """The task state that `event` leads to; raises `IllegalTransition` for an event the state does not know."""
+    try:
+        return TRANSITIONS[state][event]
+    except KeyError:
+        raise IllegalTransition(f"a {state} task cannot {event}") from None
+
+
+def advance_run(state: RunState, event: Event) -> RunState:
+    """The run state that `event` leads to; raises `IllegalTransition` for an event the state does not know."""
+    try:
+        return RUN_TRANSITIONS[state][event]
+    except KeyError:
+        raise IllegalTransition(f"a {state} run cannot {event}") from None

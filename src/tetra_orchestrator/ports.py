@@ -1,0 +1,176 @@
+"""What the engine asks of the world: one Protocol per kind of effect. Adapters implement them, `wire` chooses them."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import Protocol
+
+    from tetra_orchestrator.core.changes import Change
+    from tetra_orchestrator.core.events import RunEvent
+    from tetra_orchestrator.core.model import Attempt, Json, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
+
+
+class Launch(Record):
+    """All a runner needs to start one attempt. Paths are absolute; `env` is the child's whole environment."""
+
+    token: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    log: str
+    kill_grace_s: float
+
+
+class Ended(Record):
+    """An attempt whose process has exited and whose process tree is gone."""
+
+    handle: str
+    outcome: Outcome
+
+
+class Wakeup(Record):
+    """When to poll a runner again: as soon as `fd` is readable, and after `within_s` seconds at the latest."""
+
+    fd: int | None = None
+    within_s: float | None = None
+
+
+class PipelineSummary(Record):
+    """A pipeline as the store knows it; `last_success_at` is when its latest successful run finished (UTC)."""
+
+    pipeline: PipelineState
+    active: bool
+    last_run_id: str | None = None
+    last_state: str | None = None
+    last_started_at: datetime | None = None
+    last_finished_at: datetime | None = None
+    last_success_at: datetime | None = None
+
+
+class AttemptFiles(Record):
+    """Absolute paths of one attempt: its log, the two JSON files, and the folder that survives attempts."""
+
+    log: str
+    input: str
+    output: str
+    checkpoint: str
+
+
+if TYPE_CHECKING:
+
+    class Store(Protocol):
+        """The memory of all runs. One conformance suite holds for every implementation.
+
+        Every method raises `StoreError` when the store is unavailable.
+        """
+
+        # Inserts the run, its tasks, the pipelines it knows and the configuration text, in one commit.
+        def open_run(
+            self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str
+        ) -> None: ...
+
+        # Applies all changes in one durable commit, or none of them: `StateConflict` when a compare-and-set fails.
+        def record(self, changes: Iterable[Change]) -> None: ...
+
+        def run(self, run_id: str) -> Run | None: ...
+
+        # Newest first.
+        def runs(self, *, limit: int = 50, active: bool = False, pipeline: str | None = None) -> list[Run]: ...
+
+        # In the order of the plan, with outputs.
+        def task_runs(self, run_id: str) -> list[TaskRun]: ...
+
+        # By task in the order of the plan, then by number.
+        def attempts(self, run_id: str) -> list[Attempt]: ...
+
+        # By sequence number.
+        def events(self, run_id: str) -> list[RunEvent]: ...
+
+        # Task id -> median seconds of its last successful attempts (at most 10 each); unknown ones are absent.
+        def expected_s(self) -> Mapping[str, float]: ...
+
+        # In file order of the last run that named them.
+        def summaries(self) -> list[PipelineSummary]: ...
+
+        # Asks the run's owner for something (`cancel`); idempotent, durable.
+        def request(self, run_id: str, what: str, at: datetime) -> None: ...
+
+        def requests(self, run_id: str) -> list[str]: ...
+
+        def close(self) -> None: ...
+
+    class Runner(Protocol):
+        """Starts attempts as detached jobs and tells how they ended."""
+
+        # One answer per launch, in order: the handle by which the job is found again, or why it did not start.
+        def submit(self, launches: Sequence[Launch]) -> list[str | SpawnFailed]: ...
+
+        # Handles of live jobs that carry the fencing token, whoever started them.
+        def find(self, token: str) -> list[str]: ...
+
+        # Those of `handles` that have ended since they were submitted. Each is reported once.
+        def poll(self, handles: Collection[str]) -> list[Ended]: ...
+
+        # Asks the whole process tree to end: TERM, CONT, the launch's grace, KILL. Returns at once.
+        def cancel(self, handle: str) -> None: ...
+
+        def wakeup(self) -> Wakeup: ...
+
+        # Ends every job still held, without grace, and waits until they are gone.
+        def close(self) -> None: ...
+
+    class Clock(Protocol):
+        """The time, and waiting for it to pass."""
+
+        # Aware UTC.
+        def now(self) -> datetime: ...
+
+        # Seconds that never jump.
+        def monotonic(self) -> float: ...
+
+        # Returns when one of `fds` is readable (True) or after `timeout_s` seconds (False); None waits without limit.
+        def wait(self, fds: Collection[int], timeout_s: float | None) -> bool: ...
+
+    class Interrupts(Protocol):
+        """Signals sent to us, turned into values."""
+
+        # Becomes readable when a signal has arrived.
+        def fileno(self) -> int: ...
+
+        # Numbers of the signals since the last call, oldest first.
+        def take(self) -> list[int]: ...
+
+    class Reporter(Protocol):
+        """Shows a run to somebody. A reporter that fails changes nothing about the run."""
+
+        # Called after the event is durable.
+        def event(self, event: RunEvent) -> None: ...
+
+        # Called now and then while a run waits.
+        def tick(self) -> None: ...
+
+        def close(self) -> None: ...
+
+    class Notifier(Protocol):
+        """Tells somebody who is not looking."""
+
+        # Best effort within a time limit; never raises.
+        def notify(self, title: str, text: str) -> None: ...
+
+    class Workspace(Protocol):
+        """The files of attempts: log, input, outputs, checkpoint."""
+
+        # Makes the attempt's folders and its input file, and says where everything is. `CannotWrite` when it cannot.
+        def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles: ...
+
+        # What the task appended as JSON lines, later keys winning. `ValueError` with the line when it cannot be read.
+        def outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
+
+        # The last lines of the log as text, at most `limit` bytes of it.
+        def tail(self, log: str, limit: int = 4096) -> str: ...
