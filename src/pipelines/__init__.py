@@ -1,0 +1,1 @@
+"""The example workload: a chain of four data pipelines over market and macroeconomic series."""

@@ -1,0 +1,1 @@
+"""Backtests trading strategies on every scenario and ranks them."""

@@ -1,0 +1,1 @@
+"""Ingests the market and macro CSV files into the store."""

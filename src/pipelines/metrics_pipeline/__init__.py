@@ -1,0 +1,1 @@
+"""Measures return, risk and trend of every scenario."""

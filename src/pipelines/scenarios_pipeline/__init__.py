@@ -1,0 +1,1 @@
+"""Builds price scenarios from the stored market history."""
