@@ -125,6 +125,20 @@ if TYPE_CHECKING:
         # Ends every job still held, without grace, and waits until they are gone.
         def close(self) -> None: ...
 
+    class Processes(Protocol):
+        """Processes that are not our children, known by an identity (pid, start time, boot id)."""
+
+        # The identity of our own process.
+        def own(self) -> str: ...
+
+        def is_alive(self, identity: str) -> bool: ...
+
+        # Verified before it is sent; False when that process is gone.
+        def signal(self, identity: str, number: int) -> bool: ...
+
+        # Ends every process that carries the fencing token and its descendants, and waits until they are gone.
+        def end_tree(self, token: str, grace_s: float) -> None: ...
+
     class Clock(Protocol):
         """The time, and waiting for it to pass."""
 

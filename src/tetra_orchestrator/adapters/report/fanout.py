@@ -1,0 +1,36 @@
+"""Several reporters as one. One that fails is left out from then on and changes nothing about the run."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tetra_orchestrator.core.events import RunEvent
+    from tetra_orchestrator.ports import Reporter
+
+
+class Fanout:
+    """Hands each event to every reporter that still works."""
+
+    def __init__(self, reporters: Iterable[Reporter]):
+        self._reporters = list(reporters)
+
+    def event(self, event: RunEvent) -> None:
+        """Hand the event on."""
+        self._each(lambda reporter: reporter.event(event))
+
+    def tick(self) -> None:
+        """Hand the tick on."""
+        self._each(lambda reporter: reporter.tick())
+
+    def close(self) -> None:
+        """Close all of them."""
+        self._each(lambda reporter: reporter.close())
+
+    def _each(self, act: Callable[[Reporter], None]) -> None:
+        for reporter in list(self._reporters):
+            try:
+                act(reporter)
+            except Exception:  # a full disk or a closed terminal must not end the run
+                self._reporters.remove(reporter)

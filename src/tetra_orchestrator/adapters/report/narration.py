@@ -1,0 +1,72 @@
+"""The documented lines of a run: `[YYYY-MM-DD HH:MM:SS] text` in local time, alike on screen and in the run's log."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core import events
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from tetra_orchestrator.core.events import RunEvent
+
+FAILED = ("failed", "timed_out", "lost")
+
+
+class Subject(Record):
+    """What a reporter knows of the run besides its events. `expected_s` and `tasks` follow the plan's order.
+
+    `log_of(task, attempt)` is a path; `tail_of(path)` the last lines of that log.
+    """
+
+    run_id: str
+    title: str
+    tasks: tuple[str, ...]
+    expected_s: Mapping[str, float]
+    log: str
+    log_of: Callable[[str, int], str]
+    tail_of: Callable[[str], str]
+
+
+def stamp(when: datetime) -> str:
+    """`[2026-03-01 20:00:00]` in the machine's time zone."""
+    return when.astimezone().strftime("[%Y-%m-%d %H:%M:%S]")
+
+
+def lines(event: RunEvent, subject: Subject) -> list[str]:
+    """The stamped lines for one event; none for events that people need not read."""
+    return [f"{stamp(event.ts)} {text}" for text in _texts(event, subject)]
+
+
+def _texts(event: RunEvent, subject: Subject) -> list[str]:
+    why = event.reason.text if event.reason else ""
+    match event.event:
+        case events.RUN_STARTED:
+            return [f"Starting orchestration {subject.title}", f"Run {subject.run_id}, log {subject.log}"]
+        case events.ATTEMPT_STARTED:
+            return [f"Running {event.task} (attempt {event.attempt})"]
+        case events.RETRY_SCHEDULED:
+            return [f"{event.task} {why}", f"{event.task} failed, retrying..."]
+        case events.TASK_SKIPPED:
+            return [f"{event.task} skipped: {why}"]
+        case events.TASK_FINISHED:
+            return _finished(event, subject, why)
+        case events.RUN_FINISHED if event.state == "succeeded":
+            return ["Orchestration completed"]
+        case events.RUN_FINISHED:
+            return [f"Orchestration {event.state}: {why}", f"Look closer: tetra show {subject.run_id}"]
+    return []
+
+
+def _finished(event: RunEvent, subject: Subject, why: str) -> list[str]:
+    if event.state == "succeeded":
+        return [f"{event.task} completed successfully"]
+    if event.state not in FAILED:
+        return [f"{event.task} not started: {why}" if event.attempt is None else f"{event.task} {event.state}: {why}"]
+    number = event.attempt or 0
+    path = subject.log_of(event.task or "", number)
+    tail = [f"  | {line}" for line in subject.tail_of(path).splitlines()]
+    plural = "attempt" if number == 1 else "attempts"
+    return [f"ERROR: {event.task} failed after {number} {plural}", f"  {why}", *tail, f"  full log: {path}"]

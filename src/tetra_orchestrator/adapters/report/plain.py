@@ -1,0 +1,36 @@
+"""Prints the documented lines, one per write, so that a pipe shows each when it happens."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.adapters.report.narration import lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from tetra_orchestrator.adapters.report.narration import Subject
+    from tetra_orchestrator.core.events import RunEvent
+
+
+class LineReporter:
+    """Writes every line to `stream`: standard output, or the run's own log file."""
+
+    def __init__(self, subject: Subject, stream: TextIO, *, own: bool = False):
+        self._subject = subject
+        self._stream = stream
+        self._own = own
+
+    def event(self, event: RunEvent) -> None:
+        """Write the lines of the event and flush."""
+        text = "".join(f"{line}\n" for line in lines(event, self._subject))
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
+
+    def tick(self) -> None:
+        """Nothing moves in plain lines."""
+
+    def close(self) -> None:
+        """Close the stream where it is ours."""
+        if self._own:
+            self._stream.close()

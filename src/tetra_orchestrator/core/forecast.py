@@ -1,0 +1,52 @@
+"""What a run will do and when it will end, by driving the plan with expected durations instead of processes."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from tetra_orchestrator.core.graph import critical_path
+from tetra_orchestrator.core.outcome import Exited
+from tetra_orchestrator.core.plan import Plan
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tetra_orchestrator.core.model import Task
+    from tetra_orchestrator.core.plan import Limits
+
+
+class Forecast(Record):
+    """`critical_path` bounds the finish; `finish_s` is seconds from now, None while a duration is unknown."""
+
+    critical_path: tuple[str, ...]
+    finish_s: float | None
+
+
+def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, float]) -> Forecast:
+    """Simulate the run as if every attempt succeeded after its expected duration (seconds)."""
+    running = [task for task in tasks if task.enabled]
+    known = {task.id: expected_s.get(task.id, task.expected_s) for task in running}
+    guess = {name: 1.0 if seconds is None else seconds for name, seconds in known.items()}
+    inside = set(known)
+    graph = {task.id: tuple(d for d in task.depends_on if d in inside) for task in running}
+    path = tuple(critical_path(graph, guess))
+    if None in known.values():
+        return Forecast(path, None)
+    return Forecast(path, _makespan(tasks, limits, guess))
+
+
+def _makespan(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> float:
+    plan = Plan(tasks, limits, seconds)
+    now = 0.0
+    running: list[tuple[float, str]] = []
+    while not plan.finished:
+        for start in plan.decide(now).starts:
+            plan.started(start.task.id)
+            heappush(running, (now + seconds[start.task.id], start.task.id))
+        if not running:
+            break
+        now, task_id = heappop(running)
+        plan.ended(task_id, Exited(0), now)
+    return now

@@ -1,0 +1,50 @@
+"""Whether a pipeline's data is recent enough, for `status` and for what depends on it."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.model import Reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.core.selection import Selection
+
+
+def freshness(last_success_at: datetime | None, max_age_s: float | None, now: datetime) -> str:
+    """`fresh`, `stale`, or `unknown` where no age is set or it never succeeded."""
+    if last_success_at is None or max_age_s is None:
+        return "unknown"
+    return "stale" if (now - last_success_at).total_seconds() > max_age_s else "fresh"
+
+
+def unmet(
+    project: Project, selection: Selection, last_success_at: Mapping[str, datetime | None], now: datetime
+) -> dict[str, Reason]:
+    """Selected pipelines whose dependencies outside the run have not succeeded or are stale, with the first cause.
+
+    `last_success_at` maps a pipeline to when it last succeeded if its last run did, else None.
+    """
+    found: dict[str, Reason] = {}
+    for name in selection.pipelines:
+        pipeline = project.pipeline(name)
+        for upstream in pipeline.depends_on if pipeline else ():
+            if upstream in selection.pipelines or name in found:
+                continue
+            reason = _why_not(project, upstream, last_success_at.get(upstream), now)
+            if reason:
+                found[name] = reason
+    return found
+
+
+def _why_not(project: Project, upstream: str, succeeded_at: datetime | None, now: datetime) -> Reason | None:
+    pipeline = project.pipeline(upstream)
+    if succeeded_at is None:
+        return Reason("dependency_not_succeeded", f"{upstream} has not succeeded in its last run")
+    limit = pipeline.max_data_age_s if pipeline else None
+    if freshness(succeeded_at, limit, now) == "stale":
+        age_h = (now - succeeded_at).total_seconds() / 3600
+        return Reason("dependency_stale", f"the data of {upstream} is {age_h:.1f} h old, over its limit of {limit:g} s")
+    return None

@@ -1,0 +1,41 @@
+"""When a cron rule is due. The arithmetic is cronsim's (Debian's cron semantics, DST included); macros are ours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The names that crontab(5) gives to common rules.
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+def slots(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
+    """The instants (aware UTC) at which the rule is due strictly after `after`, without end.
+
+    Raises `ValueError` for a rule that cannot be read or can never be due, `KeyError` for an unknown zone.
+    """
+    from cronsim import CronSim, CronSimError
+
+    local = after.astimezone(ZoneInfo(timezone))
+    try:
+        simulation = CronSim(MACROS.get(cron, cron), local)
+    except CronSimError as error:
+        raise ValueError(str(error)) from None
+    return (slot.astimezone(UTC) for slot in simulation)
+
+
+def next_slot(cron: str, timezone: str, after: datetime) -> datetime | None:
+    """The first slot after `after`, or None where the rule is never due again."""
+    return next(slots(cron, timezone, after), None)

@@ -1,0 +1,209 @@
+"""The one loop that performs a plan. Policy over ports: it knows no process, no database and no clock of its own."""
+
+from __future__ import annotations
+
+from signal import SIGINT, Signals
+
+from tetra_orchestrator.core import events
+from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, AttemptRunning, OutputsSaved, RunMoved
+from tetra_orchestrator.core.identity import token
+from tetra_orchestrator.core.model import Attempt, Reason
+from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeeded
+from tetra_orchestrator.core.states import Event, RunState, advance_run
+from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
+from tetra_orchestrator.engine.journal import Journal
+from tetra_orchestrator.errors import Exit, TetraError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tetra_orchestrator.core.model import Json
+    from tetra_orchestrator.core.outcome import Outcome
+    from tetra_orchestrator.core.plan import Plan, Start
+    from tetra_orchestrator.engine.attempt import Context
+    from tetra_orchestrator.ports import AttemptFiles, Clock, Interrupts, Launch, Reporter, Runner, Store, Workspace
+
+#: The request row that `cancel` leaves for a run's owner.
+CANCEL_REQUEST = "cancel"
+#: Seconds without news after which handles are saved by themselves instead of with the next transition.
+LINGER_S = 0.02
+#: Seconds between two ticks of the reporter.
+TICK_S = 0.25
+
+EXIT_CODES = {
+    RunState.SUCCEEDED: Exit.OK,
+    RunState.PARTIAL: Exit.PARTIAL,
+    RunState.FAILED: Exit.FAILED,
+    RunState.TIMED_OUT: Exit.FAILED,
+    RunState.CANCELLED: Exit.FAILED,
+}
+_VERDICTS = {
+    RunState.SUCCEEDED: Event.SUCCEED,
+    RunState.PARTIAL: Event.DEGRADE,
+    RunState.FAILED: Event.FAIL,
+    RunState.TIMED_OUT: Event.TIME_OUT,
+    RunState.CANCELLED: Event.CANCEL,
+}
+
+
+class Execution:
+    """One run being performed. `execute` returns its exit code when every task is terminal and durable."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        context: Context,
+        *,
+        store: Store,
+        runner: Runner,
+        workspace: Workspace,
+        clock: Clock,
+        interrupts: Interrupts,
+        reporter: Reporter,
+        entropy: Callable[[int], bytes],
+    ):
+        self._plan = plan
+        self._context = context
+        self._run_id = context.run.run_id
+        self._store = store
+        self._runner = runner
+        self._workspace = workspace
+        self._clock = clock
+        self._interrupts = interrupts
+        self._reporter = reporter
+        self._entropy = entropy
+        self._journal = Journal(self._run_id, store, reporter, clock)
+        self._outputs: dict[str, Mapping[str, Json]] = {}
+        self._live: dict[str, Start] = {}
+        self._handles: dict[str, str] = {}
+        self._files: dict[str, AttemptFiles] = {}
+        self._interrupted_by: int | None = None
+
+    def execute(self) -> int:
+        """Two beats: start what there is room for, then wait for what happens. Each turn is one durable commit."""
+        began = self._clock.monotonic()
+        self._journal.event(events.RUN_STARTED, state=RunState.RUNNING.value)
+        try:
+            while True:
+                decision = self._plan.decide(self._clock.monotonic())
+                launches = [self._prepare(start) for start in decision.starts]
+                self._journal.moves(self._plan.take_moves())
+                if self._plan.finished:
+                    return self._finish(began)
+                self._journal.commit()
+                failed = self._submit(decision.starts, launches)
+                for stop in decision.stops:
+                    self._runner.cancel(self._handles[stop.task.id])
+                if not failed:
+                    self._wait(decision.wake_at)
+                self._collect()
+        finally:
+            self._runner.close()
+
+    # -- beat one: fill -----------------------------------------------------------------------------------------
+
+    def _prepare(self, start: Start) -> Launch | SpawnFailed:
+        """Write the attempt's row and files; a fault here is the attempt's own, not the run's."""
+        task, fence, began = start.task, token(self._entropy(16)), self._clock.now()
+        attempt = Attempt(self._run_id, task.id, start.attempt, fence, "submitted", "", started_at=began)
+        try:
+            content = given(task, self._context, self._outputs)
+            files = self._workspace.prepare(self._run_id, task.id, start.attempt, content)
+            self._files[task.id] = files
+            self._journal.add(AttemptOpened(attempt._replace(log=files.log)))
+            return launch(task, start.attempt, fence, files, self._context, values(self._context, self._outputs))
+        except TetraError as error:
+            if task.id not in self._files:
+                self._journal.add(AttemptOpened(attempt))
+            return SpawnFailed(error.code, str(error))
+
+    def _submit(self, starts: tuple[Start, ...], launches: list[Launch | SpawnFailed]) -> bool:
+        """Start the processes; True when one could not be."""
+        ready = [one for one in launches if not isinstance(one, SpawnFailed)]
+        answers = iter(self._runner.submit(ready)) if ready else iter(())
+        failed = False
+        for start, one in zip(starts, launches, strict=True):
+            answer = one if isinstance(one, SpawnFailed) else next(answers)
+            if isinstance(answer, SpawnFailed):
+                self._close(start, answer)
+                failed = True
+            else:
+                self._live[answer] = start
+                self._handles[start.task.id] = answer
+                self._plan.started(start.task.id)
+                self._journal.add(AttemptRunning(self._run_id, start.task.id, start.attempt, answer))
+        return failed
+
+    # -- beat two: wait -----------------------------------------------------------------------------------------
+
+    def _wait(self, wake_at: float | None) -> None:
+        """Wait for an exit, a signal or `wake_at`; save the handles if nothing happens for a moment."""
+        wakeup = self._runner.wakeup()
+        fds = [self._interrupts.fileno()] + ([] if wakeup.fd is None else [wakeup.fd])
+        until = [self._clock.monotonic() + wakeup.within_s] if wakeup.within_s is not None else []
+        until += [wake_at] if wake_at is not None else []
+        if self._clock.wait(fds, min([LINGER_S, *(t - self._clock.monotonic() for t in until)])):
+            return
+        self._journal.moves(self._plan.take_moves())
+        self._journal.commit()
+        while not until or self._clock.monotonic() < min(until):
+            self._reporter.tick()
+            if self._clock.wait(fds, min([TICK_S, *(t - self._clock.monotonic() for t in until)])):
+                return
+
+    def _collect(self) -> None:
+        """Take in what happened: signals first, then the attempts that ended."""
+        for number in self._interrupts.take():
+            self._interrupt(number)
+        for ended in self._runner.poll(self._live):
+            start = self._live.pop(ended.handle)
+            del self._handles[start.task.id]
+            self._close(start, ended.outcome)
+
+    def _close(self, start: Start, outcome: Outcome) -> None:
+        """Settle one attempt: its outputs, its row, and what the plan makes of it."""
+        task_id = start.task.id
+        outputs: Mapping[str, Json] = {}
+        if succeeded(outcome):
+            outcome, outputs = self._read_outputs(start, outcome)
+        outcome = self._plan.ended(task_id, outcome, self._clock.monotonic())
+        good = succeeded(outcome)
+        files = self._files.get(task_id)
+        tail = None if good or files is None else self._workspace.tail(files.log)
+        self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail))
+        if good:
+            self._outputs[task_id] = outputs
+            if outputs:
+                self._journal.add(OutputsSaved(self._run_id, task_id, outputs))
+
+    def _read_outputs(self, start: Start, outcome: Outcome) -> tuple[Outcome, Mapping[str, Json]]:
+        try:
+            outputs = self._workspace.outputs(self._files[start.task.id])
+            check_outputs(start.task, outputs)
+        except ValueError as error:
+            return OutputsInvalid(str(error)), {}
+        return outcome, outputs
+
+    def _interrupt(self, number: int) -> None:
+        """The first signal ends the run gracefully, the second at once."""
+        if self._plan.cancelled:
+            self._runner.close()
+        elif CANCEL_REQUEST in self._store.requests(self._run_id):
+            self._plan.cancel(Reason("cancel_requested", "cancelled by `tetra cancel`"))
+        else:
+            self._interrupted_by = number
+            self._plan.cancel(Reason("interrupted", f"interrupted by {Signals(number).name}"))
+
+    def _finish(self, began: float) -> int:
+        """Record the verdict and return the exit code."""
+        state, reason = self._plan.verdict()
+        after = advance_run(RunState.RUNNING, _VERDICTS[state])
+        exit_code = EXIT_CODES[after]
+        if self._interrupted_by is not None and after is RunState.CANCELLED:
+            exit_code = Exit.INTERRUPTED if self._interrupted_by == SIGINT else Exit.TERMINATED
+        lasted = self._clock.monotonic() - began
+        self._journal.add(RunMoved(self._run_id, RunState.RUNNING, after, self._clock.now(), lasted, exit_code, reason))
+        self._journal.event(events.RUN_FINISHED, state=after.value, reason=reason)
+        self._journal.commit()
+        return exit_code

@@ -1,0 +1,70 @@
+"""Settles what a dead owner left behind. The first act of every command.
+
+Truth comes from the kernel (is the owner's process alive?), never from a heartbeat. Read-only commands settle rows;
+only commands that may signal also end the processes that survived.
+"""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.changes import AttemptClosed, RunMoved, TaskMoved
+from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.outcome import Lost
+from tetra_orchestrator.core.states import ACTIVE, TERMINAL, Event, RunState, TaskState, advance, advance_run
+from tetra_orchestrator.errors import Exit, StateConflict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from tetra_orchestrator.core.changes import Change
+    from tetra_orchestrator.core.model import Attempt, Run, TaskRun
+    from tetra_orchestrator.ports import Clock, Processes, Store
+
+OWNER_DIED = Reason("owner_died", "the process that ran it died")
+
+
+def reconcile(store: Store, clock: Clock, processes: Processes, *, end_survivors: bool) -> list[str]:
+    """Settle every active run whose owner is dead; returns their ids.
+
+    With `end_survivors` the attempts' processes that are still alive are ended first, so that nothing runs behind a
+    row that says `lost`.
+    """
+    settled = []
+    for run in store.runs(active=True, limit=1000):
+        if run.owner is not None and processes.is_alive(run.owner):
+            continue
+        if end_survivors:
+            _end(store.attempts(run.run_id), processes)
+        try:
+            store.record(_losses(run, store, clock.now()))
+        except StateConflict:
+            continue  # another command has settled it in the meantime
+        settled.append(run.run_id)
+    return settled
+
+
+def _end(attempts: Iterable[Attempt], processes: Processes) -> None:
+    for attempt in attempts:
+        if attempt.kind is None:
+            processes.end_tree(attempt.token, grace_s=2.0)
+
+
+def _losses(run: Run, store: Store, now: datetime) -> list[Change]:
+    changes: list[Change] = []
+    for attempt in store.attempts(run.run_id):
+        if attempt.kind is None:
+            lost = Lost(OWNER_DIED.text)
+            changes.append(AttemptClosed(run.run_id, attempt.task_id, attempt.number, lost, now))
+    changes += [_lose(task, now) for task in store.task_runs(run.run_id) if task.state not in TERMINAL]
+    before = RunState(run.state)
+    after = advance_run(before, Event.LOSE)
+    changes.append(RunMoved(run.run_id, before, after, now, exit_code=Exit.FAILED, reason=OWNER_DIED))
+    return changes
+
+
+def _lose(task: TaskRun, now: datetime) -> TaskMoved:
+    before = TaskState(task.state)
+    event = Event.LOSE if before in ACTIVE else Event.CANCEL
+    after = advance(before, event)
+    return TaskMoved(task.run_id, task.task_id, before, after, task.version, task.attempts, now, OWNER_DIED)
