@@ -6,7 +6,8 @@ from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from typing import Protocol
 
@@ -51,6 +52,21 @@ class PipelineSummary(Record):
     last_started_at: datetime | None = None
     last_finished_at: datetime | None = None
     last_success_at: datetime | None = None
+
+
+class Subject(Record):
+    """What a reporter knows of the run besides its events. `expected_s` and `tasks` follow the plan's order.
+
+    `log_of(task, attempt)` is a path; `tail_of(path)` the last lines of that log.
+    """
+
+    run_id: str
+    title: str
+    tasks: tuple[str, ...]
+    expected_s: Mapping[str, float]
+    log: str
+    log_of: Callable[[str, int], str]
+    tail_of: Callable[[str], str]
 
 
 class AttemptFiles(Record):
@@ -139,6 +155,12 @@ if TYPE_CHECKING:
         # Ends every process that carries the fencing token and its descendants, and waits until they are gone.
         def end_tree(self, token: str, grace_s: float) -> None: ...
 
+    class Locks(Protocol):
+        """Kernel locks, freed by the kernel when their holder dies."""
+
+        # Holds all names or none while the context lasts; `NotNow` naming the holder when one is taken.
+        def held(self, names: Sequence[str], holder: str) -> AbstractContextManager[None]: ...
+
     class Clock(Protocol):
         """The time, and waiting for it to pass."""
 
@@ -171,6 +193,18 @@ if TYPE_CHECKING:
 
         def close(self) -> None: ...
 
+    class Probe(Protocol):
+        """Figures of the host. Shares are from 0 to 1."""
+
+        def disk_free(self, path: str) -> float: ...
+
+        def memory_available(self) -> float: ...
+
+        def load_per_cpu(self) -> float: ...
+
+        # When the file was last written (UTC), None where it cannot be seen.
+        def modified(self, path: str) -> datetime | None: ...
+
     class Notifier(Protocol):
         """Tells somebody who is not looking."""
 
@@ -185,6 +219,12 @@ if TYPE_CHECKING:
 
         # What the task appended as JSON lines, later keys winning. `ValueError` with the line when it cannot be read.
         def outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
+
+        # Where the attempt's log is, whether or not it exists.
+        def log_path(self, run_id: str, task_id: str, number: int) -> str: ...
+
+        # Makes the run's own new log file, `orchestrator_YYYYmmdd_HHMMSS[_n].log`, and points `latest` at it.
+        def open_log(self, now: datetime) -> str: ...
 
         # The last lines of the log as text, at most `limit` bytes of it.
         def tail(self, log: str, limit: int = 4096) -> str: ...

@@ -8,6 +8,7 @@ from tetra_orchestrator.core.graph import critical_path
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.states import TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Forecast(Record):
 
 def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, float]) -> Forecast:
     """Simulate the run as if every attempt succeeded after its expected duration (seconds)."""
-    running = [task for task in tasks if task.enabled]
+    plan = Plan([task._replace(timeout_s=None) for task in tasks], limits, expected_s)
+    running = [task for task in tasks if plan.state(task.id) is TaskState.PENDING]
     known = {task.id: expected_s.get(task.id, task.expected_s) for task in running}
     guess = {name: 1.0 if seconds is None else seconds for name, seconds in known.items()}
     inside = set(known)
@@ -34,11 +36,10 @@ def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, flo
     path = tuple(critical_path(graph, guess))
     if None in known.values():
         return Forecast(path, None)
-    return Forecast(path, _makespan(tasks, limits, guess))
+    return Forecast(path, _makespan(plan, guess))
 
 
-def _makespan(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> float:
-    plan = Plan(tasks, limits, seconds)
+def _makespan(plan: Plan, seconds: Mapping[str, float]) -> float:
     now = 0.0
     running: list[tuple[float, str]] = []
     while not plan.finished:

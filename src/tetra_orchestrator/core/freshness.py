@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.spoken import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.core.model import Pipeline, Project
     from tetra_orchestrator.core.selection import Selection
 
 
@@ -28,23 +29,24 @@ def unmet(
     `last_success_at` maps a pipeline to when it last succeeded if its last run did, else None.
     """
     found: dict[str, Reason] = {}
+    pipelines = {pipeline.name: pipeline for pipeline in project.pipelines}
+    inside = set(selection.pipelines)
     for name in selection.pipelines:
-        pipeline = project.pipeline(name)
-        for upstream in pipeline.depends_on if pipeline else ():
-            if upstream in selection.pipelines or name in found:
+        for upstream in pipelines[name].depends_on:
+            if upstream in inside or name in found:
                 continue
-            reason = _why_not(project, upstream, last_success_at.get(upstream), now)
+            reason = _why_not(pipelines[upstream], last_success_at.get(upstream), now)
             if reason:
                 found[name] = reason
     return found
 
 
-def _why_not(project: Project, upstream: str, succeeded_at: datetime | None, now: datetime) -> Reason | None:
-    pipeline = project.pipeline(upstream)
+def _why_not(upstream: Pipeline, succeeded_at: datetime | None, now: datetime) -> Reason | None:
+    name, limit = upstream.name, upstream.max_data_age_s
     if succeeded_at is None:
-        return Reason("dependency_not_succeeded", f"{upstream} has not succeeded in its last run")
-    limit = pipeline.max_data_age_s if pipeline else None
+        return Reason("dependency_not_succeeded", f"{name} has not succeeded in its last run")
     if freshness(succeeded_at, limit, now) == "stale":
         age_h = (now - succeeded_at).total_seconds() / 3600
-        return Reason("dependency_stale", f"the data of {upstream} is {age_h:.1f} h old, over its limit of {limit:g} s")
+        text = f"the data of {name} is {age_h:.1f} h old, over its limit of {duration(limit)}"
+        return Reason("dependency_stale", text)
     return None

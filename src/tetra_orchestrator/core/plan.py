@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush
 
 from tetra_orchestrator.core.graph import dependants, remaining_s
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import Cancelled, TimedOut, describe, succeeded
+from tetra_orchestrator.core.outcome import Cancelled, Lost, TimedOut, describe, succeeded
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.retry import delay_s, refusal
 from tetra_orchestrator.core.states import ACTIVE, SATISFIED, TERMINAL, Event, RunState, TaskState, advance
@@ -115,9 +115,12 @@ class Plan:
         self._stops: list[Stop] = []
         self._open = len(self._nodes)
         self.cancelled: Reason | None = None
-        for node in self._nodes.values():
-            if not node.task.enabled:
-                self._close(node, Event.SKIP, DISABLED)
+        disabled = [node for node in self._nodes.values() if not node.task.enabled]
+        for node in disabled:
+            self._advance(node, Event.SKIP, DISABLED)
+            self._open -= 1
+        for node in disabled:
+            self._block_behind(node)
         self._ready = [self._rank(n) for n in self._nodes.values() if not n.unmet and n.state is TaskState.PENDING]
         heapify(self._ready)
 
@@ -133,7 +136,7 @@ class Plan:
         Where we had asked for its end, that cause counts and not how the process died of it.
         """
         node = self._nodes[task_id]
-        outcome = node.stopping or outcome
+        outcome = outcome if node.stopping is None else node.stopping
         node.stopping = None
         self._release(node)
         if succeeded(outcome):
@@ -156,7 +159,8 @@ class Plan:
             if node.state in ACTIVE:
                 self._stop(node, Cancelled(), reason)
             elif node.state not in TERMINAL:
-                self._close(node, Event.CANCEL, reason)
+                self._advance(node, Event.CANCEL, reason)
+                self._open -= 1
 
     # -- what to do ---------------------------------------------------------------------------------------------
 
@@ -306,8 +310,11 @@ class Plan:
 def _ending(outcome: Outcome) -> Event:
     if isinstance(outcome, TimedOut):
         return Event.TIME_OUT
+    if isinstance(outcome, Lost):
+        return Event.LOSE
     return Event.CANCEL if isinstance(outcome, Cancelled) else Event.FAIL
 
 
 def _code(outcome: Outcome) -> str:
-    return "timeout" if isinstance(outcome, TimedOut) else "cancelled" if isinstance(outcome, Cancelled) else "failed"
+    codes = {Event.TIME_OUT: "timeout", Event.LOSE: "lost", Event.CANCEL: "cancelled"}
+    return codes.get(_ending(outcome), "failed")

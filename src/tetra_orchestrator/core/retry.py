@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import Cancelled, SpawnFailed, succeeded
+from tetra_orchestrator.core.outcome import Cancelled, Lost, SpawnFailed, succeeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def delay_s(policy: RetryPolicy, failures: int, random: float = 0.5) -> float:
     try:
         wait = policy.delay_s * policy.backoff ** (failures - 1)
     except OverflowError:
-        wait = policy.max_delay_s
+        wait = policy.max_delay_s if policy.delay_s else 0.0
     wait = min(wait, policy.max_delay_s)
     return max(0.0, wait * (1 + policy.jitter * (2 * random - 1)))
 
@@ -33,6 +33,8 @@ def refusal(policy: RetryPolicy, attempts: int, outcome: Outcome) -> Reason | No
         return Reason("succeeded", "it succeeded")
     if isinstance(outcome, Cancelled):
         return Reason("cancelled", "the run was cancelled")
+    if isinstance(outcome, Lost):
+        return Reason("lost", "how it ended cannot be known, and it may have done its work")
     if isinstance(outcome, SpawnFailed) and outcome.error in PERMANENT_SPAWN_ERRORS:
         return Reason("spawn_error", f"starting it again cannot help: {outcome.text}")
     if attempts >= policy.max_attempts:

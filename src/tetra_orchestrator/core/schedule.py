@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import dropwhile
 from zoneinfo import ZoneInfo
 
 TYPE_CHECKING = False
@@ -28,14 +29,22 @@ def slots(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
     """
     from cronsim import CronSim, CronSimError
 
-    local = after.astimezone(ZoneInfo(timezone))
+    local = after.astimezone(_zone(timezone))
     try:
         simulation = CronSim(MACROS.get(cron, cron), local)
     except CronSimError as error:
         raise ValueError(str(error)) from None
-    return (slot.astimezone(UTC) for slot in simulation)
+    # Started in the second pass through a doubled hour, cronsim first gives that hour's slots of the first pass.
+    return dropwhile(lambda slot: slot <= after, (slot.astimezone(UTC) for slot in simulation))
 
 
 def next_slot(cron: str, timezone: str, after: datetime) -> datetime | None:
     """The first slot after `after`, or None where the rule is never due again."""
     return next(slots(cron, timezone, after), None)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError):  # a path outside the database, a folder of it, or a file that is no zone
+        raise KeyError(name) from None

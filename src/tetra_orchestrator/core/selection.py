@@ -53,7 +53,8 @@ def _tasks(
 ) -> tuple[Task, ...]:
     every = {task.id: task for task in project.tasks()}
     enabled = {pipeline.name: pipeline.enabled for pipeline in project.pipelines}
-    selected = [task for task in every.values() if task.pipeline in chosen]
+    wanted = set(chosen)
+    selected = [task for task in every.values() if task.pipeline in wanted]
     inside = {task.id for task in selected}
     return tuple(
         task._replace(

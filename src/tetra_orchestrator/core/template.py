@@ -45,6 +45,11 @@ def render(text: str, value_of: Callable[[Reference], str]) -> str:
     return _TOKEN.sub(replacement, text)
 
 
+def rewrite(text: str, rename: Callable[[Reference], Reference]) -> str:
+    """`text` with every reference replaced by `rename(reference)`; it stays a template, doubled braces included."""
+    return _TOKEN.sub(lambda match: str(rename(Reference(match[1], match[2]))) if match[1] else match[0], text)
+
+
 def as_text(value: Json) -> str:
     """A value as one argument: strings as they are, everything else as JSON."""
     if isinstance(value, str):

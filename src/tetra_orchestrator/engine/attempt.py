@@ -45,9 +45,10 @@ def values(context: Context, outputs: Mapping[str, Mapping[str, Json]]) -> Mappi
 
 
 def given(task: Task, context: Context, outputs: Mapping[str, Mapping[str, Json]]) -> Mapping[str, Json]:
-    """The content of `TETRA_INPUT`: parameters, and the outputs of what the task depends on."""
-    upstream: dict[str, Json] = {name: dict(outputs[name]) for name in task.depends_on if name in outputs}
-    return {"params": dict(context.params), "upstream": upstream}
+    """The content of `TETRA_INPUT`: parameters, and the outputs of what the task depends on; {} for neither."""
+    upstream: dict[str, Json] = {name: dict(outputs[name]) for name in task.depends_on if outputs.get(name)}
+    parts: dict[str, Json] = {"params": dict(context.params), "upstream": upstream}
+    return {name: part for name, part in parts.items() if part}
 
 
 def launch(

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from tetra_orchestrator.adapters.report.narration import FAILED
 from tetra_orchestrator.core import events
+from tetra_orchestrator.core.spoken import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from tetra_orchestrator.adapters.report.narration import Subject
     from tetra_orchestrator.core.events import RunEvent
+    from tetra_orchestrator.ports import Subject
 
 #: state -> symbol and style; the state is always written out beside it
 LOOKS = {
@@ -32,18 +33,6 @@ LOOKS = {
 }
 _FAILED_LOOK = ("✗", "bold red")
 _WORDS = {"submitted": "running"}
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 03 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class _Line:
@@ -111,7 +100,7 @@ class LiveReporter:
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
         for overflow in ("fold", "fold", "fold", "ellipsis"):
-            table.add_column(overflow=overflow, no_wrap=overflow == "ellipsis")  # type: ignore[arg-type]
+            table.add_column(overflow=overflow, no_wrap=overflow == "ellipsis")
         for name, line in self._lines.items():
             symbol, style = LOOKS.get(line.state, _FAILED_LOOK)
             word = _WORDS.get(line.state, line.state).replace("_", " ")

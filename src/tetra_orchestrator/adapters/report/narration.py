@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core import events
-from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from tetra_orchestrator.core.events import RunEvent
+    from tetra_orchestrator.ports import Subject
 
 FAILED = ("failed", "timed_out", "lost")
-
-
-class Subject(Record):
-    """What a reporter knows of the run besides its events. `expected_s` and `tasks` follow the plan's order.
-
-    `log_of(task, attempt)` is a path; `tail_of(path)` the last lines of that log.
-    """
-
-    run_id: str
-    title: str
-    tasks: tuple[str, ...]
-    expected_s: Mapping[str, float]
-    log: str
-    log_of: Callable[[str, int], str]
-    tail_of: Callable[[str], str]
 
 
 def stamp(when: datetime) -> str:

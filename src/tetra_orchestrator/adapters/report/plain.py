@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from tetra_orchestrator.adapters.report.narration import Subject
     from tetra_orchestrator.core.events import RunEvent
+    from tetra_orchestrator.ports import Subject
 
 
 class LineReporter:

@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from tetra_orchestrator.adapters.report.narration import Subject
     from tetra_orchestrator.core.events import RunEvent
+    from tetra_orchestrator.ports import Subject
 
 
 class StepReporter:
@@ -36,7 +36,7 @@ class StepReporter:
             self._step += 1
             return f"Step {self._step}/{len(self._subject.tasks)}: Running {name}..."
         if event.event == events.TASK_FINISHED and event.state in FAILED:
-            return f"{name} failed, log {self._subject.log_of(event.task or '', event.attempt or 0)}\n{name} failed"
+            return f"{name} failed\n  full log: {self._subject.log_of(event.task or '', event.attempt or 0)}"
         if event.event == events.RUN_FINISHED and event.state == "succeeded":
             return "Full pipeline execution completed successfully!"
         return None

@@ -1,0 +1,76 @@
+# GNU make 3.81 (macOS) is enough. Every path is relative, so that the project may live below a path with spaces.
+
+PYTHON ?= python3
+ARGS ?=
+venv_python := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install run test test-all lint type fmt bench clean
+
+# An environment whose interpreter has gone, or that was made in another folder, is not this project's: install anew.
+$(shell [ -x $(venv_python) ] && [ "$$(cat .venv/.installed-run 2>/dev/null)" = "$$(pwd -P)" ] || rm -f .venv/.installed-*)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+install: .venv/.installed-run ## set up .venv with tetra-orchestrator and the example pipelines
+
+run: install ## run the weekly chain on the shipped data, with a live display
+	@$(venv_python) -m tetra_orchestrator run --mode weekly $(ARGS)
+
+test: lint type ## lint, types and all tests but the long ones; ends with what was skipped and why
+	@$(venv_python) -m pytest -n auto -m "not long" $(ARGS)
+
+test-all: lint type ## the same with the long tests
+	@$(venv_python) -m pytest -n auto $(ARGS)
+
+lint: .venv/.installed-test ## check style and formatting
+	@$(venv_python) -m ruff check .
+	@$(venv_python) -m ruff format --check .
+
+type: .venv/.installed-test ## check types
+	@$(venv_python) -m mypy
+
+fmt: .venv/.installed-test ## format the code and mend what can be mended by itself
+	@$(venv_python) -m ruff check --fix .
+	@$(venv_python) -m ruff format .
+
+bench: .venv/.installed-test ## measure against the budgets
+	@$(venv_python) -m benchmarks $(ARGS)
+
+clean: ## remove .venv and caches; state/ and logs/ stay
+	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@find . \( -path ./state -o -path ./logs -o -path ./.git \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.installed-run: extras = example
+.venv/.installed-test: extras = example,test
+.venv/.installed-run .venv/.installed-test: pyproject.toml
+	@$(venv_python) -m pip --version >/dev/null 2>&1 || { \
+	    for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 ''; do \
+	        "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	    done; \
+	    [ -n "$$python" ] || { \
+	        echo "make: Python 3.11 or newer is needed, and $(PYTHON) is not" >&2; \
+	        echo "  hint: install one; if it is not on PATH, name it: make install PYTHON=/path/to/python3" >&2; \
+	        exit 1; \
+	    }; \
+	    "$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+	        versioned=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	        echo "make: $$python has no venv, which Debian and Ubuntu package apart" >&2; \
+	        echo "  hint: apt-get install python3-venv (or $$versioned), then make again" >&2; \
+	        exit 1; \
+	    }; \
+	    "$$python" -m venv --clear .venv || { \
+	        rm -rf .venv; \
+	        echo "make: $$python could not make .venv; its reason is above" >&2; \
+	        exit 1; \
+	    }; \
+	}
+	@echo "Installing tetra-orchestrator[$(extras)] into .venv"
+	@$(venv_python) -m pip install --quiet --disable-pip-version-check --editable ".[$(extras)]" || { \
+	    echo "make: pip could not install tetra-orchestrator[$(extras)]; its reason is above" >&2; \
+	    echo "  hint: the first install needs the package index; make again once it can be reached" >&2; \
+	    exit 1; \
+	}
+	@for stamp in .venv/.installed-run $@; do pwd -P >"$$stamp"; done

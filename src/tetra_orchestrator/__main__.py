@@ -1,0 +1,5 @@
+"""`python -m tetra_orchestrator`."""
+
+from tetra_orchestrator.cli.main import main
+
+main()

@@ -1,0 +1,66 @@
+"""Signals sent to us, turned into values that the loop takes when it is ready."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def _note(signum: int, frame: FrameType | None) -> None:
+    """Nothing: the interpreter has written the number to the wakeup descriptor."""
+
+
+class SignalInterrupts:
+    """Catches INT, TERM and HUP between `__enter__` and `__exit__`. Use it in the main thread.
+
+    `children` also catches CHLD, which wakes a wait on `fileno` but is not an interrupt; runners without pidfd need
+    it. HUP stays ignored under nohup(1). What a careless parent left us is undone: blocked signals, and an ignored
+    CHLD, with which nobody could be waited for.
+    """
+
+    def __init__(self, *, children: bool = True) -> None:
+        self._children = children
+
+    def __enter__(self) -> SignalInterrupts:
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._handlers = {each: signal.signal(each, _note) for each in self._caught()}
+        if not self._children:
+            self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        return self
+
+    def _caught(self) -> list[signal.Signals]:
+        caught = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            caught.append(signal.SIGHUP)
+        return [*caught, signal.SIGCHLD] if self._children else caught
+
+    def __exit__(self, *exc: object) -> None:
+        for signum, handler in self._handlers.items():
+            # None stands for a handler that was not set from Python and cannot be set again.
+            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
+        signal.set_wakeup_fd(self._wakeup)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when a signal has arrived."""
+        return self._reader
+
+    def take(self) -> list[int]:
+        """Numbers of the signals since the last call, oldest first, without CHLD."""
+        taken: list[int] = []
+        while True:
+            try:
+                data = os.read(self._reader, 4096)
+            except BlockingIOError:
+                return taken
+            taken += [signum for signum in data if signum != signal.SIGCHLD]

@@ -1,0 +1,153 @@
+"""How a runner learns that its children have exited: by pidfd on Linux, by SIGCHLD and waitpid everywhere.
+
+Both wait for the pids they were told to watch and for nobody else, so children of other code keep their status.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+
+from tetra_orchestrator.core.outcome import Exited, Lost, Signalled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from tetra_orchestrator.core.outcome import Outcome
+
+    class Waiter(Protocol):
+        """Watches children until they exit."""
+
+        # Becomes readable when a child has exited; None when only SIGCHLD tells.
+        @property
+        def fd(self) -> int | None: ...
+
+        # Seconds after which to look even though nothing woke us; None when that is not needed.
+        @property
+        def within_s(self) -> float | None: ...
+
+        def watch(self, pid: int) -> None: ...
+
+        # Pids that have exited since the last call, reaped.
+        def ended(self) -> list[tuple[int, Outcome]]: ...
+
+        def close(self) -> None: ...
+
+
+#: How often to look for exits that nothing announces.
+LOOK_S = 0.02
+
+
+def reap(pid: int) -> Outcome | None:
+    """How our child `pid` ended; None while it runs."""
+    try:
+        done, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return Lost("its exit status was collected by other code of this process")
+    if not done:
+        return None
+    code = os.waitstatus_to_exitcode(status)
+    return Exited(code) if code >= 0 else Signalled(-code)
+
+
+class PortableWaiter:
+    """Asks waitpid for each pid in turn. SIGCHLD wakes its caller if somebody handles that, else `within_s` does."""
+
+    fd = None
+
+    def __init__(self) -> None:
+        self._pids: set[int] = set()
+
+    @property
+    def within_s(self) -> float | None:
+        """Seconds after which to look even though nothing woke us; None when that is not needed."""
+        return LOOK_S if self._pids and not callable(signal.getsignal(signal.SIGCHLD)) else None
+
+    def watch(self, pid: int) -> None:
+        """Include our child `pid` from now on."""
+        self._pids.add(pid)
+
+    def ended(self) -> list[tuple[int, Outcome]]:
+        """Pids that have exited since the last call, reaped."""
+        ended = [(pid, outcome) for pid in self._pids if (outcome := reap(pid)) is not None]
+        self._pids.difference_update(pid for pid, _ in ended)
+        return ended
+
+    def close(self) -> None:
+        """Watch nobody any more."""
+        self._pids.clear()
+
+
+if sys.platform == "linux":
+
+    class PidfdWaiter:
+        """One epoll over a pidfd for each child. Children for which no descriptor is left are watched portably."""
+
+        def __init__(self) -> None:
+            self._epoll = select.epoll()
+            self._pids: dict[int, int] = {}
+            self._rest = PortableWaiter()
+
+        @property
+        def fd(self) -> int:
+            """Becomes readable when a child has exited."""
+            return self._epoll.fileno()
+
+        @property
+        def within_s(self) -> float | None:
+            """Seconds after which to look even though `fd` is silent; None when that is not needed."""
+            return self._rest.within_s
+
+        def watch(self, pid: int) -> None:
+            """Include our child `pid` from now on."""
+            try:
+                fd = os.pidfd_open(pid)
+            except OSError:
+                self._rest.watch(pid)
+                return
+            self._pids[fd] = pid
+            self._epoll.register(fd, select.EPOLLIN)
+
+        def ended(self) -> list[tuple[int, Outcome]]:
+            """Pids that have exited since the last call, reaped."""
+            ended = self._rest.ended()
+            for fd, _ in self._epoll.poll(0):
+                if (outcome := reap(self._pids[fd])) is not None:
+                    ended.append((self._pids[fd], outcome))
+                    self._forget(fd)
+            return ended
+
+        def _forget(self, fd: int) -> None:
+            # Before the close: a child being spawned may hold a copy, which would keep the registration: epoll(7).
+            self._epoll.unregister(fd)
+            os.close(fd)
+            del self._pids[fd]
+
+        def close(self) -> None:
+            """Watch nobody any more."""
+            for fd in list(self._pids):
+                self._forget(fd)
+            self._rest.close()
+            self._epoll.close()
+
+
+def choose_waiter(name: str | None = None) -> Waiter:
+    """The best waiter here, or the one called `name`: `pidfd` or `portable`. ValueError for another name."""
+    if name not in (None, "", "pidfd", "portable"):
+        raise ValueError(f"no waiter is called {name!r}: pidfd, portable")
+    if sys.platform == "linux" and name != "portable" and _has_pidfd():
+        return PidfdWaiter()
+    return PortableWaiter()
+
+
+def _has_pidfd() -> bool:
+    if sys.platform == "linux":
+        try:
+            os.close(os.pidfd_open(os.getpid()))
+        except OSError:
+            return False
+        return True
+    return False

@@ -1,0 +1,212 @@
+"""The files of attempts, private to their owner: folders 0700 and files 0600 whatever the umask."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from tetra_orchestrator.errors import CannotWrite
+from tetra_orchestrator.ports import AttemptFiles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tetra_orchestrator.core.model import Json
+
+#: The most a task may hand on, in bytes.
+OUTPUT_LIMIT = 1 << 20
+
+_LOG_HINT = "make it writable, or set logs.dir or LOG_DIR"
+_STATE_HINT = "make it writable, or set state or TETRA_STATE"
+_NOTHING = "nothing.json"
+
+
+class Workspace:
+    """Attempt files below two absolute folders, which are made when they are first needed."""
+
+    def __init__(self, logs_dir: str, state_dir: str) -> None:
+        self._logs = logs_dir
+        self._state = state_dir
+        self._known: set[str] = set()
+
+    def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles:
+        """Make the attempt's folders and its input file, and say where everything is. CannotWrite when it cannot."""
+        log = self.log_path(run_id, task_id, number)
+        attempts = f"{self._state}/attempts/{run_id}"
+        checkpoint = f"{self._state}/checkpoints/{run_id}/{task_id}"
+        if attempts not in self._known:
+            self._open_run(os.path.dirname(log), attempts, os.path.dirname(checkpoint))
+        if checkpoint not in self._known:
+            self._folder("checkpoint", checkpoint, _STATE_HINT)
+        stem = f"{attempts}/{task_id}.{number}"
+        source = f"{attempts}/{_NOTHING}"
+        if given:
+            source = f"{stem}.input.json"
+            _write_json(source, given)
+        return AttemptFiles(log, source, f"{stem}.output.jsonl", checkpoint)
+
+    def _open_run(self, logs: str, attempts: str, checkpoints: str) -> None:
+        self._folder("log", logs, _LOG_HINT)
+        self._folder("state", attempts, _STATE_HINT)
+        self._folder("checkpoint", checkpoints, _STATE_HINT)
+        # One file that says {} serves all attempts of the run that are given nothing.
+        _write(f"{attempts}/{_NOTHING}", b"{}\n")
+
+    def _folder(self, kind: str, path: str, hint: str) -> None:
+        try:
+            _make(path)
+        except OSError as error:
+            raise CannotWrite(f"cannot write the {kind} folder {path}: {error.strerror}", hint=hint) from error
+        self._known.add(path)
+
+    def log_path(self, run_id: str, task_id: str, number: int) -> str:
+        """Where the attempt's log is, whether or not it exists."""
+        return f"{self._logs}/runs/{run_id}/{task_id}.{number}.log"
+
+    def open_log(self, now: datetime) -> str:
+        """Make the run's own new log file and point `latest` at it. CannotWrite when it cannot."""
+        self._folder("log", self._logs, _LOG_HINT)
+        stem = f"{self._logs}/orchestrator_{now.astimezone():%Y%m%d_%H%M%S}"
+        for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
+            path = f"{stem}{suffix}.log"
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise CannotWrite(f"cannot write the log {path}: {error.strerror}", hint=_LOG_HINT) from error
+            _link(path, f"{self._logs}/latest")
+            return path
+        raise CannotWrite(f"there are 1000 logs of the same second: {stem}.log", hint="start runs less often")
+
+    def outputs(self, files: AttemptFiles) -> Mapping[str, Json]:
+        """What the task appended as JSON lines, later keys winning; {} when it wrote nothing.
+
+        ValueError with the line when it cannot be read, or when it is more than 1 MB.
+        """
+        data = _read_output(files.output)
+        if not data:
+            return {}
+        from json import loads
+
+        merged: dict[str, Json] = {}
+        for number, line in enumerate(data.split(b"\n"), 1):
+            if line.strip():
+                merged.update(_object(number, line, loads))
+        return merged
+
+    def tail(self, log: str, limit: int = 4096) -> str:
+        """The last lines of the log, at most `limit` bytes of it, safe to print; "" when there is no log."""
+        try:
+            fd = os.open(log, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return ""
+        try:
+            start = max(os.fstat(fd).st_size - limit, 0)
+            data = os.pread(fd, limit, start)
+        except OSError:
+            return ""
+        finally:
+            os.close(fd)
+        return _printable(_whole_lines(data) if start else data)
+
+
+def _link(path: str, name: str) -> None:
+    """Point the symbolic link `name` at its neighbour `path`; only a convenience, so it may fail."""
+    temporary = f"{name}.{os.getpid()}"
+    try:
+        os.symlink(os.path.basename(path), temporary)
+        os.replace(temporary, name)
+    except OSError:
+        return
+
+
+def _make(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return
+    except FileNotFoundError:
+        _make(os.path.dirname(path))
+        _make(path)
+        return
+    if os.stat(path).st_mode & 0o700 != 0o700:
+        os.chmod(path, 0o700)
+
+
+def _write_json(path: str, value: Mapping[str, Json]) -> None:
+    from json import dumps
+
+    _write(path, dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape"))
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.fchmod(fd, 0o600)
+            while data:
+                data = data[os.write(fd, data) :]
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise CannotWrite(f"cannot write {path}: {error.strerror}", hint=_STATE_HINT) from error
+
+
+def _read_output(path: str) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError(f"{path} is not a regular file")
+        if found.st_size > OUTPUT_LIMIT:
+            raise ValueError(f"{found.st_size} bytes are more than the limit of {OUTPUT_LIMIT}")
+        return os.read(fd, OUTPUT_LIMIT)
+    finally:
+        os.close(fd)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def _object(number: int, line: bytes, loads: Callable[..., Any]) -> dict[str, Json]:
+    try:
+        value = loads(line.decode(), parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError(f"line {number}: nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"line {number}: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f'line {number}: an object such as {{"rows": 3}} is needed')
+    return value
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _whole_lines(data: bytes) -> bytes:
+    _, newline, rest = data.partition(b"\n")
+    return rest if newline and rest else data
+
+
+def _printable(data: bytes) -> str:
+    text = data.decode(errors="replace")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(each if each in "\n\t" or not _is_control(ord(each)) else f"\\x{ord(each):02x}" for each in text)
+
+
+def _is_control(code: int) -> bool:
+    return code < 0x20 or 0x7F <= code < 0xA0

@@ -1,0 +1,59 @@
+"""`run --dry-run`: each task with the decision and its reason, the critical path and the expected finish."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.core.forecast import forecast
+from tetra_orchestrator.core.plan import DISABLED, FIRST_TRY, NO_DEPENDENCIES
+from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.engine.start import gate, limits, title
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from tetra_orchestrator.core.model import Reason, Task
+    from tetra_orchestrator.engine.start import Request
+
+
+def show_forecast(request: Request, *, as_json: bool) -> int:
+    """Print what the run would do; returns 0."""
+    from tetra_orchestrator import wire
+
+    clock = wire.clock()
+    store = wire.store(request.project.store_url, request.project.root)
+    try:
+        expected = store.expected_s()
+        waiting = {} if request.force else gate(request.project, request.selection, store, clock.now())
+    finally:
+        store.close()
+    tasks = request.selection.tasks
+    outlook = forecast(tasks, limits(request.project), expected)
+    finish = None if outlook.finish_s is None else clock.now() + timedelta(seconds=outlook.finish_s)
+    rows = [_decision(task, waiting, expected) for task in tasks]
+    if as_json:
+        path = list(outlook.critical_path)
+        print_json("run", {"tasks": rows, "critical_path": path, "expected_finish": instant(finish)})
+        return 0
+    print(f"Would run {title(request.selection)}:\n")
+    print_table(
+        ("task", "decision", "why", "takes about"),
+        [(r["id"], r["decision"], r["reason"]["text"], duration(r["expected_s"])) for r in rows],
+    )
+    print(f"\ncritical path: {' -> '.join(outlook.critical_path) or '-'}")
+    print(f"expected finish: {local(finish) if finish else 'unknown until every task has run once'}")
+    return 0
+
+
+def _decision(task: Task, waiting: Mapping[str, Reason], expected: Mapping[str, float]) -> dict[str, Any]:
+    if not task.enabled:
+        decision, reason = "skip", DISABLED
+    elif task.pipeline in waiting:
+        decision, reason = "wait", waiting[task.pipeline]
+    else:
+        decision, reason = "run", FIRST_TRY if task.depends_on else NO_DEPENDENCIES
+    seconds = expected.get(task.id, task.expected_s)
+    return {"id": task.id, "decision": decision, "reason": reason._asdict(), "expected_s": seconds}

@@ -1,0 +1,62 @@
+"""The entry point: answers the hot commands before Typer is imported, and turns every error into an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+from tetra_orchestrator.errors import Exit, TetraError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+PROGRAM = "tetra-orchestrator"
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error is printed, never raised."""
+    try:
+        return _dispatch(list(argv))
+    except TetraError as error:
+        from tetra_orchestrator.cli.failure import show
+
+        return show(error, as_json="--json" in argv)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:
+        from tetra_orchestrator.cli.failure import report_bug
+
+        return report_bug(error, list(argv))
+
+
+def _dispatch(argv: list[str]) -> int:
+    if argv in (["--version"], ["version"]):
+        from tetra_orchestrator import __version__
+
+        print(f"{PROGRAM} {__version__}")
+        return Exit.OK
+    if argv[:1] == ["status"]:
+        from tetra_orchestrator.cli import status
+
+        options = status.quick_options(argv[1:])
+        if options is not None:
+            return status.status(**options)
+    from tetra_orchestrator.cli.app import invoke
+
+    return invoke(argv)
+
+
+def _reader_left() -> int:
+    """Whoever read our output has gone (`| head`): not an error, but the interpreter must not flush to it again."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.OK

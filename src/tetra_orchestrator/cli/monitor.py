@@ -1,0 +1,68 @@
+"""`monitor`: one check of freshness, errors and the host's resources; its exit code is the verdict."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption, Source, load
+from tetra_orchestrator.core.spoken import duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tetra_orchestrator.engine.monitor import Health, PipelineHealth
+
+EXIT_CODES = {"healthy": 0, "degraded": 1, "unhealthy": 2}
+
+
+def monitor(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """Check data and log freshness, error rates and the host. Exit code 0 healthy, 1 degraded, 2 unhealthy."""
+    from tetra_orchestrator import wire
+    from tetra_orchestrator.engine.monitor import check
+
+    project = load(Source(config)).project
+    with wire.settled(project.store_url, project.root) as store:
+        health = check(project, store, wire.clock(), wire.probe())
+    if as_json:
+        print_json("monitor", _body(health))
+    else:
+        _print(health)
+    return EXIT_CODES[health.health]
+
+
+def _body(health: Health) -> dict[str, Any]:
+    return {
+        "health": health.health,
+        "pipelines": {pipeline.name: _row(pipeline) for pipeline in health.pipelines},
+        "system": health.system,
+        "findings": [finding._asdict() for finding in health.findings],
+    }
+
+
+def _row(pipeline: PipelineHealth) -> dict[str, Any]:
+    row: dict[str, Any] = pipeline._asdict()
+    del row["name"]
+    return {**row, "last_run": instant(pipeline.last_run), "next_slot": instant(pipeline.next_slot)}
+
+
+def _print(health: Health) -> None:
+    print(health.health)
+    print_table(
+        ("pipeline", "last run", "status", "data", "log", "errors", "mean", "next"),
+        [
+            (
+                p.name,
+                local(p.last_run),
+                p.status or "never",
+                p.data_freshness,
+                p.log_freshness,
+                "-" if p.error_rate is None else f"{p.error_rate:.0%}",
+                duration(p.avg_duration_s),
+                local(p.next_slot),
+            )
+            for p in health.pipelines
+        ],
+    )
+    print("  ".join(f"{name} {value}" for name, value in health.system.items() if value is not None))
+    for finding in health.findings:
+        print(f"{finding.severity}: {finding.text}")

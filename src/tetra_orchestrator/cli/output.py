@@ -1,0 +1,34 @@
+"""What commands print: one JSON object, tables, and times and durations in their published forms."""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+
+def print_json(command: str, body: Mapping[str, Any]) -> None:
+    """Print `body` as one object whose first key is `"schema": "tetra.<command>/1"`."""
+    print(json.dumps({"schema": f"tetra.{command}/1", **body}, ensure_ascii=False, indent=2))
+
+
+def instant(when: datetime | None) -> str | None:
+    """RFC 3339 in UTC, ending in Z."""
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z") if when else None
+
+
+def local(when: datetime | None) -> str:
+    """A time for people, in the machine's zone, with the zone shown."""
+    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if when else "-"
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table, or nothing for no rows."""
+    from tabulate import tabulate
+
+    if rows:
+        print(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, missingval="-"))

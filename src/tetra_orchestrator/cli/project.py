@@ -1,0 +1,58 @@
+"""The options that choose and change a configuration, and loading it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.config.load import Loaded
+
+ConfigOption = Annotated[
+    str | None,
+    typer.Option("--config", metavar="FILE", help="Configuration file. [env: PIPELINE_CONFIG; default: found upwards]"),
+]
+OverlayOption = Annotated[
+    list[str] | None,
+    typer.Option("--overlay", metavar="FILE", help="Merge this file deeply over the configuration. Repeatable."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one value, such as host.max_parallel=2. Repeatable."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+class Source(Record):
+    """Where a configuration comes from, as the command line said."""
+
+    config: str | None = None
+    overlays: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+
+
+def load(source: Source, *, check_modules: bool = False) -> Loaded:
+    """Load the configuration; raises `ConfigError` with every problem in it."""
+    from tetra_orchestrator.config.load import find_config, load_project
+
+    path = find_config(source.config, os.environ, os.getcwd())
+    return load_project(
+        path, environ=os.environ, overlays=source.overlays, sets=source.sets, check_modules=check_modules
+    )
+
+
+def pairs(option: str, values: list[str] | None) -> dict[str, str]:
+    """`NAME=VALUE` options as a mapping; raises `UsageError` for one without `=`."""
+    found = {}
+    for value in values or ():
+        name, sign, text = value.partition("=")
+        if not sign or not name:
+            raise UsageError(f"{option} {value!r} is not NAME=VALUE", hint=f"write it as {option} name=value")
+        found[name] = text
+    return found

@@ -1,0 +1,67 @@
+"""Runs and tasks in the published JSON shapes of DESIGN.md section 11, and finding a run by name."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.cli.output import instant
+from tetra_orchestrator.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tetra_orchestrator.core.model import Attempt, Run, TaskRun
+    from tetra_orchestrator.ports import Store
+
+
+def find_run(store: Store, run_id: str | None, pipeline: str | None = None) -> Run:
+    """The run called `run_id` (`latest` and None: the newest, of `pipeline` if given)."""
+    if run_id not in (None, "latest"):
+        run = store.run(str(run_id))
+        if run is None:
+            recent = ", ".join(one.run_id for one in store.runs(limit=3))
+            raise UsageError(f"there is no run '{run_id}'", hint=f"the latest are: {recent or 'none yet'}")
+        return run
+    runs = store.runs(limit=1, pipeline=pipeline)
+    if not runs:
+        subject = f"'{pipeline}' has not run yet" if pipeline else "nothing has run yet"
+        raise UsageError(subject, hint="start it with `tetra run --mode MODE`")
+    return runs[0]
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    """A run as `history` and `show` publish it."""
+    row: dict[str, Any] = run._asdict()
+    del row["owner"]
+    for name in ("started_at", "finished_at", "slot"):
+        row[name] = instant(row[name])
+    row["partition"] = run.partition._asdict() if run.partition else None
+    return row
+
+
+def task_row(task: TaskRun, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """A task as `show` publishes it."""
+    return {
+        "id": task.task_id,
+        "state": task.state,
+        "reason": task.reason._asdict() if task.reason else None,
+        "outputs": dict(task.outputs or {}),
+        "attempts": [_attempt_row(one) for one in attempts if one.task_id == task.task_id],
+    }
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
+    ended = attempt.kind is not None
+    return {
+        "n": attempt.number,
+        "state": attempt.state,
+        "outcome": {"kind": attempt.kind, "code": attempt.exit_code, "signal": attempt.signal} if ended else None,
+        "started_at": instant(attempt.started_at),
+        "finished_at": instant(attempt.finished_at),
+        "waited_s": attempt.waited_s,
+        "runner": attempt.runner,
+        "handle": attempt.handle,
+        "log": attempt.log,
+        "limits": {},
+        "usage": {"cpu_s": None, "peak_rss_bytes": None},
+    }

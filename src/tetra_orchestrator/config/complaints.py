@@ -1,0 +1,144 @@
+"""What pydantic found wrong with the shape of a file, in our words and with a place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from tetra_orchestrator.config.problems import dotted
+from tetra_orchestrator.config.schema import Document, Plain, kind, to_data
+from tetra_orchestrator.config.yaml_tree import Map, Null, Scalar, find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+    from tetra_orchestrator.config.problems import Path, Problems
+    from tetra_orchestrator.config.yaml_tree import Node
+
+ROUNDS = 8
+STAND_INS = {"version": Plain("1"), "project": "unnamed"}
+KEY = "[key]"  # how pydantic marks a fault in a mapping's key
+
+_MESSAGES = {
+    "dict_type": "must be a mapping, not {kind}",
+    "model_type": "must be a mapping, not {kind}",
+    "list_type": "must be a list, not {kind}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_short": "is empty",
+    "literal_error": "must be {expected}",
+    "string_unicode": "holds bytes that are not UTF-8",
+}
+_REMEDIES: dict[Path, str] = {
+    ("version",): "add `version: 1` as the first line",
+    ("project",): "add `project: NAME`",
+    ("pipelines",): "add `pipelines:` with at least one pipeline",
+}
+_REFERENCE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
+
+
+def check_shape(tree: Node, problems: Problems) -> Document | None:
+    """The file as models. Faulty parts are reported and left out, so that the rest can be checked as well.
+
+    None where nothing usable is left.
+    """
+    data = to_data(tree)
+    for attempt in range(ROUNDS):
+        try:
+            return Document.model_validate(data)
+        except ValidationError as error:
+            faults = error.errors(include_url=False)
+            for fault in faults:
+                if attempt == 0:
+                    _report(fault, tree, problems)
+                _leave_out(data, fault["loc"])
+            if isinstance(data, dict):
+                data = {**STAND_INS, **data}
+    return None
+
+
+def _report(fault: ErrorDetails, tree: Node, problems: Problems) -> None:
+    loc = fault["loc"]
+    node, key, path = find(tree, loc)
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(loc)
+        hint = problems.guess(str(loc[-1]), known, f"known here: {', '.join(known)}")
+        problems.error("unknown_key", key, path, f"unknown key {loc[-1]!r}", hint)
+    elif fault["type"] == "missing":
+        owner = f"'{_label(path)}'" if path else "the file"
+        problems.error("missing_key", key, (*path, str(loc[-1])), f"{owner} has no '{loc[-1]}'", _REMEDIES.get(loc))
+    elif loc[-1:] == (KEY,):
+        context = fault["ctx"]
+        problems.error("bad_name", key, path, f"{path[-1]!r} {context['message']}", context["hint"])
+    else:
+        _report_value(fault, node, key if isinstance(node, Null) else node.mark, path, problems)
+
+
+def _report_value(fault: ErrorDetails, node: Node, mark: Any, path: Path, problems: Problems) -> None:
+    label = f"'{_label(path)}'" if path else "the file"
+    if isinstance(node, Null):
+        problems.error("no_value", mark, path, f"{label} has no value", "give it one, or remove the key")
+        return
+    context: Mapping[str, Any] = fault.get("ctx", {})
+    message = context.get("message") or _MESSAGES.get(fault["type"], fault["msg"]).format(
+        kind=kind(fault["input"]), **context
+    )
+    shown = f": {node.text!r}" if isinstance(node, Scalar) else ""
+    hint = context.get("hint") or _hint(fault, node)
+    problems.error("bad_value", mark, path, f"{label} {message}{shown}", hint)
+
+
+def _hint(fault: ErrorDetails, node: Node) -> str | None:
+    if isinstance(node, Map) and "must be text" in fault["msg"]:
+        reference = next(iter(node.entries), "")
+        return f'put it in quotes: "{{{reference}}}"' if _REFERENCE.fullmatch(reference) else "write it in quotes"
+    if fault["type"] == "list_type" and isinstance(node, Scalar):
+        return f"write it in brackets: [{node.text[:40]}]"
+    return None
+
+
+def _label(path: Path) -> str:
+    """The last key of a path, with the indexes behind it."""
+    start = max((i for i, part in enumerate(path) if isinstance(part, str)), default=0)
+    return dotted(path[start:])
+
+
+def _known_keys(loc: Path) -> list[str]:
+    """The keys of the model to which the last part of `loc` was given."""
+    shape: Any = Document
+    for part in loc[:-1]:
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            shape = _fields(shape)[str(part)]
+        else:
+            shape = get_args(shape)[-1]
+        shape = _bare(shape)
+    return list(_fields(shape))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _bare(annotation: Any) -> Any:
+    """The annotation without `Annotated` and `| None`."""
+    while hasattr(annotation, "__metadata__") or type(None) in get_args(annotation):
+        annotation = get_args(annotation)[0]
+    return annotation if get_origin(annotation) in (dict, list) or isinstance(annotation, type) else Any
+
+
+def _leave_out(data: Any, loc: Path) -> None:
+    """Remove the innermost mapping entry along `loc` (for a missing key: the mapping that lacks it)."""
+    holder: tuple[dict[str, Any], str] | None = None
+    for part in loc:
+        if isinstance(data, dict) and part in data:
+            holder = data, str(part)
+            data = data[part]
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+    if holder:
+        holder[0].pop(holder[1], None)

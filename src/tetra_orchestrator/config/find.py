@@ -1,0 +1,78 @@
+"""Finding the configuration file and reading its bytes, without ever hanging on what is not a file.
+
+Hot commands import this module: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from tetra_orchestrator.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILES = ("config/orchestration.yaml", "orchestration.yaml")
+MAX_BYTES = 10 * 1024 * 1024
+
+
+def find_config(explicit: str | None, environ: Mapping[str, str], cwd: str) -> str:
+    """The configuration file as an absolute path: the one named, PIPELINE_CONFIG, that of TETRA_HOME, or the nearest.
+
+    The nearest is searched for from `cwd` upwards. Raises `ConfigError` naming the places where it was looked for.
+    """
+    if explicit or environ.get("PIPELINE_CONFIG"):
+        return os.path.abspath(os.path.join(cwd, explicit or environ["PIPELINE_CONFIG"]))
+    places = list(_places(environ.get("TETRA_HOME"), cwd))
+    found = next(filter(os.path.lexists, places), None)
+    if found is None:
+        raise ConfigError(
+            f"there is no configuration file; looked for {', '.join(places)}",
+            hint="name one with --config FILE or PIPELINE_CONFIG, or change to the project's folder",
+        )
+    return found
+
+
+def project_root(file: str) -> str:
+    """The folder of the file, or the one above when that is called `config`. `file` is absolute."""
+    folder = os.path.dirname(file)
+    return os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
+
+
+def read_bytes(path: str) -> bytes:
+    """The file's content. Raises `ConfigError` when it is not a readable regular file of a sensible size."""
+    try:
+        # a FIFO must not block us while it is opened
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "its name holds a NUL character"
+        raise ConfigError(f"cannot be read: {cause}", hint="check the path and its rights", where=path) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError("this is not a regular file", hint="name a YAML file", where=path)
+        if status.st_size > MAX_BYTES:
+            size = f"{status.st_size / 2**20:.0f} MB"
+            raise ConfigError(
+                f"the file has {size}, and at most {MAX_BYTES >> 20} MB are read",
+                hint="is this the right file?",
+                where=path,
+            )
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _places(home: str | None, cwd: str) -> Iterator[str]:
+    if home:
+        yield from (os.path.abspath(os.path.join(cwd, home, name)) for name in FILES)
+        return
+    folder = os.path.abspath(cwd)
+    while True:
+        yield from (os.path.join(folder, name) for name in FILES)
+        if folder == os.path.dirname(folder):
+            return
+        folder = os.path.dirname(folder)

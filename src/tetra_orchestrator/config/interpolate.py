@@ -1,0 +1,142 @@
+"""`${NAME}` and `${NAME:-default}`, from the environment or the `.env` beside the file; `$${` is a literal `${`.
+
+A value never becomes syntax: in a `shell:` line the shell itself fills it in, from the task's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from tetra_orchestrator.config.problems import Mark, Problems, Source
+from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tetra_orchestrator.config.problems import Path
+    from tetra_orchestrator.config.yaml_tree import Node
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+
+
+def interpolate(tree: Node, values: Mapping[str, str], problems: Problems) -> Node:
+    """The tree with every reference filled in; those that cannot be are reported and stay."""
+    return _Interpolation(tree, values, problems).walk(tree, ())
+
+
+class _Interpolation:
+    def __init__(self, tree: Node, values: Mapping[str, str], problems: Problems):
+        self._values = values
+        self._problems = problems
+        project_env, _, path = find(tree, ("env", "set"))
+        self._project_env = set(project_env.entries) if isinstance(project_env, Map) and len(path) == 2 else set()
+
+    def walk(self, node: Node, path: Path) -> Node:
+        match node:
+            case Map():
+                entries = {k: Entry(e.mark, self.walk(e.value, (*path, k))) for k, e in node.entries.items()}
+                if _is_task(path) and "shell" in node.entries:
+                    self._hand_to_shell(entries, node.entries["shell"], (*path, "shell"))
+                return Map(node.mark, entries)
+            case Seq():
+                return Seq(node.mark, [self.walk(item, (*path, i)) for i, item in enumerate(node.items)])
+            case Scalar() if "${" in node.text and not (path[-1:] == ("shell",) and _is_task(path[:-1])):
+                # a value from outside is as untyped as text without quotes
+                return Scalar(node.mark, self._fill(node, path), plain=True)
+        return node
+
+    def _fill(self, node: Scalar, path: Path) -> str:
+        def replacement(match: re.Match[str]) -> str:
+            if match[0] == "$${":
+                return "${"
+            if match[1] is None:
+                self._report_malformed(node, path, node.text[match.start() :])
+                return match[0]
+            return self._value(match, node, path)
+
+        return _REFERENCE.sub(replacement, node.text)
+
+    def _hand_to_shell(self, entries: dict[str, Entry], shell: Entry, path: Path) -> None:
+        """Leave the references in the line to the shell, and put their values into the task's `env`."""
+        line = shell.value
+        env = entries.get("env", Entry(shell.mark, Map(shell.mark, {}))).value
+        if not isinstance(line, Scalar) or not isinstance(env, Map):
+            return
+        variables = dict(env.entries)
+
+        def replacement(match: re.Match[str]) -> str:
+            name = match[1]
+            if name and name not in variables and name not in self._project_env:
+                text = self._value(match, line, (*path[:-1], "env"))
+                variables[name] = Entry(line.mark, Scalar(line.mark, text, plain=True))
+            return "${" if match[0] == "$${" else match[0]
+
+        entries["shell"] = Entry(shell.mark, Scalar(line.mark, _REFERENCE.sub(replacement, line.text), line.plain))
+        if variables:
+            entries["env"] = Entry(shell.mark, Map(env.mark, variables))
+
+    def _value(self, match: re.Match[str], node: Scalar, path: Path) -> str:
+        name, default = match[1], match[2]
+        value = self._values.get(name)
+        if value or (value is not None and default is None):
+            # braces in a value must not become a {task.key}
+            return value.replace("{", "{{").replace("}", "}}") if _is_template(path) else value
+        if default is not None:
+            return default
+        hint = f"set it in the environment or in .env beside the file, or write ${{{name}:-default}}"
+        self._problems.error("missing_variable", node.mark, path, f"the variable {name} is not set", hint)
+        return match[0]
+
+    def _report_malformed(self, node: Scalar, path: Path, text: str) -> None:
+        message = f"{text[:40]!r} does not name a variable"
+        hint = "write ${NAME} or ${NAME:-default}, or $${ for a literal ${"
+        self._problems.error("bad_variable", node.mark, path, message, hint)
+
+
+def _is_task(path: Path) -> bool:
+    return path[:1] == ("pipelines",) and (len(path) == 2 or (len(path) == 4 and path[2] == "tasks"))
+
+
+def _is_template(path: Path) -> bool:
+    """True where `{task.key}` is filled in later."""
+    return path[:1] == ("modes",) or any(
+        _is_task(path[:depth]) and path[depth : depth + 1] in (("args",), ("command",), ("env",)) for depth in (2, 4)
+    )
+
+
+def read_dotenv(folder: str, problems: Problems) -> dict[str, str]:
+    """The variables in `.env` in `folder`: lines `NAME=value`, `export NAME=value`, quotes around it, comments."""
+    path = os.path.join(folder, ".env")
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        problems.error("unreadable", Mark(Source(path, ()), 1, 1), (), f"cannot be read: {error}", "mend or remove it")
+        return {}
+    return _parse_dotenv(Source(path, tuple(text.split("\n"))), problems)
+
+
+def _parse_dotenv(source: Source, problems: Problems) -> dict[str, str]:
+    values = {}
+    for number, line in enumerate(source.lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            problems.error(
+                "syntax", Mark(source, number, 1), (), "this is not NAME=value", "write one variable per line"
+            )
+        else:
+            values[match[1]] = _unquote(match[2])
+    return values
+
+
+def _unquote(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    return text.split(" #")[0].rstrip()

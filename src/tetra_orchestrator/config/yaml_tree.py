@@ -1,0 +1,342 @@
+"""Bytes to a tree that remembers where everything stands and how it was written.
+
+PyYAML's parser supplies the events; the tree is ours, because its constructors resolve `no`, `012` and `12:30` to
+something nobody typed, keep the last of two equal keys, and expand aliases without a limit. Never a traceback:
+whatever the bytes are, the answer is a tree or a problem.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tetra_orchestrator.config.problems import Mark, Problems, Source
+from tetra_orchestrator.core.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tetra_orchestrator.config.problems import Path
+
+MAX_NODES = 2_000_000
+MAX_ALIASED = 100_000  # how many of them may come from aliases: a bomb is small before it is expanded
+MAX_DEPTH = 64
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_JSON_LITERAL = re.compile(r"true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_NULL = {"", "~", "null"}
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Scalar(Record):
+    """Text as written; `plain` when it stands without quotes."""
+
+    mark: Mark
+    text: str
+    plain: bool
+
+
+class Null(Record):
+    """Nothing: an empty value, `~` or `null` without quotes."""
+
+    mark: Mark
+
+
+class Seq(Record):
+    """A list."""
+
+    mark: Mark
+    items: list[Node]
+
+
+class Entry(Record):
+    """One key of a mapping: where the key stands, and its value."""
+
+    mark: Mark
+    value: Node
+
+
+class Map(Record):
+    """A mapping, in file order."""
+
+    mark: Mark
+    entries: dict[str, Entry]
+
+
+if TYPE_CHECKING:
+    Node = Scalar | Null | Seq | Map
+
+
+def parse(data: bytes, name: str, problems: Problems, *, option: bool = False) -> Node | None:
+    """The one document in `data`, or None after reporting why there is none. Doubled keys are reported, too."""
+    text = _decode(data, name, problems, option)
+    if text is None:
+        return None
+    source = Source(name, tuple(_LINE_BREAK.split(text)), option)
+    try:
+        return _Composer(source, problems).compose(yaml.parse(text, Loader=_LOADER))
+    except _Fault as fault:
+        problems.error(fault.code, fault.mark, (), fault.message, fault.hint)
+    except yaml.MarkedYAMLError as error:
+        _report_syntax(error, source, problems)
+    return None
+
+
+def find(root: Node, path: Path) -> tuple[Node, Mark, Path]:
+    """The deepest node along `path`, the mark of the key that leads to it, and the parts of `path` that exist."""
+    node, key, existing = root, root.mark, []
+    for part in path:
+        if isinstance(node, Map) and part in node.entries:
+            entry = node.entries[str(part)]
+            node, key = entry.value, entry.mark
+        elif isinstance(node, Seq) and isinstance(part, int):
+            node = node.items[part]
+            key = node.mark
+        else:
+            continue
+        existing.append(part)
+    return node, key, tuple(existing)
+
+
+def to_json(node: Node) -> str:
+    """The tree as compact JSON; parsing that gives the same tree again, spellings included."""
+    match node:
+        case Map():
+            pairs = (f"{json.dumps(key)}:{to_json(entry.value)}" for key, entry in node.entries.items())
+            return "{" + ",".join(pairs) + "}"
+        case Seq():
+            return "[" + ",".join(map(to_json, node.items)) + "]"
+        case Scalar():
+            return node.text if node.plain and is_typed(node.text) else json.dumps(node.text)
+        case Null():
+            return "null"
+
+
+def is_typed(text: str) -> bool:
+    """True for `true`, `false` and plain decimal numbers: all that is not text without quotes."""
+    return _JSON_LITERAL.fullmatch(text) is not None
+
+
+class _Fault(Exception):
+    def __init__(self, code: str, mark: Mark, message: str, hint: str | None = None):
+        super().__init__(message)
+        self.code, self.mark, self.message, self.hint = code, mark, message, hint
+
+
+class _Open:
+    """A collection whose end has not been seen."""
+
+    __slots__ = ("anchor", "before", "key", "node")
+
+    def __init__(self, node: Seq | Map, anchor: str | None, before: int):
+        self.node = node
+        self.anchor = anchor
+        self.before = before
+        self.key: Scalar | None = None
+
+    def place(self) -> str | int:
+        """The key or index that is being read."""
+        if isinstance(self.node, Seq):
+            return len(self.node.items)
+        return self.key.text if self.key else ""
+
+
+class _Composer:
+    """Events to nodes, without recursion and within a budget of nodes."""
+
+    def __init__(self, source: Source, problems: Problems):
+        self._source = source
+        self._problems = problems
+        self._root: Node | None = None
+        self._open: list[_Open] = []
+        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        self._count = 0
+        self._aliased = 0
+
+    def compose(self, events: Iterator[yaml.Event]) -> Node:
+        for event in events:
+            self._take(event)
+        if self._root is None or isinstance(self._root, Null):
+            raise _Fault(
+                "empty",
+                Mark(self._source, 1, 1),
+                "the file is empty",
+                "start it with `version: 1`, `project: NAME` and `pipelines:`",
+            )
+        return self._root
+
+    def _take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self._scalar(event)
+            case yaml.MappingStartEvent():
+                self._start(event, Map(self._checked(event), {}))
+            case yaml.SequenceStartEvent():
+                self._start(event, Seq(self._checked(event), []))
+            case yaml.CollectionEndEvent():
+                self._end()
+            case yaml.AliasEvent():
+                self._alias(event)
+            case yaml.DocumentStartEvent():
+                self._document(event)
+
+    def _mark(self, event: yaml.Event) -> Mark:
+        place = event.start_mark
+        assert place is not None
+        return Mark(self._source, place.line + 1, place.column + 1)
+
+    def _document(self, event: yaml.Event) -> None:
+        if self._root is not None:
+            raise _Fault(
+                "syntax",
+                self._mark(event),
+                "a second document starts here",
+                "one file holds one document: remove `---`",
+            )
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        mark = self._checked(event)
+        plain = event.implicit[0]
+        node = Null(mark) if plain and event.value in _NULL else Scalar(mark, event.value, plain)
+        self._spend(1, mark)
+        if event.anchor:
+            self._anchors[event.anchor] = (node, 1)
+        # a key is text however it is written
+        self._put(Scalar(mark, event.value, plain) if self._key_is_due() else node)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        mark = self._mark(event)
+        known = self._anchors.get(str(event.anchor))
+        if known is None:
+            reason = "is used inside itself" if event.anchor in self._anchors else "is not defined above"
+            raise _Fault("syntax", mark, f"the anchor '{event.anchor}' {reason}", "a `*` is text only in quotes")
+        node, size = known
+        self._spend(size, mark)
+        self._aliased += size
+        if self._aliased > MAX_ALIASED:
+            raise _Fault("too_large", mark, f"aliases expand to more than {MAX_ALIASED:,} values here")
+        self._put(node)
+
+    def _start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, node: Map | Seq) -> None:
+        if len(self._open) == MAX_DEPTH:
+            raise _Fault("too_deep", node.mark, f"more than {MAX_DEPTH} levels are nested here")
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        self._spend(1, node.mark)
+        self._open.append(_Open(node, event.anchor, self._count - 1))
+
+    def _end(self) -> None:
+        done = self._open.pop()
+        if done.anchor:
+            self._anchors[done.anchor] = (done.node, self._count - done.before)
+        self._put(done.node)
+
+    def _checked(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> Mark:
+        mark = self._mark(event)
+        if event.tag is not None:
+            raise _Fault(
+                "syntax", mark, f"YAML tags such as {event.tag} are not supported", "a `!` is text only in quotes"
+            )
+        return mark
+
+    def _spend(self, nodes: int, mark: Mark) -> None:
+        self._count += nodes
+        if self._count > MAX_NODES:
+            raise _Fault("too_large", mark, f"the document has more than {MAX_NODES:,} values")
+
+    def _key_is_due(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1].node, Map) and self._open[-1].key is None
+
+    def _put(self, node: Node) -> None:
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1]
+        if isinstance(parent.node, Seq):
+            parent.node.items.append(node)
+        elif parent.key is None:
+            parent.key = self._key(node)
+        else:
+            self._add(parent.node, parent.key, node)
+            parent.key = None
+
+    def _key(self, node: Node) -> Scalar:
+        if not isinstance(node, Scalar):
+            raise _Fault("syntax", node.mark, "a key must be text", 'text in braces needs quotes: "{name.key}"')
+        if node.plain and node.text == "<<":
+            raise _Fault(
+                "syntax",
+                node.mark,
+                "merge keys (<<) are not supported",
+                "write the keys out, or use `defaults: {task: ...}`",
+            )
+        return node
+
+    def _add(self, mapping: Map, key: Scalar, value: Node) -> None:
+        first = mapping.entries.get(key.text)
+        if first is None:
+            mapping.entries[key.text] = Entry(key.mark, value)
+            return
+        self._problems.error(
+            "duplicate_key",
+            key.mark,
+            tuple(frame.place() for frame in self._open),
+            f"the key '{key.text}' is here a second time, first on line {first.mark.line}",
+            "keep one of the two",
+        )
+
+
+def _decode(data: bytes, name: str, problems: Problems, option: bool) -> str | None:
+    bom, encoding = next(((b, e) for b, e in _BOMS if data.startswith(b)), (b"", "utf-8"))
+    body = data[len(bom) :]
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        readable = body[: error.start].decode(encoding)
+        _report_text(readable, name, option, problems, f"this is not {encoding.upper()} text", "save the file as UTF-8")
+        return None
+    bad = _FORBIDDEN.search(text)
+    if bad is None:
+        return text
+    message = f"the character U+{ord(bad[0]):04X} is not allowed here"
+    hint = 'save the file as UTF-8; inside "double quotes" such a character is written \\uXXXX'
+    _report_text(text[: bad.start()], name, option, problems, message, hint)
+    return None
+
+
+def _report_text(readable: str, name: str, option: bool, problems: Problems, message: str, hint: str) -> None:
+    """A fault right after the `readable` part of a text."""
+    lines = tuple(_LINE_BREAK.split(readable))
+    mark = Mark(Source(name, lines, option), len(lines), len(lines[-1]) + 1)
+    problems.error("encoding", mark, (), message, hint)
+
+
+def _report_syntax(error: yaml.MarkedYAMLError, source: Source, problems: Problems) -> None:
+    place = error.problem_mark or error.context_mark
+    line, column = (place.line, place.column) if place else (0, 0)
+    text = source.lines[line] if line < len(source.lines) else ""
+    mark = Mark(source, line + 1, column + 1)
+    if "\t" in text[: len(text) - len(text.lstrip())]:
+        problems.error("syntax", mark, (), "this line is indented with a tab", "YAML is indented with spaces only")
+        return
+    context = f" {error.context}" if error.context else ""
+    since = f" from line {error.context_mark.line + 1}" if error.context_mark else ""
+    problems.error("syntax", mark, (), f"not valid YAML: {error.problem}{context}{since}", _syntax_hint(text, column))
+
+
+def _syntax_hint(text: str, column: int) -> str | None:
+    if text[column : column + 1] in tuple("@`%"):
+        return f"text that starts with {text[column]} needs quotes"
+    if ": " in text:
+        return "text that holds `: ` needs quotes"
+    return None

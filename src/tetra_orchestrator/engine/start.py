@@ -1,0 +1,146 @@
+"""Starts one run: settles what dead owners left, checks the gate, takes the locks, opens the run and performs it."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.freshness import unmet
+from tetra_orchestrator.core.identity import run_id
+from tetra_orchestrator.core.model import PipelineState, Run, TaskRun
+from tetra_orchestrator.core.plan import Limits, Plan
+from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.states import RunState, TaskState
+from tetra_orchestrator.engine.attempt import Context
+from tetra_orchestrator.engine.loop import Execution
+from tetra_orchestrator.engine.reconcile import reconcile
+from tetra_orchestrator.errors import NotNow, StateConflict, StoreError
+from tetra_orchestrator.ports import Subject
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from tetra_orchestrator.core.model import Json, Partition, Project, Reason
+    from tetra_orchestrator.core.selection import Selection
+    from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Store, Workspace
+
+
+class World(Record):
+    """The adapters that one run uses. `entropy(n)` gives n random bytes, `environ` is our own environment."""
+
+    store: Store
+    runner: Runner
+    workspace: Workspace
+    clock: Clock
+    interrupts: Interrupts
+    processes: Processes
+    locks: Locks
+    entropy: Callable[[int], bytes]
+    environ: Mapping[str, str]
+
+
+class Request(Record):
+    """What somebody asked to be run. `document` is the configuration to keep with it, references unresolved."""
+
+    project: Project
+    selection: Selection
+    document: str
+    params: Mapping[str, Json]
+    partition: Partition | None = None
+    trigger: str = "manual"
+    force: bool = False
+
+
+def perform(request: Request, world: World, report: Callable[[Subject], Reporter]) -> int:
+    """Run what was asked for and return the exit code.
+
+    Raises `NotNow` where a dependency outside the run has not succeeded, or a pipeline is already running.
+    """
+    reconcile(world.store, world.clock, world.processes, end_survivors=True)
+    if not request.force:
+        check_gate(request, world)
+    now = world.clock.now()
+    run = _new_run(request, world, now)
+    with world.locks.held([f"pipeline-{name}" for name in request.selection.pipelines], run.run_id):
+        run = run._replace(log=world.workspace.open_log(now))
+        _open(run, request, world)
+        return _execute(run, request, world, report)
+
+
+def check_gate(request: Request, world: World) -> None:
+    """Raises `NotNow` naming the first pipeline whose dependency outside the run is not there."""
+    blocked = gate(request.project, request.selection, world.store, world.clock.now())
+    for name, reason in blocked.items():
+        raise NotNow(
+            f"{name} cannot start: {reason.text}",
+            hint="run that first, or run the mode that holds both, or go ahead regardless with --force",
+            code=reason.code,
+        )
+
+
+def gate(project: Project, selection: Selection, store: Store, now: datetime) -> dict[str, Reason]:
+    """Selected pipelines that must wait for something outside the run, with why."""
+    good = {s.pipeline.name: s.last_success_at for s in store.summaries() if s.last_state == RunState.SUCCEEDED}
+    return unmet(project, selection, good, now)
+
+
+def limits(project: Project) -> Limits:
+    """What may run at the same time in one run of the project."""
+    return Limits(project.host.max_parallel, project.pools)
+
+
+def _new_run(request: Request, world: World, now: datetime) -> Run:
+    return Run(
+        run_id=run_id(now, world.entropy(4)),
+        project=request.project.name,
+        mode=request.selection.mode.name if request.selection.mode else None,
+        trigger=request.trigger,
+        state=RunState.RUNNING.value,
+        config_hash=request.project.config_hash,
+        started_at=now,
+        partition=request.partition,
+        owner=world.processes.own(),
+    )
+
+
+def _open(run: Run, request: Request, world: World) -> None:
+    rows = [
+        TaskRun(run.run_id, task.id, task.pipeline, position, TaskState.PENDING.value)
+        for position, task in enumerate(request.selection.tasks)
+    ]
+    pipelines = [
+        PipelineState(pipeline.name, pipeline.max_data_age_s, pipeline.enabled, position)
+        for position, pipeline in enumerate(request.project.pipelines)
+    ]
+    world.store.open_run(run, rows, pipelines, request.document)
+
+
+def _execute(run: Run, request: Request, world: World, report: Callable[[Subject], Reporter]) -> int:
+    tasks = request.selection.tasks
+    expected = world.store.expected_s()
+    subject = Subject(
+        run.run_id, title(request.selection), tuple(t.id for t in tasks), expected, run.log or "",
+        lambda task, attempt: world.workspace.log_path(run.run_id, task, attempt), world.workspace.tail,
+    )  # fmt: skip
+    reporter = report(subject)
+    execution = Execution(
+        Plan(tasks, limits(request.project), expected, lambda: world.entropy(1)[0] / 256),
+        Context(request.project, run, request.params, world.environ),
+        store=world.store,
+        runner=world.runner,
+        workspace=world.workspace,
+        clock=world.clock,
+        interrupts=world.interrupts,
+        reporter=reporter,
+        entropy=world.entropy,
+    )
+    try:
+        return execution.execute()
+    except StateConflict as conflict:
+        raise StoreError(f"run {run.run_id} was settled by somebody else: {conflict.message}") from conflict
+    finally:
+        reporter.close()
+
+
+def title(selection: Selection) -> str:
+    """What a run is called in its first line: `in weekly mode`, or `of data_pipeline`."""
+    return f"in {selection.mode.name} mode" if selection.mode else f"of {', '.join(selection.pipelines)}"

@@ -1,0 +1,171 @@
+"""The only place that chooses adapters, and the one `if` on platform, store and environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+
+from tetra_orchestrator.errors import CannotWrite, ConfigError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tetra_orchestrator.config.glance import Glance
+    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.engine.start import World
+    from tetra_orchestrator.ports import Clock, Notifier, Probe, Processes, Reporter, Store, Subject
+
+SQLITE = "sqlite:///"
+
+
+def clock() -> Clock:
+    """The system's clock."""
+    from tetra_orchestrator.adapters.clock import SystemClock
+
+    return SystemClock()
+
+
+def processes() -> Processes:
+    """The process table of this machine."""
+    from tetra_orchestrator.adapters.process import ProcessTable
+
+    return ProcessTable()
+
+
+def probe() -> Probe:
+    """The host's figures."""
+    from tetra_orchestrator.adapters.probe import HostProbe
+
+    return HostProbe()
+
+
+def notifier(name: str) -> Notifier:
+    """The notifier called `name`; raises `UsageError` for another than `desktop`."""
+    if name != "desktop":
+        raise UsageError(f"Unknown notifier: {name}", hint="--notify takes desktop")
+    from tetra_orchestrator.adapters.notify.desktop import DesktopNotifier
+
+    return DesktopNotifier()
+
+
+def store(url: str, root: str) -> Store:
+    """The store that `state:` names; a relative path starts at the project's root."""
+    if not url.startswith(SQLITE):
+        raise ConfigError(f"state: '{url}' is not a store", hint="write sqlite:///path/to/file.db")
+    from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+
+    return SqliteStore(os.path.join(root, url[len(SQLITE) :]))
+
+
+@contextmanager
+def settled(url: str, root: str, *, end_survivors: bool = False) -> Iterator[Store]:
+    """The store, after what dead owners left behind was settled."""
+    from tetra_orchestrator.engine.reconcile import reconcile
+
+    opened = store(url, root)
+    try:
+        reconcile(opened, clock(), processes(), end_survivors=end_survivors)
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def settled_store(config: str | None, *, end_survivors: bool = False) -> Iterator[Store]:
+    """The settled store of the configuration that `config`, the environment or the current folder names."""
+    seen = glance(config, os.environ)
+    with settled(seen.store_url, seen.root, end_survivors=end_survivors) as opened:
+        yield opened
+
+
+def glance(config: str | None, environ: Mapping[str, str]) -> Glance:
+    """What the hot commands need of the configuration, without parsing it again if it has not changed."""
+    from tetra_orchestrator.config.find import find_config
+    from tetra_orchestrator.config.glance import look
+
+    return look(find_config(config, environ, os.getcwd()), environ)
+
+
+@contextmanager
+def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
+    """Everything a run needs on this machine. Moves to the project's root, where relative paths start."""
+    from tetra_orchestrator.adapters.interrupts import SignalInterrupts
+    from tetra_orchestrator.adapters.locks import LockTable
+    from tetra_orchestrator.adapters.process import become_subreaper
+    from tetra_orchestrator.adapters.runner.local import LocalRunner
+    from tetra_orchestrator.adapters.runner.waiters import choose_waiter
+    from tetra_orchestrator.adapters.workspace import Workspace
+    from tetra_orchestrator.engine.start import World
+
+    become_subreaper()
+    state = os.path.join(project.root, "state")
+    opened = store(project.store_url, project.root)
+    _enter(project.root)
+    try:
+        with SignalInterrupts() as interrupts:
+            yield World(
+                store=opened,
+                runner=LocalRunner(choose_waiter(environ.get("TETRA_WAITER"))),
+                workspace=Workspace(project.logs.dir, state),
+                clock=clock(),
+                interrupts=interrupts,
+                processes=processes(),
+                locks=LockTable(os.path.join(state, "locks")),
+                entropy=os.urandom,
+                environ=environ,
+            )
+    finally:
+        opened.close()
+
+
+def _enter(root: str) -> None:
+    try:
+        os.chdir(root)
+    except OSError as error:
+        raise CannotWrite(f"cannot enter the project's folder: {error.strerror}", where=root) from None
+
+
+def reporters(style: str) -> Callable[[Subject], Reporter]:
+    """A maker of the run's reporters: its log file, and `live`, `plain`, `steps` or `json` on standard output."""
+
+    def make(subject: Subject) -> Reporter:
+        from tetra_orchestrator.adapters.report.fanout import Fanout
+        from tetra_orchestrator.adapters.report.plain import LineReporter
+
+        log = open(subject.log, "a", encoding="utf-8")  # noqa: SIM115 - the reporter closes it
+        return Fanout([LineReporter(subject, log, own=True), _screen(style, subject)])
+
+    return make
+
+
+def _screen(style: str, subject: Subject) -> Reporter:
+    if style == "json":
+        from tetra_orchestrator.adapters.report.jsonl import JsonReporter
+
+        return JsonReporter(sys.stdout)
+    if style == "steps":
+        from tetra_orchestrator.adapters.report.steps import StepReporter
+
+        return StepReporter(subject, sys.stdout)
+    if style == "live":
+        from tetra_orchestrator.adapters.report.live import LiveReporter
+
+        return LiveReporter(subject, sys.stdout)
+    from tetra_orchestrator.adapters.report.plain import LineReporter
+
+    return LineReporter(subject, sys.stdout)
+
+
+def log_refusal(project: Project, text: str) -> None:
+    """Leave a refused request in a run's log of its own and on standard output, as a wrapper's user expects it."""
+    from tetra_orchestrator.adapters.report.narration import stamp
+    from tetra_orchestrator.adapters.workspace import Workspace
+
+    now = clock().now()
+    line = f"{stamp(now)} {text}\n"
+    with open(Workspace(project.logs.dir, "").open_log(now), "a", encoding="utf-8") as log:
+        log.write(line)
+    sys.stdout.write(line)
+    sys.stdout.flush()

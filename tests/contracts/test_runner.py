@@ -1,0 +1,517 @@
+"""What every Runner must do, held against the local runner with each of its waiters. Numbers are those of the fault
+catalogue in docs: one sentence, one fault."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tetra_orchestrator.adapters.clock import SystemClock
+from tetra_orchestrator.adapters.interrupts import SignalInterrupts
+from tetra_orchestrator.adapters.process import become_subreaper, identity, is_alive, signal_process
+from tetra_orchestrator.adapters.runner.local import LocalRunner
+from tetra_orchestrator.adapters.runner.waiters import choose_waiter
+from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
+from tetra_orchestrator.ports import Launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.core.outcome import Outcome
+
+LINUX = sys.platform == "linux"
+linux = pytest.mark.skipif(not LINUX, reason="needs /proc or a sub-reaper")
+WAITERS = ["pidfd", "portable"] if LINUX else ["portable"]
+BASE = {"PATH": os.environ["PATH"]}
+
+
+class Bench:
+    """Drives a runner as the loop does: submit, wait on the clock, poll."""
+
+    def __init__(self, folder: Path, waiter: str, interrupts: SignalInterrupts) -> None:
+        self.folder = folder
+        self.runner = LocalRunner(choose_waiter(waiter))
+        self.clock = SystemClock()
+        self.interrupts = interrupts
+        self.count = 0
+
+    def launch(self, *argv: str, grace_s: float = 0.2, cwd: str | None = None, **env: str) -> Launch:
+        self.count += 1
+        token = f"token-{os.getpid()}-{id(self)}-{self.count}"
+        whole = {**BASE, **env, "TETRA_ATTEMPT_TOKEN": token}
+        return Launch(token, argv, whole, cwd or os.getcwd(), str(self.folder / f"{self.count}.log"), grace_s)
+
+    def start(self, launch: Launch) -> str:
+        (handle,) = self.runner.submit([launch])
+        assert isinstance(handle, str), handle
+        return handle
+
+    def shell(self, line: str, **options: object) -> tuple[str, Launch]:
+        launch = self.launch("sh", "-c", line, **options)  # type: ignore[arg-type]
+        return self.start(launch), launch
+
+    def ended(self, *handles: str, within_s: float = 5.0) -> dict[str, Outcome]:
+        outcomes: dict[str, Outcome] = {}
+        limit = time.monotonic() + within_s
+        while len(outcomes) < len(handles):
+            assert time.monotonic() < limit, f"still running: {set(handles) - set(outcomes)}"
+            self.wait(limit - time.monotonic())
+            outcomes |= {each.handle: each.outcome for each in self.runner.poll(handles)}
+        return outcomes
+
+    def wait(self, longest_s: float) -> None:
+        wakeup = self.runner.wakeup()
+        fds = [self.interrupts.fileno()] + ([] if wakeup.fd is None else [wakeup.fd])
+        self.clock.wait(fds, longest_s if wakeup.within_s is None else min(longest_s, wakeup.within_s))
+        self.interrupts.take()
+
+    def outcome(self, line: str) -> Outcome:
+        handle, _ = self.shell(line)
+        return self.ended(handle)[handle]
+
+    def failure(self, launch: Launch) -> SpawnFailed:
+        (answer,) = self.runner.submit([launch])
+        assert isinstance(answer, SpawnFailed), answer
+        return answer
+
+
+@pytest.fixture(params=WAITERS)
+def waiter(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, waiter: str):
+    with SignalInterrupts() as interrupts:
+        bench = Bench(tmp_path, waiter, interrupts)
+        yield bench
+        bench.runner.close()
+
+
+@pytest.fixture(scope="module")
+def subreaper() -> None:
+    if not become_subreaper():
+        pytest.skip("no sub-reaper here")
+
+
+def log_of(launch: Launch) -> str:
+    return Path(launch.log).read_text()
+
+
+def eventually(condition, within_s: float = 3.0):
+    limit = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < limit, "it did not come true"
+        time.sleep(0.005)
+    return value
+
+
+def written(path: Path) -> str:
+    return eventually(lambda: path.exists() and path.read_text().strip())
+
+
+# How attempts end
+
+
+def test_fault_01_a_child_that_exits_7_is_exited_7(bench: Bench) -> None:
+    assert bench.outcome("exit 7") == Exited(7)
+
+
+def test_fault_02_a_child_that_dies_by_a_signal_is_signalled(bench: Bench) -> None:
+    assert bench.outcome("kill -SEGV $$") == Signalled(signal.SIGSEGV)
+
+
+@pytest.mark.parametrize("code", [137, 143])
+def test_fault_03_a_child_that_exits_like_a_shell_after_a_signal_has_exited(bench: Bench, code: int) -> None:
+    assert bench.outcome(f"exit {code}") == Exited(code)
+
+
+def test_an_ended_attempt_is_reported_once_and_only_to_who_asks_for_it(bench: Bench) -> None:
+    one, _ = bench.shell("exit 1")
+    two, _ = bench.shell("exit 2")
+    assert bench.ended(one) == {one: Exited(1)}
+    assert bench.ended(two) == {two: Exited(2)}
+    assert bench.runner.poll([one, two]) == []
+
+
+def test_many_attempts_at_once_each_get_their_own_outcome(bench: Bench) -> None:
+    launches = [bench.launch("sh", "-c", f"exit {code}") for code in range(30)]
+    handles = bench.runner.submit(launches)
+    assert bench.ended(*handles) == {handle: Exited(code) for code, handle in enumerate(handles)}
+
+
+def test_output_and_errors_go_to_the_log_in_order_and_the_log_is_private(bench: Bench) -> None:
+    before = os.umask(0)
+    try:
+        handle, launch = bench.shell("echo one; echo two >&2; echo three")
+    finally:
+        os.umask(before)
+    bench.ended(handle)
+    assert log_of(launch) == "one\ntwo\nthree\n"
+    assert stat.S_IMODE(os.stat(launch.log).st_mode) == 0o600
+
+
+def test_the_child_has_exactly_the_environment_it_was_given(bench: Bench) -> None:
+    launch = bench.launch("env", GREETING="hello world", PATH=BASE["PATH"])
+    bench.ended(bench.start(launch))
+    lines = log_of(launch).splitlines()
+    assert sorted(lines) == sorted(f"{name}={value}" for name, value in launch.env.items())
+
+
+def test_arguments_arrive_as_written_without_a_shell(bench: Bench) -> None:
+    launch = bench.launch("printf", "%s|", "a b", "$HOME", "*", "", "ü")
+    bench.ended(bench.start(launch))
+    assert log_of(launch) == "a b|$HOME|*||ü|"
+
+
+# Cancelling
+
+
+def test_cancel_ends_an_obedient_child_by_term_before_the_grace_is_over(bench: Bench) -> None:
+    handle, _ = bench.shell("exec sleep 60", grace_s=30.0)
+    bench.runner.cancel(handle)
+    assert bench.ended(handle) == {handle: Signalled(signal.SIGTERM)}
+
+
+def test_cancel_lets_a_child_finish_within_its_grace(bench: Bench, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    handle, launch = bench.shell(f"trap 'echo saved; exit 3' TERM; echo y > {ready}; while :; do sleep 0.02; done")
+    written(ready)
+    bench.runner.cancel(handle)
+    assert bench.ended(handle) == {handle: Exited(3)}
+    assert "saved" in log_of(launch)
+
+
+def test_fault_05_a_child_that_ignores_term_is_killed_after_its_grace(bench: Bench, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    handle, _ = bench.shell(f"trap '' TERM; echo y > {ready}; sleep 60; sleep 60", grace_s=0.2)
+    written(ready)
+    began = time.monotonic()
+    bench.runner.cancel(handle)
+    bench.runner.cancel(handle)
+    assert time.monotonic() - began < 0.1
+    assert bench.ended(handle) == {handle: Signalled(signal.SIGKILL)}
+    assert 0.2 <= time.monotonic() - began < 1.2
+
+
+def test_fault_06_a_stopped_child_still_ends_by_term(bench: Bench) -> None:
+    handle, _ = bench.shell("exec sleep 60", grace_s=30.0)
+    os.kill(int(handle.split(":")[0]), signal.SIGSTOP)
+    bench.runner.cancel(handle)
+    assert bench.ended(handle) == {handle: Signalled(signal.SIGTERM)}
+
+
+@linux
+def test_fault_07_cancel_reaches_a_grandchild_in_another_session(bench: Bench, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    handle, _ = bench.shell(f"setsid sh -c 'trap \"\" TERM; echo $$ > {note}; sleep 60; sleep 60' & wait")
+    grandchild = identity(int(written(note)))
+    bench.runner.cancel(handle)
+    bench.ended(handle)
+    assert grandchild is not None
+    assert not is_alive(grandchild)
+
+
+@linux
+def test_fault_07_cancel_reaches_a_descendant_that_shed_session_and_environment(bench: Bench, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    handle, _ = bench.shell(f"env -i {sys.executable} -S -c '{ESCAPE}' {note} & wait")
+    grandchild = identity(int(written(note)))
+    bench.runner.cancel(handle)
+    bench.ended(handle)
+    assert grandchild is not None
+    assert not is_alive(grandchild)
+
+
+ESCAPE = 'import os,sys,time; os.setsid(); open(sys.argv[1],"w").write(str(os.getpid())); time.sleep(60)'
+
+
+def test_cancel_of_an_unknown_handle_does_nothing(bench: Bench) -> None:
+    bench.runner.cancel("1:0:-")
+    bench.runner.cancel("what")
+
+
+# What is left behind
+
+
+def test_fault_08_a_grandchild_that_holds_the_output_does_not_hold_up_the_end(bench: Bench, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    handle, _ = bench.shell(f"sleep 60 & echo $! > {note}; exit 0")
+    assert bench.ended(handle) == {handle: Exited(0)}
+    assert identity(int(written(note))) is None or not is_alive(str(identity(int(written(note)))))
+
+
+@linux
+@pytest.mark.usefixtures("subreaper")
+def test_fault_07_a_grandchild_in_another_session_is_gone_at_the_end(bench: Bench, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    line = (
+        f"setsid sh -c 'trap \"\" TERM; echo $$ > {note}; sleep 60; sleep 60' & until [ -s {note} ]; do :; done; exit 5"
+    )
+    handle, _ = bench.shell(line, grace_s=0.1)
+    assert bench.ended(handle) == {handle: Exited(5)}
+    assert identity(int(written(note))) is None, "gone, and no zombie of ours"
+
+
+@linux
+@pytest.mark.usefixtures("subreaper")
+def test_fault_09_a_double_forked_daemon_is_ended_with_its_own_attempt_only(bench: Bench, tmp_path: Path) -> None:
+    note, go = tmp_path / "pid", tmp_path / "go"
+    line = f"(setsid sh -c 'echo $$ > {note}; exec sleep 60' &) ; until [ -e {go} ]; do sleep 0.01; done"
+    handle, _ = bench.shell(line)
+    daemon = identity(int(written(note)))
+    assert daemon is not None
+    assert bench.outcome("exit 0") == Exited(0)
+    assert is_alive(daemon)
+    go.touch()
+    bench.ended(handle)
+    assert not is_alive(daemon)
+
+
+@linux
+@pytest.mark.usefixtures("subreaper")
+def test_fault_18_no_zombie_is_left_of_what_a_child_never_waited_for(bench: Bench, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    line = f"setsid sh -c 'echo $$ > {note}' & until [ -s {note} ]; do :; done; exec sleep 0.1"
+    handle, _ = bench.shell(line)
+    pid = int(written(note))
+    bench.ended(handle)
+    eventually(lambda: bench.runner.poll([]) == [] and bench.outcome(":") and identity(pid) is None)
+
+
+@linux
+@pytest.mark.usefixtures("subreaper")
+def test_children_of_other_code_in_our_process_keep_their_exit_status(bench: Bench) -> None:
+    with subprocess.Popen(["sh", "-c", "exit 9"]) as other:
+        time.sleep(0.05)
+        assert bench.outcome("exit 0") == Exited(0)
+        assert other.wait() == 9
+
+
+def test_fault_10_a_child_that_closes_its_output_is_still_waited_for(bench: Bench) -> None:
+    began = time.monotonic()
+    assert bench.outcome("exec >&- 2>&-; sleep 0.2; exit 4") == Exited(4)
+    assert time.monotonic() - began >= 0.2
+
+
+def test_fault_11_a_child_that_reads_its_input_finds_nothing(bench: Bench) -> None:
+    assert bench.outcome("cat") == Exited(0)
+
+
+def test_close_ends_every_held_job_and_its_tree(tmp_path: Path, waiter: str) -> None:
+    with SignalInterrupts() as interrupts:
+        bench = Bench(tmp_path, waiter, interrupts)
+        note = tmp_path / "pid"
+        bench.shell(f"trap '' TERM; sleep 60 & echo $! > {note}; wait", grace_s=60.0)
+        held, _ = bench.shell("exec sleep 60", grace_s=60.0)
+        pid = int(written(note))
+        began = time.monotonic()
+        bench.runner.close()
+    assert time.monotonic() - began < 2
+    assert not is_alive(held)
+    assert identity(pid) is None or not is_alive(str(identity(pid)))
+
+
+# What cannot start
+
+
+def test_fault_14_a_missing_program_is_named_with_where_it_was_looked_for(bench: Bench) -> None:
+    failed = bench.failure(bench.launch("no-such-program", PATH="/nowhere"))
+    assert failed == SpawnFailed("ENOENT", "no program called no-such-program in PATH=/nowhere")
+    failed = bench.failure(bench.launch("/nowhere/program"))
+    assert failed == SpawnFailed("ENOENT", "the program /nowhere/program does not exist")
+
+
+def test_fault_14_a_file_without_the_execute_bit_is_eacces(bench: Bench, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o644)
+    assert bench.failure(bench.launch(str(script))) == SpawnFailed("EACCES", f"{script} is not executable")
+    assert bench.failure(bench.launch("script", PATH=str(tmp_path))).error == "EACCES"
+    assert bench.failure(bench.launch(str(tmp_path))) == SpawnFailed("EACCES", f"{tmp_path} is a folder")
+
+
+def test_fault_14_a_script_without_a_first_line_is_enoexec_and_never_given_to_a_shell(
+    bench: Bench, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("touch ran\n")
+    script.chmod(0o755)
+    failed = bench.failure(bench.launch(str(script), cwd=str(tmp_path)))
+    assert failed.error == "ENOEXEC"
+    assert str(script) in failed.text
+    assert not (tmp_path / "ran").exists()
+
+
+def test_fault_14_a_missing_interpreter_is_told_apart_from_a_missing_script(bench: Bench, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/nowhere/python\n")
+    script.chmod(0o755)
+    failed = bench.failure(bench.launch(str(script)))
+    assert failed.error == "ENOENT"
+    assert "interpreter" in failed.text
+
+
+def test_fault_15_arguments_that_are_too_long_are_e2big_with_their_size(bench: Bench) -> None:
+    failed = bench.failure(bench.launch("true", "x" * 3_000_000))
+    assert failed.error == "E2BIG"
+    assert "argument list too long: 3000" in failed.text
+
+
+def test_fault_16_a_missing_working_folder_is_not_taken_for_a_missing_program(bench: Bench, tmp_path: Path) -> None:
+    failed = bench.failure(bench.launch("true", cwd=str(tmp_path / "gone")))
+    assert failed == SpawnFailed("ENOENT", f"the working folder {tmp_path}/gone does not exist")
+    (tmp_path / "file").touch()
+    assert bench.failure(bench.launch("true", cwd=str(tmp_path / "file"))).error == "ENOTDIR"
+
+
+def test_a_log_that_cannot_be_made_is_not_taken_for_a_missing_program(bench: Bench, tmp_path: Path) -> None:
+    launch = bench.launch("true")._replace(log=str(tmp_path / "no" / "folder.log"))
+    assert "cannot write the log" in bench.failure(launch).text
+
+
+def test_arguments_no_process_can_have_are_einval(bench: Bench) -> None:
+    assert bench.failure(bench.launch("true", "a\0b")).error == "EINVAL"
+    assert bench.failure(bench.launch()).error == "EINVAL"
+    assert bench.failure(bench.launch("true", **{"A=B": "c"})).error == "EINVAL"
+
+
+def test_one_launch_that_fails_does_not_keep_the_others_from_starting(bench: Bench) -> None:
+    first, second, third = bench.runner.submit(
+        [bench.launch("true"), bench.launch("/nowhere/x"), bench.launch("false")]
+    )
+    assert isinstance(second, SpawnFailed)
+    assert bench.ended(first, third) == {first: Exited(0), third: Exited(1)}
+
+
+# Where and with what a child starts
+
+
+def test_a_child_starts_in_its_folder_and_we_stay_in_ours(bench: Bench, tmp_path: Path) -> None:
+    here = os.getcwd()
+    launch = bench.launch("pwd", cwd=str(tmp_path))
+    bench.ended(bench.start(launch))
+    assert Path(log_of(launch).strip()) == tmp_path.resolve()
+    assert os.getcwd() == here
+
+
+def test_a_relative_program_is_looked_for_in_the_childs_folder(bench: Bench, tmp_path: Path) -> None:
+    script = tmp_path / "hello"
+    script.write_text("#!/bin/sh\nexit 6\n")
+    script.chmod(0o755)
+    handle = bench.start(bench.launch("./hello", cwd=str(tmp_path)))
+    assert bench.ended(handle) == {handle: Exited(6)}
+    failed = bench.failure(bench.launch("./hullo", cwd=str(tmp_path)))
+    assert failed.text == f"the program ./hullo does not exist in {tmp_path}"
+
+
+def test_a_program_is_looked_for_on_the_childs_path_and_not_on_ours(bench: Bench, tmp_path: Path) -> None:
+    script = tmp_path / "only-here"
+    script.write_text("#!/bin/sh\nexit 8\n")
+    script.chmod(0o755)
+    handle = bench.start(bench.launch("only-here", PATH=f"/nowhere:{tmp_path}"))
+    assert bench.ended(handle) == {handle: Exited(8)}
+
+
+def test_fault_17_a_child_leads_a_session_of_its_own_without_a_terminal(bench: Bench) -> None:
+    handle, launch = bench.shell(f"exec {sys.executable} -S -c 'import os; print(os.getsid(0) == os.getpid())'")
+    bench.ended(handle)
+    assert log_of(launch) == "True\n"
+
+
+@linux
+def test_fault_23_a_child_inherits_its_three_descriptors_and_no_other(tmp_path: Path, waiter: str) -> None:
+    leaked = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(leaked, True)
+    with SignalInterrupts() as interrupts:
+        bench = Bench(tmp_path, waiter, interrupts)
+        launch = bench.launch("ls", "-l", "/proc/self/fd")
+        bench.ended(bench.start(launch))
+        bench.runner.close()
+    os.close(leaked)
+    targets = [line.split(" -> ")[1] for line in log_of(launch).splitlines() if " -> " in line]
+    assert targets[:3] == ["/dev/null", launch.log, launch.log]
+    assert len(targets) == 4, "ls itself has the folder open"
+    assert "/proc/" in targets[3]
+
+
+@linux
+def test_a_child_starts_with_no_signal_ignored_or_blocked(bench: Bench) -> None:
+    ignored = signal.SIGUSR1
+    before = signal.signal(ignored, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    try:
+        launch = bench.launch("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
+        bench.ended(bench.start(launch))
+    finally:
+        signal.signal(ignored, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
+    standard = (1 << 31) - 1  # the two after these are the C library's own
+    assert [int(line.split()[1], 16) & standard for line in log_of(launch).splitlines()] == [0, 0]
+
+
+def run_under(preamble: str, tmp_path: Path, waiter: str) -> str:
+    """Run one attempt in a program that a careless parent has started."""
+    script = f"""
+import os, signal, sys
+{preamble}
+sys.path[:0] = {sys.path!r}
+from pathlib import Path
+from contracts.test_runner import Bench, SignalInterrupts
+with SignalInterrupts() as interrupts:
+    bench = Bench(Path({str(tmp_path)!r}), {waiter!r}, interrupts)
+    print(bench.outcome("exit 7"))
+    bench.runner.close()
+"""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+
+
+def test_fault_113_a_parent_that_ignored_chld_does_not_cost_us_the_exit_status(tmp_path: Path, waiter: str) -> None:
+    preamble = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    assert run_under(preamble, tmp_path, waiter) == "Exited(code=7)"
+
+
+def test_fault_114_signals_that_a_parent_blocked_are_unblocked(tmp_path: Path, waiter: str) -> None:
+    preamble = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])"
+    assert run_under(preamble, tmp_path, waiter) == "Exited(code=7)"
+
+
+# Being found again
+
+
+@linux
+def test_a_job_is_found_by_its_token_and_by_no_other(bench: Bench) -> None:
+    handle, launch = bench.shell("exec sleep 60")
+    # Linux shows no environment in the moment in which a process is being executed.
+    assert eventually(lambda: bench.runner.find(launch.token)) == [handle]
+    assert bench.runner.find(launch.token + "0") == []
+    bench.runner.cancel(handle)
+    bench.ended(handle)
+    assert bench.runner.find(launch.token) == []
+
+
+def test_the_token_reaches_the_child_even_if_the_environment_lacks_it(bench: Bench) -> None:
+    launch = bench.launch("sh", "-c", "echo $TETRA_ATTEMPT_TOKEN")._replace(env=BASE)
+    bench.ended(bench.start(launch))
+    assert log_of(launch).strip() == launch.token
+
+
+def test_fault_33_a_process_that_got_the_pid_later_is_never_signalled(bench: Bench) -> None:
+    with subprocess.Popen(["sleep", "60"]) as decoy:
+        named = identity(decoy.pid)
+        assert named is not None
+        pid, start, boot = named.split(":")
+        for wrong in (f"{pid}:{start}0:{boot}", f"{pid}:{start}:ffffffff", f"{pid}:0:-"):
+            assert not is_alive(wrong)
+            assert not signal_process(wrong, signal.SIGKILL)
+            bench.runner.cancel(wrong)
+        assert decoy.poll() is None
+        assert signal_process(named, signal.SIGKILL)
+        assert decoy.wait(5) == -signal.SIGKILL

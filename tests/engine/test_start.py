@@ -1,0 +1,121 @@
+"""What happens around the loop: reconcile, gate, locks, the run's row."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.worlds import Stage, fail_first, project, task
+from tetra_orchestrator.engine.cancel import cancel
+from tetra_orchestrator.engine.reconcile import reconcile
+from tetra_orchestrator.errors import NotNow, UsageError
+
+
+def test_the_run_keeps_what_was_asked_for():
+    stage = Stage(project(task("a"), task("b", "a")))
+    stage.run()
+    run = stage.last_run
+    assert (run.project, run.mode, run.trigger, run.config_hash) == ("tetra", "all", "manual", "c0ffee")
+    assert run.log == "/logs/orchestrator.log"
+    assert run.duration_s == pytest.approx(2.0, abs=0.1)
+    assert run.finished_at > run.started_at
+
+
+def test_a_pipeline_alone_waits_until_what_it_depends_on_has_succeeded():
+    stage = Stage(project(task("a"), task("b", "a")))
+    with pytest.raises(NotNow) as refused:
+        stage.run(mode=None, names=("b",))
+    assert str(refused.value) == (
+        "b cannot start: a has not succeeded in its last run\n"
+        "  hint: run that first, or run the mode that holds both, or go ahead regardless with --force"
+    )
+    assert stage.run(mode=None, names=("a",)) == 0
+    assert stage.run(mode=None, names=("b",)) == 0
+
+
+def test_stale_data_of_a_dependency_holds_a_pipeline_back():
+    stage = Stage(project(task("a"), task("b", "a")))
+    stage.run(mode=None, names=("a",))
+    stage.clock.seconds += 7200
+    with pytest.raises(NotNow, match=r"b cannot start: the data of a is 2\.0 h old, over its limit of 3600 s"):
+        stage.run(mode=None, names=("b",))
+
+
+def test_a_dependency_whose_last_run_failed_holds_a_pipeline_back():
+    stage = Stage(project(task("a"), task("b", "a")))
+    stage.run(mode=None, names=("a",))
+    stage.runner.script = fail_first(9, "a")
+    stage.run(mode=None, names=("a",))
+    with pytest.raises(NotNow, match="a has not succeeded in its last run"):
+        stage.run(mode=None, names=("b",))
+
+
+def test_a_dependency_counts_as_succeeded_although_something_behind_it_failed():
+    stage = Stage(project(task("a"), task("b", "a"), task("c", "a")), fail_first(9, "b"))
+    assert stage.run() == 2
+    assert stage.run(mode=None, names=("c",)) == 0
+
+
+def test_force_runs_a_pipeline_regardless_of_what_it_depends_on():
+    stage = Stage(project(task("a"), task("b", "a")))
+    assert stage.run(mode=None, names=("b",), force=True) == 0
+
+
+def test_a_pipeline_that_somebody_else_runs_is_refused_and_leaves_no_run_behind():
+    stage = Stage(project(task("a")))
+    stage.locks.taken.add("pipeline-a")
+    with pytest.raises(NotNow):
+        stage.run()
+    assert stage.store.runs() == []
+
+
+def abandoned():
+    """A run whose owner died while `a` was running."""
+    stage = Stage(project(task("a"), task("b", "a")))
+    stage.runner.on_submit = lambda launches: (_ for _ in ()).throw(RuntimeError("killed"))
+    with pytest.raises(RuntimeError):
+        stage.run()
+    stage.processes.alive.clear()
+    return stage
+
+
+def test_a_run_whose_owner_died_becomes_lost_with_its_attempt_and_nothing_stays_running():
+    stage = abandoned()
+    settled = reconcile(stage.store, stage.clock, stage.processes, end_survivors=False)
+    assert settled == [stage.last_run.run_id]
+    assert (stage.last_run.state, stage.last_run.exit_code) == ("lost", 2)
+    assert stage.states() == {"a": "lost", "b": "cancelled"}
+    assert stage.attempts() == [("a", 1, "lost", None)]
+    assert stage.processes.ended == []
+    assert reconcile(stage.store, stage.clock, stage.processes, end_survivors=False) == []
+
+
+def test_a_command_that_may_signal_ends_the_survivors_by_their_token_first():
+    stage = abandoned()
+    token = stage.store.attempts(stage.last_run.run_id)[0].token
+    reconcile(stage.store, stage.clock, stage.processes, end_survivors=True)
+    assert stage.processes.ended == [token]
+
+
+def test_a_run_whose_owner_lives_is_left_alone():
+    stage = abandoned()
+    stage.processes.alive.add("me")
+    assert reconcile(stage.store, stage.clock, stage.processes, end_survivors=True) == []
+    assert stage.last_run.state == "running"
+
+
+def test_cancel_leaves_a_request_and_signals_the_owner():
+    stage = abandoned()
+    stage.processes.alive.add("me")
+    run_id = stage.last_run.run_id
+    assert cancel(stage.store, stage.clock, stage.processes, run_id, wait_s=1.0).state == "running"
+    assert stage.store.requests(run_id) == ["cancel"]
+    assert stage.processes.signals == [("me", 15)]
+
+
+def test_cancelling_a_run_that_is_over_says_so():
+    stage = Stage(project(task("a")))
+    stage.run()
+    run_id = stage.last_run.run_id
+    with pytest.raises(UsageError) as refused:
+        cancel(stage.store, stage.clock, stage.processes, run_id, wait_s=1.0)
+    assert str(refused.value) == f"run {run_id} is over: succeeded\n  hint: `tetra show {run_id}` tells how it went"

@@ -1,0 +1,180 @@
+"""Ports as plain values in memory: a clock that is set, a runner that follows a script, a reporter that remembers."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from tetra_orchestrator.core.outcome import Exited, Signalled
+from tetra_orchestrator.errors import NotNow
+from tetra_orchestrator.ports import AttemptFiles, Ended, Wakeup
+
+START = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """Time passes only while somebody waits."""
+
+    def __init__(self):
+        self.seconds = 1000.0
+        self.on_wait = lambda: False
+
+    def now(self):
+        return START + timedelta(seconds=self.seconds - 1000.0)
+
+    def monotonic(self):
+        return self.seconds
+
+    def wait(self, fds, timeout_s):
+        if self.on_wait():
+            return True
+        assert timeout_s is not None, "the loop would wait for ever"
+        self.seconds += max(timeout_s, 0.0)
+        return False
+
+
+class FakeRunner:
+    """Jobs end as `script(task_id, number)` says: (seconds until the end, outcome, outputs)."""
+
+    def __init__(self, clock, workspace, script):
+        self.clock = clock
+        self.workspace = workspace
+        self.script = script
+        self.launches = []
+        self.jobs = {}
+        self.cancelled = []
+        self.on_submit = lambda launches: None
+        clock.on_wait = self._something_ended
+
+    def submit(self, launches):
+        self.on_submit(launches)
+        return [self._start(one) for one in launches]
+
+    def _start(self, launch):
+        self.launches.append(launch)
+        task, number = launch.env["TETRA_TASK"], int(launch.env["TETRA_ATTEMPT"])
+        seconds, outcome, outputs = self.script(task, number)
+        if not isinstance(outcome, (Exited, Signalled)):
+            return outcome
+        handle = f"job-{len(self.launches)}"
+        self.jobs[handle] = (self.clock.seconds + seconds, outcome)
+        self.workspace.written[launch.env["TETRA_OUTPUT"]] = outputs
+        return handle
+
+    def _something_ended(self):
+        return any(due <= self.clock.seconds for due, _ in self.jobs.values())
+
+    def poll(self, handles):
+        ended = [h for h in handles if h in self.jobs and self.jobs[h][0] <= self.clock.seconds]
+        return [Ended(handle, self.jobs.pop(handle)[1]) for handle in ended]
+
+    def cancel(self, handle):
+        self.cancelled.append(handle)
+        self.jobs[handle] = (self.clock.seconds, Signalled(15))
+
+    def find(self, token):
+        return []
+
+    def wakeup(self):
+        due = [when for when, _ in self.jobs.values()]
+        return Wakeup(None, max(min(due) - self.clock.seconds, 0.0) if due else None)
+
+    def close(self):
+        self.jobs.clear()
+
+
+class FakeWorkspace:
+    """Files that exist only as names; `written` maps an output file to what a task left in it."""
+
+    def __init__(self):
+        self.written = {}
+        self.given = {}
+
+    def prepare(self, run_id, task_id, number, given):
+        stem = f"/{run_id}/{task_id}.{number}"
+        self.given[f"{task_id}.{number}"] = given
+        return AttemptFiles(f"{stem}.log", f"{stem}.input", f"{stem}.output", f"/{run_id}/{task_id}")
+
+    def outputs(self, files):
+        found = self.written.get(files.output) or {}
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def log_path(self, run_id, task_id, number):
+        return f"/{run_id}/{task_id}.{number}.log"
+
+    def open_log(self, now):
+        return "/logs/orchestrator.log"
+
+    def tail(self, log, limit=4096):
+        return f"end of {log}\n"
+
+
+class FakeInterrupts:
+    """Signals that a test sends by appending their numbers."""
+
+    def __init__(self):
+        self.numbers = []
+
+    def fileno(self):
+        return -1
+
+    def take(self):
+        taken, self.numbers = self.numbers, []
+        return taken
+
+
+class FakeProcesses:
+    """A process table in which everybody in `alive` lives."""
+
+    def __init__(self, alive=("me",)):
+        self.alive = set(alive)
+        self.ended = []
+        self.signals = []
+
+    def own(self):
+        return "me"
+
+    def is_alive(self, identity):
+        return identity in self.alive
+
+    def signal(self, identity, number):
+        self.signals.append((identity, number))
+        return identity in self.alive
+
+    def end_tree(self, token, grace_s):
+        self.ended.append(token)
+
+
+class FakeLocks:
+    """Locks that only this process takes."""
+
+    def __init__(self, taken=()):
+        self.taken = set(taken)
+
+    @contextmanager
+    def held(self, names, holder):
+        for name in names:
+            if name in self.taken:
+                raise NotNow(f"{name} is taken")
+        self.taken |= set(names)
+        yield
+        self.taken -= set(names)
+
+
+class RecordingReporter:
+    """Remembers the events it was given."""
+
+    def __init__(self):
+        self.events = []
+        self.closed = False
+
+    def event(self, event):
+        self.events.append(event)
+
+    def tick(self):
+        pass
+
+    def close(self):
+        self.closed = True
