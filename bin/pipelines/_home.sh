@@ -23,7 +23,7 @@ export TETRA_HOME
 # -P keeps modules in the caller's folder from standing in for ours.
 tetra() {
     local venv
-    for venv in "$TETRA_HOME/.venv" "$checkout/.venv" "${VIRTUAL_ENV-}"; do
+    for venv in "$TETRA_HOME/.venv" "$checkout/.venv" ${VIRTUAL_ENV:+"$VIRTUAL_ENV"}; do
         # The installed script says as much as an import would, without the start of an interpreter.
         if [[ -x $venv/bin/python && -x $venv/bin/tetra-orchestrator ]]; then
             exec "$venv/bin/python" -P -m tetra_orchestrator "$@"

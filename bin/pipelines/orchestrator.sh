@@ -14,13 +14,13 @@ done
 . "${self%/*}/_home.sh"
 
 mode=full
-case ${1-} in -*) ;; *) mode=${1:-$mode}; shift "$(($# > 0))" ;; esac
+case ${1-} in -*) ;; *) mode=${1:-$mode}; [[ $# -eq 0 ]] || shift ;; esac
 
 if [[ $mode == backfill ]]; then
     start=2020-01-01
-    case ${1-} in -*) ;; *) start=${1:-$start}; shift "$(($# > 0))" ;; esac
+    case ${1-} in -*) ;; *) start=${1:-$start}; [[ $# -eq 0 ]] || shift ;; esac
     end=$(date +%Y-%m-%d)
-    case ${1-} in -*) ;; *) end=${1:-$end}; shift "$(($# > 0))" ;; esac
+    case ${1-} in -*) ;; *) end=${1:-$end}; [[ $# -eq 0 ]] || shift ;; esac
     set -- --start-date "$start" --end-date "$end" "$@"
 fi
 

@@ -11,7 +11,9 @@ from tetra_orchestrator.errors import CannotWrite, ConfigError, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
+    from tetra_orchestrator.adapters.runner.waiters import Waiter
     from tetra_orchestrator.config.glance import Glance
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import World
@@ -29,7 +31,7 @@ def clock() -> Clock:
 
 def processes() -> Processes:
     """The process table of this machine."""
-    from tetra_orchestrator.adapters.process import ProcessTable
+    from tetra_orchestrator.adapters.runner.process import ProcessTable
 
     return ProcessTable()
 
@@ -75,17 +77,17 @@ def settled(url: str, root: str, *, end_survivors: bool = False) -> Iterator[Sto
 @contextmanager
 def settled_store(config: str | None, *, end_survivors: bool = False) -> Iterator[Store]:
     """The settled store of the configuration that `config`, the environment or the current folder names."""
-    seen = glance(config, os.environ)
+    seen = glance(config, os.environ, clock().now())
     with settled(seen.store_url, seen.root, end_survivors=end_survivors) as opened:
         yield opened
 
 
-def glance(config: str | None, environ: Mapping[str, str]) -> Glance:
+def glance(config: str | None, environ: Mapping[str, str], now: datetime) -> Glance:
     """What the hot commands need of the configuration, without parsing it again if it has not changed."""
     from tetra_orchestrator.config.find import find_config
     from tetra_orchestrator.config.glance import look
 
-    return look(find_config(config, environ, os.getcwd()), environ)
+    return look(find_config(config, environ, os.getcwd()), environ, now)
 
 
 @contextmanager
@@ -93,21 +95,21 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
     """Everything a run needs on this machine. Moves to the project's root, where relative paths start."""
     from tetra_orchestrator.adapters.interrupts import SignalInterrupts
     from tetra_orchestrator.adapters.locks import LockTable
-    from tetra_orchestrator.adapters.process import become_subreaper
+    from tetra_orchestrator.adapters.runner.process import become_subreaper
     from tetra_orchestrator.adapters.runner.local import LocalRunner
-    from tetra_orchestrator.adapters.runner.waiters import choose_waiter
     from tetra_orchestrator.adapters.workspace import Workspace
     from tetra_orchestrator.engine.start import World
 
     become_subreaper()
+    waiter = _waiter(environ)
     state = os.path.join(project.root, "state")
     opened = store(project.store_url, project.root)
     _enter(project.root)
     try:
-        with SignalInterrupts() as interrupts:
+        with SignalInterrupts(children=waiter.fd is None) as interrupts:
             yield World(
                 store=opened,
-                runner=LocalRunner(choose_waiter(environ.get("TETRA_WAITER"))),
+                runner=LocalRunner(waiter),
                 workspace=Workspace(project.logs.dir, state),
                 clock=clock(),
                 interrupts=interrupts,
@@ -118,6 +120,15 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
             )
     finally:
         opened.close()
+
+
+def _waiter(environ: Mapping[str, str]) -> Waiter:
+    from tetra_orchestrator.adapters.runner.waiters import choose_waiter
+
+    try:
+        return choose_waiter(environ.get("TETRA_WAITER"))
+    except ValueError as error:
+        raise UsageError(f"TETRA_WAITER: {error}", hint="unset it, or set it to portable") from None
 
 
 def _enter(root: str) -> None:

@@ -193,7 +193,7 @@ orchestrator() { "$project/bin/pipelines/orchestrator.sh" "$@"; }
 @test "CDPATH changes nothing" {
     mkdir -p "$base/trap/bin/pipelines"
     cd "$project"
-    CDPATH="$base/trap" bin/pipelines/run_daily.sh
+    CDPATH="$base/trap" bash bin/pipelines/orchestrator.sh daily
     [[ "$(recorded home)" == "$project" ]]
 }
 

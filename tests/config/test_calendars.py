@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from config.configs import Folder
 
 FILE = "pipelines: {{a: {{module: m}}}}\nmodes: {{daily: [a]}}\nschedules:\n  s: {{mode: {mode}, cron: {cron}{more}}}\n"
@@ -60,7 +61,6 @@ def test_a_rule_that_cannot_be_due_is_told(folder: Folder, cron: str, problem: s
         ("Europe/Berln", "did you mean 'Europe/Berlin'?"),
         ("Mars", "use an IANA name, such as America/New_York"),
         ("../etc", "use an IANA name, such as America/New_York"),
-        ("America", "use an IANA name, such as America/New_York"),
     ],
 )
 def test_an_unknown_time_zone_is_told(folder: Folder, zone: str, hint: str) -> None:
@@ -70,6 +70,10 @@ def test_an_unknown_time_zone_is_told(folder: Folder, zone: str, hint: str) -> N
         "                                                   ^\n"
         f"  hint: {hint}"
     )
+
+
+def test_a_folder_of_time_zones_is_no_time_zone(folder: Folder) -> None:
+    assert "there is no time zone 'America'" in folder.faults("timezone: America\n" + schedule())
 
 
 def test_a_schedule_takes_the_time_zone_of_the_project(folder: Folder) -> None:

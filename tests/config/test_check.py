@@ -3,6 +3,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from config.configs import Folder
 
 
@@ -21,7 +22,7 @@ from config.configs import Folder
             "f.yaml:3:69: 'b' depends on 'p.a', and there is no such task of 'p'\n"
             "  pipelines: {p: {tasks: {a: {module: m}, b: {module: m, depends_on: [p.a]}}}}\n"
             "                                                                      ^\n"
-            "  hint: did you mean 'a'?",
+            "  hint: pipelines depend on pipelines, and a task on tasks of its own pipeline, by their short names",
         ),
         (
             "pipelines: {a: {module: m, depends_on: [b]}, b: {module: m, depends_on: [a]}}",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from config.configs import Folder
 
 
@@ -183,9 +184,10 @@ def test_faults_of_shape_do_not_hide_faults_between_the_parts(folder: Folder) ->
           a: {module: m, timeout: soon}
           b: {module: m, depends_on: [c]}
         """
-    assert folder.faults(text).count("hint") == 1
-    assert "'timeout' is not a duration" in folder.faults(text)
-    assert "'b' depends on 'c', and there is no such pipeline" in folder.faults(text)
+    found = folder.faults(text)
+    assert "f.yaml:4:27: 'timeout' is not a duration: 'soon'\n" in found
+    assert "f.yaml:5:31: 'b' depends on 'c', and there is no such pipeline\n" in found
+    assert found.count("f.yaml") == 2
 
 
 def test_what_depends_on_a_faulty_pipeline_is_not_told_as_a_fault(folder: Folder) -> None:

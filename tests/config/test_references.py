@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from config.configs import Folder
 
+from config.configs import Folder
 from tetra_orchestrator.core.model import Command, Shell
 
 CHAIN = """\
@@ -66,9 +66,7 @@ def test_an_owner_becomes_a_full_task_id_and_braces_stay(folder: Folder, written
         ),
     ],
 )
-def test_a_reference_that_can_never_have_a_value_is_told(
-    folder: Folder, written: str, problem: str, hint: str
-) -> None:
+def test_a_reference_that_can_never_have_a_value_is_told(folder: Folder, written: str, problem: str, hint: str) -> None:
     line = f"      build: {{command: [make, '{written}'], depends_on: [extract]}}"
     assert folder.faults(CHAIN.format(f"'{written}'")) == (
         f"f.yaml:11:31: {problem}\n  {line}\n{' ' * 32}^\n  hint: {hint}"

@@ -70,7 +70,8 @@ def test_a_value_that_does_not_fit_its_type_is_refused(kind: str, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [("5", "int"), ("-5.0", "float"), ("false", "bool"), ("no", "str"), ("012", "str"), ("1e3", "str")]
+    ("text", "kind"),
+    [("5", "int"), ("-5.0", "float"), ("false", "bool"), ("no", "str"), ("012", "str"), ("1e3", "str")],
 )
 def test_the_type_of_plain_text_is_what_it_looks_like(text: str, kind: str) -> None:
     assert scalars.kind_of(text) == kind

@@ -21,9 +21,7 @@ def show(error: TetraError, *, as_json: bool) -> int:
     problems = error.problems if isinstance(error, ConfigError) else ()
     for problem in problems:
         print(problem.render(), file=sys.stderr)  # type: ignore[attr-defined]
-    if problems:
-        print(error.message, file=sys.stderr)
-    else:
+    if len(problems) != 1:
         print(f"error: {error}", file=sys.stderr)
     return error.exit_code
 

@@ -22,7 +22,8 @@ def main() -> NoReturn:
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is printed, never raised."""
     try:
-        return _dispatch(list(argv))
+        code = _dispatch(list(argv))
+        return _flushed(code)
     except TetraError as error:
         from tetra_orchestrator.cli.failure import show
 
@@ -30,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        return _reader_left()
+        return _flushed(Exit.OK)
     except Exception as error:
         from tetra_orchestrator.cli.failure import report_bug
 
@@ -54,9 +55,13 @@ def _dispatch(argv: list[str]) -> int:
     return invoke(argv)
 
 
-def _reader_left() -> int:
-    """Whoever read our output has gone (`| head`): not an error, but the interpreter must not flush to it again."""
-    import os
+def _flushed(code: int) -> int:
+    """`code`, after what was printed has left: a reader that has gone (`| head`) changes nothing about it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.OK
+        # or the interpreter would fail to flush it again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code

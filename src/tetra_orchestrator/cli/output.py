@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tetra_orchestrator.core import spoken
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +19,8 @@ def print_json(command: str, body: Mapping[str, Any]) -> None:
 
 
 def instant(when: datetime | None) -> str | None:
-    """RFC 3339 in UTC, ending in Z."""
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z") if when else None
+    """RFC 3339 in UTC, ending in Z, or None."""
+    return spoken.instant(when) if when else None
 
 
 def local(when: datetime | None) -> str:

@@ -39,16 +39,15 @@ def status(*, as_json: bool, config: str | None) -> int:
     """Print the state of every pipeline known to the store, settling first what dead owners left behind."""
     from tetra_orchestrator import wire
 
-    glance = wire.glance(config, os.environ)
     clock = wire.clock()
+    glance = wire.glance(config, os.environ, clock.now())
     store = wire.store(glance.store_url, glance.root)
     try:
         reconcile(store, clock, wire.processes(), end_survivors=False)
         now = clock.now()
-        next_slots = _next_slots(glance, now)
         summaries = _with_unrun(store.summaries(), glance)
         body = {
-            "pipelines": [_row(summary, next_slots, now) for summary in summaries],
+            "pipelines": [_row(summary, glance, now) for summary in summaries],
             "active_runs": [_active(run) for run in store.runs(active=True)],
             "alerts_open": 0,
         }
@@ -72,20 +71,7 @@ def _with_unrun(known: list[PipelineSummary], glance: Glance) -> list[PipelineSu
     return [by_name.get(name) or PipelineSummary(PipelineState(name), active=False) for name in glance.pipelines]
 
 
-def _next_slots(glance: Glance, now: datetime) -> Mapping[str, datetime]:
-    """The next slot of any schedule per pipeline that its mode runs."""
-    found: dict[str, datetime] = {}
-    for cron, zone, pipelines in glance.schedules:
-        from tetra_orchestrator.core.schedule import next_slot
-
-        slot = next_slot(cron, zone, now)
-        for name in pipelines:
-            if slot and (name not in found or slot < found[name]):
-                found[name] = slot
-    return found
-
-
-def _row(summary: PipelineSummary, next_slots: Mapping[str, datetime], now: datetime) -> dict[str, Any]:
+def _row(summary: PipelineSummary, glance: Glance, now: datetime) -> dict[str, Any]:
     from tetra_orchestrator.cli.output import instant
 
     pipeline = summary.pipeline
@@ -104,7 +90,7 @@ def _row(summary: PipelineSummary, next_slots: Mapping[str, datetime], now: date
         "state": "running" if summary.active else "idle",
         "last_run": last,
         "freshness": freshness(summary.last_success_at, pipeline.max_data_age_s, now),
-        "next_slot": instant(next_slots.get(pipeline.name)),
+        "next_slot": glance.next_slots.get(pipeline.name),
     }
 
 

@@ -38,7 +38,7 @@ def _check_zone(sheet: Sheet, path: Path, zone: str) -> None:
     except (KeyError, ValueError, OSError):
         near = {known.lower(): known for known in available_timezones()}
         hint = f"did you mean '{near[zone.lower()]}'?" if zone.lower() in near else None
-        hint = hint or sheet.problems.guess(zone, available_timezones(), "use an IANA name, such as America/New_York")
+        hint = hint or sheet.problems.guess(zone, sorted(near.values()), "use an IANA name, such as America/New_York")
         sheet.error("unknown_timezone", path, f"there is no time zone {zone!r}", hint)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.yaml_tree import Node
 
 RESERVED = ("params", "partition", "run")
+BY_NAME = "pipelines depend on pipelines, and a task on tasks of its own pipeline, by their short names"
 MAX_CYCLES = 20
 PROGRAMS = ("module", "command", "shell")
 OF_A_TASK = (
@@ -133,7 +134,8 @@ def _check_dependencies(sheet: Sheet, path: Path, names: Sequence[str], known: C
     for index, name in enumerate(names):
         if name not in known:
             message = f"'{path[-2]}' depends on '{name}', and there is no such {kind}"
-            sheet.error("unknown_dependency", (*path, index), message, sheet.problems.guess(name, known))
+            hint = sheet.problems.guess(name, known, BY_NAME)
+            sheet.error("unknown_dependency", (*path, index), message, hint)
         elif name in seen:
             sheet.error("duplicate_name", (*path, index), f"'{name}' is listed twice", "remove one of the two")
         seen.add(name)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 
 from tetra_orchestrator import __version__
-from tetra_orchestrator.config.find import project_root
+from tetra_orchestrator.config.find import project_root, read_bytes
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.spoken import instant
+from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from tetra_orchestrator.core.model import Project
 
@@ -22,40 +25,51 @@ CACHE = os.path.join("state", "cache", "glance.json")
 
 
 class Glance(Record):
-    """What `status` needs. `schedules` holds (cron, time zone, pipelines) of the enabled ones."""
+    """What `status` needs. `next_slots` maps pipelines to when a schedule is due for them next (RFC 3339, UTC).
+
+    It holds from `seen_at` until the first of those slots.
+    """
 
     root: str
     store_url: str
     pipelines: tuple[str, ...]
-    schedules: tuple[tuple[str, str, tuple[str, ...]], ...]
+    next_slots: Mapping[str, str]
+    seen_at: str
 
 
-def look(path: str, environ: Mapping[str, str]) -> Glance:
+def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     """The glance at the configuration in `path`; raises `ConfigError` where that has problems."""
     root = project_root(path)
     key = _key(path, environ)
     if key:
         known = _read(os.path.join(root, CACHE), key, root)
-        if known:
+        if known and _holds(known, instant(now)):
             return known
     from tetra_orchestrator.config.load import load_project
 
     project = load_project(path, environ=environ, check_modules=False).project
-    seen = _glance(project)
+    seen = _glance(project, now)
     if key and not _may_hold_secret(seen.store_url):
         _write(os.path.join(root, CACHE), key, seen)
     return seen
 
 
-def _glance(project: Project) -> Glance:
-    schedules = []
+def _glance(project: Project, now: datetime) -> Glance:
+    from tetra_orchestrator.core.schedule import next_slot
+
+    due: dict[str, str] = {}
     for schedule in project.schedules:
+        slot = next_slot(schedule.cron, schedule.timezone, now) if schedule.enabled else None
         mode = project.mode(schedule.mode)
-        if schedule.enabled and mode:
-            names = tuple(entry.pipeline for entry in mode.entries)
-            schedules.append((schedule.cron, schedule.timezone, names))
+        if slot and mode:
+            for entry in mode.entries:
+                due[entry.pipeline] = min(instant(slot), due.get(entry.pipeline, "9999"))
     pipelines = tuple(pipeline.name for pipeline in project.pipelines)
-    return Glance(project.root, project.store_url, pipelines, tuple(schedules))
+    return Glance(project.root, project.store_url, pipelines, due, instant(now))
+
+
+def _holds(seen: Glance, now: str) -> bool:
+    return seen.seen_at <= now < min(seen.next_slots.values(), default="9999")
 
 
 def _key(path: str, environ: Mapping[str, str]) -> str | None:
@@ -63,9 +77,8 @@ def _key(path: str, environ: Mapping[str, str]) -> str | None:
     from _blake2 import blake2b  # hashlib would load OpenSSL for it, at 3 ms a wake
 
     try:
-        with open(path, "rb") as file:
-            text = file.read()
-    except OSError:
+        text = read_bytes(path)
+    except ConfigError:
         return None
     digest = blake2b(digest_size=16)
     names = sorted({part.partition(b"}")[0].partition(b":")[0] for part in text.split(b"${")[1:]})
@@ -96,9 +109,8 @@ def _read(path: str, key: str, root: str) -> Glance | None:
             stored = json.load(file)
         if stored["key"] != key:
             return None
-        url, pipelines, schedules = stored["glance"]
-        rules = tuple((cron, zone, tuple(names)) for cron, zone, names in schedules)
-        return Glance(root, url, tuple(pipelines), rules)
+        url, pipelines, next_slots, seen_at = stored["glance"]
+        return Glance(root, url, tuple(pipelines), dict(next_slots), seen_at)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,6 +1,15 @@
-"""Values in words for people."""
+"""Values in their published forms, for people and for programs."""
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def instant(when: datetime) -> str:
+    """RFC 3339 in UTC, ending in Z, without a fraction where there is none."""
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z")
 
 
 def duration(seconds: float | None) -> str:

@@ -60,7 +60,7 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
         check_gate(request, world)
     now = world.clock.now()
     run = _new_run(request, world, now)
-    with world.locks.held([f"pipeline-{name}" for name in request.selection.pipelines], run.run_id):
+    with world.locks.held([f"pipeline-{name}" for name in request.selection.pipelines], f"run {run.run_id}"):
         run = run._replace(log=world.workspace.open_log(now))
         _open(run, request, world)
         return _execute(run, request, world, report)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters import processtable
+from tetra_orchestrator.adapters.runner import processtable
 from tetra_orchestrator.adapters.runner import spawn
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.adapters.runner.waiters import PortableWaiter
@@ -99,6 +99,6 @@ def test_a_process_we_may_not_signal_does_not_hold_up_the_end(
     note = tmp_path / "pid"
     (handle,) = runner.submit([launch(tmp_path, "sh", "-c", f"sleep 60 & echo $! > {note}")])
     assert isinstance(handle, str)
-    monkeypatch.setattr("tetra_orchestrator.adapters.process.signal_process", lambda identity, signum: False)
+    monkeypatch.setattr("tetra_orchestrator.adapters.runner.process.signal_process", lambda identity, signum: False)
     assert wait_for(runner, handle) == Exited(0)
     os.kill(int(note.read_text()), signal.SIGKILL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from tetra_orchestrator.adapters.process import (
+from tetra_orchestrator.adapters.runner.process import (
     Ending,
     end_tree,
     find,

@@ -8,7 +8,7 @@ import signal
 import stat
 import time
 
-from tetra_orchestrator.adapters.process import TOKEN
+from tetra_orchestrator.adapters.runner.process import TOKEN
 from tetra_orchestrator.core.outcome import SpawnFailed
 
 TYPE_CHECKING = False

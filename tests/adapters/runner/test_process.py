@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.process import (
+from tetra_orchestrator.adapters.runner.process import (
     TOKEN,
     ProcessTable,
     end_tree,

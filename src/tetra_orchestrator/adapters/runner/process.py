@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-from tetra_orchestrator.adapters.processtable import (
+from tetra_orchestrator.adapters.runner.processtable import (
     TOKEN,
     Process,
     become_subreaper,

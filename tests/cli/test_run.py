@@ -1,0 +1,270 @@
+"""`run` as a user meets it: what it prints, what it leaves, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+CHAIN = """
+    pipelines:
+      one: {shell: "echo first; echo '{\\"records_processed\\": 3}' >> $TETRA_OUTPUT"}
+      two: {shell: "echo second", depends_on: [one]}
+      three: {command: [echo, "{one.records_processed}"], depends_on: [two]}
+    modes:
+      all: [one, two, three]
+      first: [one]
+"""
+STAMP = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] ")
+
+
+def test_T_062_the_same_stamped_lines_appear_on_standard_output_and_in_the_run_s_log(site):
+    site.configure(CHAIN)
+    done = site.run("run", "--mode", "all")
+    assert done.returncode == 0, done.stderr
+    assert all(STAMP.match(line) for line in done.stdout.splitlines())
+    assert (site.root / "logs" / "latest").read_text() == done.stdout
+    lines = site.lines_of_log()
+    run_id = lines[1].split()[1].rstrip(",")
+    log = os.readlink(site.root / "logs" / "latest")
+    assert re.fullmatch(r"orchestrator_\d{8}_\d{6}\.log", log)
+    assert lines == [
+        "Starting orchestration in all mode",
+        f"Run {run_id}, log {site.root}/logs/{log}",
+        *(
+            line
+            for name in ("one", "two", "three")
+            for line in (f"Running {name} (attempt 1)", f"{name} completed successfully")
+        ),
+        "Orchestration completed",
+    ]
+    assert (site.root / "logs" / "runs" / run_id / "three.1.log").read_text() == "3\n"
+
+
+def test_two_runs_in_the_same_second_have_a_log_each(site):
+    site.configure(CHAIN)
+    for _ in range(3):
+        assert site.run("run", "--mode", "first").returncode == 0
+    logs = list((site.root / "logs").glob("orchestrator_*.log"))
+    assert len(logs) == 3
+    assert all(path.read_text().count("Starting orchestration") == 1 for path in logs)
+
+
+def test_a_task_that_fails_twice_and_then_succeeds_shows_the_retries_in_log_status_and_state(site):
+    site.configure("""
+        pipelines:
+          flaky:
+            shell: 'echo try $TETRA_ATTEMPT; test $TETRA_ATTEMPT -ge 3'
+            retry: {max_attempts: 3, delay: 0.05s}
+    """)
+    assert site.run("run").returncode == 0
+    assert site.lines_of_log()[2:] == [
+        "Running flaky (attempt 1)",
+        "flaky exited with code 1; next attempt in 0.05 s",
+        "flaky failed, retrying...",
+        "Running flaky (attempt 2)",
+        "flaky exited with code 1; next attempt in 0.05 s",
+        "flaky failed, retrying...",
+        "Running flaky (attempt 3)",
+        "flaky completed successfully",
+        "Orchestration completed",
+    ]
+    (task,) = site.json("show")["tasks"]
+    assert [(a["n"], a["outcome"]["kind"], a["outcome"]["code"]) for a in task["attempts"]] == [
+        (1, "exited", 1),
+        (2, "exited", 1),
+        (3, "exited", 0),
+    ]
+    assert site.json("status")["pipelines"][0]["last_run"]["state"] == "succeeded"
+
+
+def test_T_067_a_task_that_fails_for_good_ends_the_run_with_2_the_tail_of_its_log_and_the_path_to_all_of_it(site):
+    site.configure("""
+        pipelines:
+          bad:
+            shell: 'echo "starting"; echo "cannot open ledger" >&2; exit 3'
+            retry: {max_attempts: 3, delay: 0}
+          after: {shell: "true", depends_on: [bad]}
+    """)
+    done = site.run("run")
+    assert done.returncode == 2
+    lines = site.lines_of_log()
+    run_id = lines[1].split()[1].rstrip(",")
+    log = f"{site.root}/logs/runs/{run_id}/bad.3.log"
+    assert lines[-8:] == [
+        "ERROR: bad failed after 3 attempts",
+        "  exited with code 3",
+        "  | starting",
+        "  | cannot open ledger",
+        f"  full log: {log}",
+        "after not started: bad failed",
+        "Orchestration failed: failed: bad",
+        f"Look closer: tetra show {run_id}",
+    ]
+    assert "Orchestration completed" not in done.stdout
+    states = {task["id"]: task["state"] for task in site.json("show")["tasks"]}
+    assert states == {"bad": "failed", "after": "upstream_failed"}
+    assert site.json("status")["pipelines"][0]["last_run"]["state"] == "failed"
+
+
+def test_a_time_limit_ends_the_whole_process_tree(site):
+    site.configure("""
+        pipelines:
+          slow:
+            shell: '(setsid sleep 300 & echo $! > far.pid); sleep 300 & echo $! > near.pid; wait'
+            timeout: 0.5s
+            kill_grace: 0.5s
+    """)
+    assert site.run("run").returncode == 2
+    (task,) = site.json("show")["tasks"]
+    assert (task["state"], task["reason"]["text"]) == ("timed_out", "ended by its time limit of 0.5 s")
+    for name in ("near", "far"):
+        pid = int((site.root / f"{name}.pid").read_text())
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_run_json_prints_one_event_per_line(site):
+    site.configure(CHAIN)
+    done = site.run("run", "--mode", "first", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == [
+        "run.started",
+        "attempt.started",
+        "attempt.finished",
+        "task.finished",
+        "run.finished",
+    ]
+    assert [event["seq"] for event in events] == [1, 2, 3, 4, 5]
+    keys = ["schema", "event", "seq", "ts", "run_id", "task", "attempt", "state", "reason"]
+    assert all(list(event) == keys and event["schema"] == "tetra.run/1" for event in events)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["ts"]) for event in events)
+    assert (events[3]["task"], events[3]["state"], events[3]["reason"]["code"]) == ("one", "succeeded", "succeeded")
+
+
+def test_a_dry_run_gives_a_reason_per_task_and_starts_nothing(site):
+    site.configure(CHAIN)
+    body = site.json("run", "--mode", "all", "--dry-run")
+    assert body["schema"] == "tetra.run/1"
+    assert [(t["id"], t["decision"], t["reason"]["code"], t["expected_s"]) for t in body["tasks"]] == [
+        ("one", "run", "no_dependencies", None),
+        ("two", "run", "dependencies_succeeded", None),
+        ("three", "run", "dependencies_succeeded", None),
+    ]
+    assert body["critical_path"] == ["one", "two", "three"]
+    assert body["expected_finish"] is None
+    assert not (site.root / "logs").exists()
+    site.run("run", "--mode", "all")
+    body = site.json("run", "--mode", "all", "--dry-run")
+    assert all(task["expected_s"] > 0 for task in body["tasks"])
+    assert body["expected_finish"].endswith("Z")
+
+
+def test_a_pipeline_alone_needs_force_until_what_it_depends_on_has_succeeded(site):
+    site.configure(CHAIN)
+    done = site.run("run", "--pipeline", "two")
+    assert (done.returncode, done.stdout) == (75, "")
+    assert done.stderr == (
+        "error: two cannot start: one has not succeeded in its last run\n"
+        "  hint: run that first, or run the mode that holds both, or go ahead regardless with --force\n"
+    )
+    assert site.json("run", "-p", "two", "--dry-run")["tasks"][0]["decision"] == "wait"
+    assert site.run("run", "--pipeline", "two", "--force").returncode == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_cancelled_and_leaves_no_process(site, number, code):
+    site.configure("pipelines: {long: {shell: 'echo $$ > pid; sleep 300'}}\n")
+    process = site.start("run")
+    pid = int(site.until(lambda: (site.root / "pid").exists() and (site.root / "pid").read_text().strip()))
+    process.send_signal(number)
+    assert process.wait(timeout=15) == code
+    process.communicate()
+    assert site.json("show")["run"]["state"] == "cancelled"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_cancel_ends_a_run_of_another_process_which_exits_with_2(site):
+    site.configure("pipelines: {long: {shell: 'echo up > up; sleep 300'}}\n")
+    process = site.start("run")
+    site.until((site.root / "up").exists)
+    (active,) = site.json("status")["active_runs"]
+    done = site.run("cancel", active["run_id"])
+    assert (done.returncode, done.stdout) == (0, f"run {active['run_id']} is cancelled\n")
+    assert process.wait(timeout=15) == 2
+    process.communicate()
+    shown = site.json("show")
+    assert shown["run"]["state"] == "cancelled"
+    assert shown["tasks"][0]["state"] == "cancelled"
+
+
+def test_after_kill_9_the_next_status_says_lost_and_the_next_run_ends_what_survived(site):
+    site.configure("pipelines: {long: {shell: 'echo $$ > pid; sleep 300'}}\n")
+    process = site.start("run")
+    pid = int(site.until(lambda: (site.root / "pid").exists() and (site.root / "pid").read_text().strip()))
+    process.kill()
+    process.communicate()
+    body = site.json("status")
+    assert body["active_runs"] == []
+    assert (body["pipelines"][0]["state"], body["pipelines"][0]["last_run"]["state"]) == ("idle", "lost")
+    os.kill(pid, 0)  # a command that only reads does not signal
+    site.configure("pipelines: {long: {shell: 'true'}}\n")
+    assert site.run("run").returncode == 0
+
+
+def test_a_second_run_of_the_same_pipeline_is_refused_with_75_and_names_the_first(site):
+    site.configure("pipelines: {long: {shell: 'echo up > up; sleep 300'}, other: {shell: 'true'}}\n")
+    process = site.start("run", "--pipeline", "long")
+    site.until((site.root / "up").exists)
+    (active,) = site.json("status")["active_runs"]
+    done = site.run("run", "--pipeline", "long")
+    assert done.returncode == 75
+    assert f"the pipeline 'long' is already being run by pid {process.pid}, run {active['run_id']}" in done.stderr
+    assert site.run("run", "--pipeline", "other").returncode == 0
+    process.terminate()
+    process.communicate(timeout=15)
+
+
+def test_a_reader_that_leaves_does_not_end_the_run(site):
+    site.configure(CHAIN)
+    process = site.start("run", "--mode", "all")
+    process.stdout.close()
+    assert process.wait(timeout=20) == 0
+    process.stderr.close()
+    assert site.lines_of_log()[-1] == "Orchestration completed"
+
+
+def test_steps_are_counted_for_run_full_pipeline(site):
+    site.configure("""
+        pipelines:
+          data_pipeline: {shell: "true"}
+          metrics_pipeline: {shell: "exit 1", depends_on: [data_pipeline]}
+    """)
+    done = site.run("run", "--progress", "steps")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[:4] == [
+        "Starting full pipeline execution...",
+        "Step 1/2: Running Data Pipeline...",
+        "Step 2/2: Running Metrics Pipeline...",
+        "Metrics Pipeline failed",
+    ]
+    assert "completed successfully" not in done.stdout
+
+
+def test_a_run_works_under_an_empty_environment_and_in_the_C_locale(site):
+    site.configure("pipelines: {ünïcode: {shell: 'true'}}\n".replace("ünïcode", "plain"))
+    site.env = {"PYTHONPATH": site.env["PYTHONPATH"]}
+    done = site.run("run", env={"LC_ALL": "C"})
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_whole_suite_of_ends_holds_with_the_portable_waiter(site):
+    site.configure(CHAIN)
+    assert site.run("run", "--mode", "all", env={"TETRA_WAITER": "portable"}).returncode == 0
+    done = site.run("run", "--mode", "all", env={"TETRA_WAITER": "telepathy"})
+    assert done.returncode == 64
+    assert done.stderr.startswith("error: TETRA_WAITER: no waiter is called 'telepathy'")

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from config.configs import Folder
+from tetra_orchestrator.core.model import (
+    Command,
+    Environment,
+    Mode,
+    ModeEntry,
+    Module,
+    Param,
+    Pipeline,
+    RetryPolicy,
+    Schedule,
+    Shell,
+    Task,
+)
+
+ONE = "pipelines: {a: {module: m}}\n"
+
+
+def test_a_small_file_has_the_documented_defaults(folder: Folder) -> None:
+    project = folder.native(ONE).project
+    root = str(folder.path)
+    assert (project.name, project.root, project.file) == ("p", root, f"{root}/f.yaml")
+    assert (project.timezone, project.store_url) == ("UTC", f"sqlite:///{root}/state/tetra.db")
+    assert (project.host.max_parallel, project.logs.dir) == (os.cpu_count(), f"{root}/logs")
+    assert (project.environment, project.pools, project.params) == (Environment(), (), ())
+    assert project.pipelines == (Pipeline("a", (Task("a", "a", Module("m")),)),)
+    assert project.tasks()[0].retry == RetryPolicy(max_attempts=1)
+
+
+def test_a_full_file_becomes_the_model(folder: Folder) -> None:
+    text = """\
+        title: Free text, with signs!
+        timezone: Europe/Berlin
+        pythonpath: [src, /opt/lib]
+        env: {inherit: base, pass: [HOME], set: {TZ: UTC, N: 012}}
+        logs: {dir: var/log}
+        host: {max_parallel: 4}
+        pools: {db: 3, net: 1}
+        params: {days: 5, rate: 0.5, live: false, name: x, code: "5", must: {type: int},
+                 opt: {type: str, default: 1.10}}
+        pipelines:
+          a:
+            command: [run, 1.10, 2026-01-01, yes]
+            args: [--days, 012]
+            provides: [data]
+            max_data_age: 24h
+            enabled: false
+            description: the first
+            timeout: 1h30m
+            kill_grace: 0
+            env: {A: 12:30}
+            cwd: work
+            pool: {db: 2}
+            priority: -1
+            outputs: {rows: int}
+            expected: 5m
+          b: {shell: "echo hi", depends_on: [a], requires: [data], pool: [db, net]}
+          c: {module: m.n, pool: db}
+        modes:
+          m: [a, {b: [x]}]
+          r: {partition: range, pipelines: [{c: [y]}]}
+        schedules:
+          s: {mode: m, cron: "@daily", timezone: UTC, enabled: false}
+        """
+    loaded = folder.native(text)
+    project, root = loaded.project, str(folder.path)
+    assert loaded.warnings == ()
+    assert (project.title, project.timezone) == ("Free text, with signs!", "Europe/Berlin")
+    assert project.pythonpath == (f"{root}/src", "/opt/lib")
+    assert project.environment == Environment("base", ("HOME",), (("TZ", "UTC"), ("N", "012")))
+    assert (project.logs.dir, project.host.max_parallel) == (f"{root}/var/log", 4)
+    assert project.pools == (("db", 3), ("net", 1))
+    assert project.params == (
+        Param("days", "int", 5),
+        Param("rate", "float", 0.5),
+        Param("live", "bool", False),
+        Param("name", "str", "x"),
+        Param("code", "str", "5"),
+        Param("must", "int", None, required=True),
+        Param("opt", "str", "1.10"),
+    )
+    task = Task(
+        id="a",
+        pipeline="a",
+        program=Command(("run", "1.10", "2026-01-01", "yes")),
+        args=("--days", "012"),
+        env=(("A", "12:30"),),
+        cwd=f"{root}/work",
+        timeout_s=5400.0,
+        kill_grace_s=0.0,
+        outputs=(("rows", "int"),),
+        pool=(("db", 2),),
+        priority=-1,
+        enabled=False,
+        expected_s=300.0,
+    )
+    assert project.pipelines == (
+        Pipeline("a", (task,), (), ("data",), (), 86400.0, False, "the first"),
+        Pipeline(
+            "b",
+            (Task("b", "b", Shell("echo hi"), depends_on=("a",), pool=(("db", 1), ("net", 1))),),
+            ("a",),
+            (),
+            ("data",),
+        ),
+        Pipeline("c", (Task("c", "c", Module("m.n"), pool=(("db", 1),)),)),
+    )
+    assert project.modes == (
+        Mode("m", (ModeEntry("a"), ModeEntry("b", (("b", ("x",)),)))),
+        Mode("r", (ModeEntry("c", (("c", ("y",)),)),), "range"),
+    )
+    assert project.schedules == (Schedule("s", "m", "@daily", "UTC", enabled=False),)
+
+
+def test_the_first_tasks_of_a_pipeline_wait_for_the_last_ones_of_those_before(folder: Folder) -> None:
+    text = """\
+        pipelines:
+          one: {module: m}
+          two:
+            tasks: {a: {module: m}, b: {module: m, depends_on: [a]}, c: {module: m, depends_on: [a]}}
+          three:
+            depends_on: [one, two]
+            tasks: {x: {module: m}, y: {module: m, depends_on: [x]}, z: {module: m}}
+        modes:
+          m: [{three: {y: [1], z: [2]}}]
+        """
+    project = folder.native(text).project
+    assert {task.id: task.depends_on for task in project.tasks()} == {
+        "one": (),
+        "two.a": (),
+        "two.b": ("two.a",),
+        "two.c": ("two.a",),
+        "three.x": ("one", "two.b", "two.c"),
+        "three.y": ("three.x",),
+        "three.z": ("one", "two.b", "two.c"),
+    }
+    assert project.modes[0].entries == (ModeEntry("three", (("three.y", ("1",)), ("three.z", ("2",)))),)
+
+
+def test_a_task_overrides_the_defaults_field_by_field(folder: Folder) -> None:
+    text = """\
+        defaults: {task: {timeout: 2h, kill_grace: 5s, retry: {max_attempts: 3, delay: 60s, backoff: 2, jitter: 0.1}}}
+        pipelines:
+          a: {module: m}
+          b: {module: m, timeout: 5m, kill_grace: 0s, retry: {max_attempts: 1, max_delay: 90}}
+          c: {tasks: {x: {module: m}}}
+        """
+    a, b, c = folder.native(text).project.tasks()
+    assert (a.timeout_s, a.kill_grace_s, a.retry) == (7200, 5, RetryPolicy(3, 60.0, 2.0, 3600.0, 0.1))
+    assert (b.timeout_s, b.kill_grace_s, b.retry) == (300, 0, RetryPolicy(1, 60.0, 2.0, 90.0, 0.1))
+    assert (c.timeout_s, c.kill_grace_s, c.retry) == (a.timeout_s, a.kill_grace_s, a.retry)
+
+
+def test_log_dir_in_the_environment_overrides_the_file(folder: Folder) -> None:
+    folder.environ["LOG_DIR"] = "/var/log/p"
+    assert folder.native("logs: {dir: mine}\n" + ONE).project.logs.dir == "/var/log/p"
+
+
+def test_a_file_in_a_folder_called_config_belongs_to_the_folder_above(folder: Folder) -> None:
+    inner = Folder(folder.path / "config")
+    project = inner.native(ONE).project
+    assert (project.root, project.file) == (str(folder.path), str(folder.path / "config/f.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("state", "url"), [("sqlite:///x.db", "sqlite:///{root}/x.db"), ("sqlite:////var/x.db", "sqlite:////var/x.db")]
+)
+def test_the_store_is_an_absolute_address(folder: Folder, state: str, url: str) -> None:
+    assert folder.native(f"state: {state}\n{ONE}").project.store_url == url.format(root=folder.path)
+
+
+@pytest.mark.parametrize("state", ["postgresql://host/db", "postgres://host/db"])
+def test_a_postgresql_store_is_refused_for_now(folder: Folder, state: str) -> None:
+    assert folder.faults(f"state: {state}\n{ONE}") == (
+        "f.yaml:3:8: this version has no PostgreSQL store yet\n"
+        f"  state: {state}\n"
+        "         ^\n"
+        "  hint: use sqlite:///state/tetra.db"
+    )
+
+
+@pytest.mark.parametrize("state", ["x.db", "sqlite:///", "sqlite:///x/", "mysql://x"])
+def test_another_store_is_refused(folder: Folder, state: str) -> None:
+    assert folder.faults(f"state: {state}\n{ONE}") == (
+        f"f.yaml:3:8: '{state}' is not the address of a store\n"
+        f"  state: {state}\n"
+        "         ^\n"
+        "  hint: write sqlite:///FILE, relative to the project's root, or sqlite:////absolute/FILE"
+    )
