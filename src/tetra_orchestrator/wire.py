@@ -95,8 +95,8 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
     """Everything a run needs on this machine. Moves to the project's root, where relative paths start."""
     from tetra_orchestrator.adapters.interrupts import SignalInterrupts
     from tetra_orchestrator.adapters.locks import LockTable
-    from tetra_orchestrator.adapters.runner.process import become_subreaper
     from tetra_orchestrator.adapters.runner.local import LocalRunner
+    from tetra_orchestrator.adapters.runner.process import become_subreaper
     from tetra_orchestrator.adapters.workspace import Workspace
     from tetra_orchestrator.engine.start import World
 

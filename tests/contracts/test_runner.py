@@ -15,8 +15,8 @@ import pytest
 
 from tetra_orchestrator.adapters.clock import SystemClock
 from tetra_orchestrator.adapters.interrupts import SignalInterrupts
-from tetra_orchestrator.adapters.runner.process import become_subreaper, identity, is_alive, signal_process
 from tetra_orchestrator.adapters.runner.local import LocalRunner
+from tetra_orchestrator.adapters.runner.process import become_subreaper, identity, is_alive, signal_process
 from tetra_orchestrator.adapters.runner.waiters import choose_waiter
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
 from tetra_orchestrator.ports import Launch

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.runner import processtable
-from tetra_orchestrator.adapters.runner import spawn
+from tetra_orchestrator.adapters.runner import processtable, spawn
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.adapters.runner.waiters import PortableWaiter
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed

@@ -1,0 +1,70 @@
+"""The documentation names every key, command, option, exit code and variable that there is."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from tetra_orchestrator.cli.app import app
+from tetra_orchestrator.errors import Exit
+
+REPOSITORY = Path(__file__).parents[1]
+DOCS = {path.name: path.read_text() for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]}
+
+
+def keys_of(schema, seen):
+    """Every property name below a JSON Schema node."""
+    if isinstance(schema, dict):
+        properties = schema.get("properties", {})
+        seen.update(properties)
+        for value in schema.values():
+            keys_of(value, seen)
+    elif isinstance(schema, list):
+        for value in schema:
+            keys_of(value, seen)
+    return seen
+
+
+def test_every_configuration_key_is_explained():
+    schema = json.loads((REPOSITORY / "src/tetra_orchestrator/config/schema.json").read_text())
+    text = DOCS["configuration.md"]
+    missing = {key for key in keys_of(schema, set()) if not re.search(rf"\b{re.escape(key)}\b", text)}
+    assert missing == set()
+
+
+def test_every_command_is_named_in_the_readme():
+    commands = set(typer.main.get_command(app).commands)
+    assert {name for name in commands if f"tetra {name}" not in DOCS["README.md"]} <= {"version"}
+
+
+def test_every_exit_code_is_listed():
+    codes = {value for name, value in vars(Exit).items() if name.isupper()}
+    listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", DOCS["running.md"], re.M) for code in row.split(",")}
+    assert listed == codes
+
+
+def test_every_variable_a_task_gets_is_listed():
+    source = (REPOSITORY / "src/tetra_orchestrator/engine/attempt.py").read_text()
+    given = set(re.findall(r'"(TETRA_[A-Z_]+)"', source))
+    assert {name for name in given if name not in DOCS["running.md"]} == set()
+
+
+@pytest.mark.parametrize("name", sorted(DOCS))
+def test_links_between_pages_lead_somewhere(name):
+    folder = REPOSITORY if name == "README.md" else REPOSITORY / "docs"
+    for target in re.findall(r"\]\(([^)#]+)\)", DOCS[name]):
+        assert target.startswith("http") or (folder / target).exists(), target
+
+
+def test_the_readme_s_configuration_is_valid(tmp_path):
+    from tetra_orchestrator.config.load import load_project
+
+    (example,) = re.findall(r"```yaml\n(.*?)```", DOCS["README.md"], re.S)
+    file = tmp_path / "orchestration.yaml"
+    file.write_text(example)
+    project = load_project(str(file), environ={}, check_modules=False).project
+    assert [pipeline.name for pipeline in project.pipelines] == ["extract", "report"]
