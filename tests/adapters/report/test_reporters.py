@@ -1,0 +1,152 @@
+"""What each reporter shows for the same events."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import UTC, datetime
+
+from tetra_orchestrator.adapters.report.fanout import Fanout
+from tetra_orchestrator.adapters.report.jsonl import JsonReporter
+from tetra_orchestrator.adapters.report.live import LiveReporter
+from tetra_orchestrator.adapters.report.narration import stamp
+from tetra_orchestrator.adapters.report.plain import LineReporter
+from tetra_orchestrator.adapters.report.steps import StepReporter
+from tetra_orchestrator.core.events import RunEvent
+from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.ports import Subject
+
+NOW = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+SUBJECT = Subject(
+    "20260301T200000Z-abcdef",
+    "in weekly mode",
+    ("data_pipeline", "metrics_pipeline"),
+    {"data_pipeline": 75.0},
+    "/logs/orchestrator.log",
+    lambda task, attempt: f"/logs/{task}.{attempt}.log",
+    lambda path: "Traceback\nKeyError: 'date'\n",
+)
+
+
+def events(*rows):
+    """Events from (event, task, attempt, state, reason text)."""
+    return [
+        RunEvent(name, seq, NOW, SUBJECT.run_id, task, attempt, state, Reason("code", text) if text else None)
+        for seq, (name, task, attempt, state, text) in enumerate(rows, 1)
+    ]
+
+
+FAILING = events(
+    ("run.started", None, None, "running", None),
+    ("attempt.started", "data_pipeline", 1, "submitted", "it depends on nothing"),
+    ("attempt.finished", "data_pipeline", 1, "waiting_retry", "exited with code 1; next attempt in 60 s"),
+    ("retry.scheduled", "data_pipeline", 1, "waiting_retry", "exited with code 1; next attempt in 60 s"),
+    ("attempt.started", "data_pipeline", 2, "submitted", "attempt 2 of 2"),
+    ("attempt.finished", "data_pipeline", 2, "failed", "exited with code 1"),
+    ("task.finished", "data_pipeline", 2, "failed", "exited with code 1"),
+    ("task.finished", "metrics_pipeline", None, "upstream_failed", "data_pipeline failed"),
+    ("run.finished", None, None, "failed", "failed: data_pipeline"),
+)
+
+
+def shown(make, happened=FAILING):
+    stream = io.StringIO()
+    reporter = make(stream)
+    for event in happened:
+        reporter.event(event)
+        reporter.tick()
+    reporter.close()
+    return stream.getvalue()
+
+
+def test_the_lines_say_what_failed_why_and_where_all_of_it_is():
+    text = shown(lambda stream: LineReporter(SUBJECT, stream))
+    assert [line.removeprefix(f"{stamp(NOW)} ") for line in text.splitlines()] == [
+        "Starting orchestration in weekly mode",
+        "Run 20260301T200000Z-abcdef, log /logs/orchestrator.log",
+        "Running data_pipeline (attempt 1)",
+        "data_pipeline exited with code 1; next attempt in 60 s",
+        "data_pipeline failed, retrying...",
+        "Running data_pipeline (attempt 2)",
+        "ERROR: data_pipeline failed after 2 attempts",
+        "  exited with code 1",
+        "  | Traceback",
+        "  | KeyError: 'date'",
+        "  full log: /logs/data_pipeline.2.log",
+        "metrics_pipeline not started: data_pipeline failed",
+        "Orchestration failed: failed: data_pipeline",
+        "Look closer: tetra show 20260301T200000Z-abcdef",
+    ]
+
+
+def test_the_steps_name_the_stage_that_failed():
+    assert shown(lambda stream: StepReporter(SUBJECT, stream)).splitlines() == [
+        "Starting full pipeline execution...",
+        "Step 1/2: Running Data Pipeline...",
+        "Data Pipeline failed",
+        "  full log: /logs/data_pipeline.2.log",
+    ]
+
+
+def test_json_lines_hold_every_field_and_times_in_utc():
+    rows = [json.loads(line) for line in shown(JsonReporter).splitlines()]
+    assert len(rows) == len(FAILING)
+    assert rows[6] == {
+        "schema": "tetra.run/1",
+        "event": "task.finished",
+        "seq": 7,
+        "ts": "2026-03-01T20:00:00.000000Z",
+        "run_id": "20260301T200000Z-abcdef",
+        "task": "data_pipeline",
+        "attempt": 2,
+        "state": "failed",
+        "reason": {"code": "code", "text": "exited with code 1"},
+    }
+
+
+def test_the_live_view_ends_with_a_line_per_task_the_failing_log_and_the_verdict():
+    lines = shown(lambda stream: LiveReporter(SUBJECT, stream)).splitlines()
+    assert lines[0] == "20260301T200000Z-abcdef  in weekly mode"
+    text = "\n".join(lines)
+    assert re.search(r"✗ data_pipeline +failed \(attempt 2\) +0\.0 s +exited with code 1", text)
+    assert re.search(r"− metrics_pipeline +upstream failed +data_pipeline failed", text)
+    assert lines[-7:] == [
+        "data_pipeline failed; the end of its log:",
+        "Traceback",
+        "KeyError: 'date'",
+        "full log: /logs/data_pipeline.2.log",
+        "",
+        "✗ failed: failed: data_pipeline",
+        "log /logs/orchestrator.log",
+    ]
+
+
+def test_the_live_view_tells_how_long_a_task_usually_takes_and_what_is_left():
+    reporter = LiveReporter(SUBJECT, io.StringIO())
+    console = reporter._console
+    with console.capture() as before:
+        console.print(reporter._table())
+    assert re.search(r"data_pipeline +pending +about 1 min 15 s", before.get())
+    for event in FAILING[:2]:
+        reporter.event(event)
+    reporter._live.stop()
+    with console.capture() as during:
+        console.print(reporter._table())
+    assert re.search(r"▶ data_pipeline +running +0\.\d s, 1 min 15 s to go", during.get())
+
+
+class Broken:
+    """A reporter whose screen is gone."""
+
+    def event(self, event):
+        raise BrokenPipeError
+
+    tick = close = event
+
+
+def test_a_reporter_that_fails_is_left_out_and_the_others_go_on():
+    stream = io.StringIO()
+    text = shown(lambda _: Fanout([Broken(), LineReporter(SUBJECT, stream)]))
+    assert text == ""
+    assert "Look closer" in stream.getvalue()

@@ -1,0 +1,116 @@
+"""Whether an attempt is followed by another, and after how long."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tetra_orchestrator.core.model import Reason, RetryPolicy
+from tetra_orchestrator.core.outcome import (
+    Cancelled,
+    Exited,
+    Lost,
+    OutputsInvalid,
+    Signalled,
+    SpawnFailed,
+    TimedOut,
+)
+from tetra_orchestrator.core.retry import PERMANENT_SPAWN_ERRORS, delay_s, refusal
+
+POLICIES = st.builds(
+    RetryPolicy,
+    max_attempts=st.integers(1, 50),
+    delay_s=st.floats(0, 1e6),
+    backoff=st.floats(1, 1e6),
+    max_delay_s=st.floats(0, 1e6),
+    jitter=st.floats(0, 1),
+)
+
+
+def waits(policy: RetryPolicy, count: int) -> list[float]:
+    return [delay_s(policy, failures) for failures in range(1, count + 1)]
+
+
+def test_a_delay_without_backoff_is_the_same_each_time() -> None:
+    assert waits(RetryPolicy(max_attempts=3, delay_s=60), 2) == [60, 60]
+
+
+def test_backoff_multiplies_the_delay_until_the_cap() -> None:
+    policy = RetryPolicy(max_attempts=10, delay_s=60, backoff=2, max_delay_s=3600)
+    assert waits(policy, 9) == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_the_cap_holds_for_the_first_delay_too() -> None:
+    assert waits(RetryPolicy(delay_s=100, max_delay_s=30), 2) == [30, 30]
+
+
+@pytest.mark.parametrize("backoff", [2, 2.0, 10.0, 1e300])
+def test_a_backoff_too_large_for_a_number_is_capped(backoff: float) -> None:
+    assert delay_s(RetryPolicy(delay_s=1.0, backoff=backoff, max_delay_s=3600), 5000) == 3600
+
+
+@pytest.mark.parametrize("backoff", [2, 2.0, 1e300])
+def test_no_delay_stays_no_delay_however_often_it_failed(backoff: float) -> None:
+    assert delay_s(RetryPolicy(delay_s=0.0, backoff=backoff), 5000) == 0
+
+
+def test_jitter_spreads_the_wait_around_the_delay() -> None:
+    policy = RetryPolicy(delay_s=100, jitter=0.2)
+    assert delay_s(policy, 1, random=0.0) == pytest.approx(80)
+    assert delay_s(policy, 1, random=0.5) == pytest.approx(100)
+    assert delay_s(policy, 1, random=0.75) == pytest.approx(110)
+
+
+@given(POLICIES, st.integers(1, 5000), st.floats(0, 1, exclude_max=True))
+def test_a_wait_is_never_negative_and_stays_within_the_jitter_of_the_cap(
+    policy: RetryPolicy, failures: int, random: float
+) -> None:
+    wait = delay_s(policy, failures, random)
+    middle = delay_s(policy._replace(jitter=0.0), failures)
+    assert 0 <= middle <= policy.max_delay_s
+    assert max(0, middle * (1 - policy.jitter)) * 0.999 <= wait <= middle * (1 + policy.jitter) * 1.001
+
+
+@given(POLICIES)
+def test_waits_without_jitter_never_get_shorter(policy: RetryPolicy) -> None:
+    assert all(first <= second for first, second in pairwise(waits(policy._replace(jitter=0.0), 60)))
+
+
+FAILURES = [Exited(1), Signalled(9), TimedOut(5.0), OutputsInvalid("x"), SpawnFailed("EAGAIN", "too many processes")]
+
+
+@pytest.mark.parametrize("outcome", FAILURES)
+def test_a_failed_attempt_is_followed_by_another_until_max_attempts(outcome: Exited) -> None:
+    policy = RetryPolicy(max_attempts=3)
+    assert refusal(policy, 1, outcome) is None
+    assert refusal(policy, 2, outcome) is None
+    assert refusal(policy, 3, outcome) == Reason("attempts_exhausted", "all 3 attempts failed")
+    assert refusal(policy, 4, outcome) == Reason("attempts_exhausted", "all 3 attempts failed")
+
+
+@pytest.mark.parametrize("outcome", FAILURES)
+def test_one_attempt_means_no_retry(outcome: Exited) -> None:
+    assert refusal(RetryPolicy(), 1, outcome) == Reason("attempts_exhausted", "all 1 attempts failed")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Exited(0), Reason("succeeded", "it succeeded")),
+        (Cancelled(), Reason("cancelled", "the run was cancelled")),
+        (Lost("its owner died"), Reason("lost", "how it ended cannot be known, and it may have done its work")),
+        (
+            SpawnFailed("ENOENT", "no such file: extract"),
+            Reason("spawn_error", "starting it again cannot help: no such file: extract"),
+        ),
+    ],
+)
+def test_what_another_attempt_cannot_mend_is_not_tried_again(outcome: Exited, reason: Reason) -> None:
+    assert refusal(RetryPolicy(max_attempts=3), 1, outcome) == reason
+
+
+@pytest.mark.parametrize("error", sorted(PERMANENT_SPAWN_ERRORS))
+def test_a_program_that_cannot_be_executed_is_not_tried_again(error: str) -> None:
+    refused = refusal(RetryPolicy(max_attempts=3), 1, SpawnFailed(error, "why"))
+    assert refused == Reason("spawn_error", "starting it again cannot help: why")

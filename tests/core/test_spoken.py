@@ -1,0 +1,64 @@
+"""Values in words."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.builders import utc
+from tetra_orchestrator.core.spoken import duration, instant
+
+INSTANTS = st.datetimes(min_value=utc(1970, 1, 1).replace(tzinfo=None), timezones=st.just(UTC))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "-"),
+        (0, "0.0 s"),
+        (0.04, "0.0 s"),
+        (0.4, "0.4 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (12, "12 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (60, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.4, "59 min 59 s"),
+        (3599.6, "1 h 00 min"),
+        (7380, "2 h 03 min"),
+        (86400, "24 h 00 min"),
+        (2592000, "720 h 00 min"),
+    ],
+)
+def test_a_duration_is_spoken_in_its_two_largest_units(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@given(st.floats(0, 1e7))
+def test_a_spoken_duration_is_right_to_its_last_digit(seconds: float) -> None:
+    text = duration(seconds)
+    parts = re.fullmatch(r"(\d\.\d|[1-5]\d) s|(\d{1,2}) min (\d\d) s|(\d+) h (\d\d) min", text)
+    assert parts, text
+    small, minutes, rest, hours, more = parts.groups()
+    if small:
+        assert abs(float(small) - seconds) <= (0.05001 if "." in small else 0.5)
+    elif minutes:
+        assert 1 <= int(minutes) < 60 > int(rest)
+        assert abs(int(minutes) * 60 + int(rest) - seconds) <= 0.5
+    else:
+        assert int(more) < 60
+        assert -0.5 <= seconds - int(hours) * 3600 - int(more) * 60 < 60
+
+
+def test_an_instant_ends_in_z_and_has_a_fraction_only_where_there_is_one() -> None:
+    assert instant(utc(2025, 1, 31, 6, 5, 9)) == "2025-01-31T06:05:09Z"
+    assert instant(utc(2025, 1, 31, 6, 5, 9, 120)) == "2025-01-31T06:05:09.000120Z"
+
+
+@given(INSTANTS)
+def test_an_instant_can_be_read_back(when: datetime) -> None:
+    assert datetime.fromisoformat(instant(when)) == when
