@@ -101,7 +101,7 @@ def test_T_067_a_task_that_fails_for_good_ends_the_run_with_2_the_tail_of_its_lo
         "  | cannot open ledger",
         f"  full log: {log}",
         "after not started: bad failed",
-        "Orchestration failed: failed: bad",
+        "Orchestration failed: bad failed",
         f"Look closer: tetra show {run_id}",
     ]
     assert "Orchestration completed" not in done.stdout

@@ -184,7 +184,7 @@ def test_a_failed_task_is_retried_after_its_delay_until_max_attempts() -> None:
     run.end("a", Exited(4), now=210)
     assert run.states() == {"a": "failed"}
     assert run.reasons()["a"] == Reason("failed", "exited with code 4")
-    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "failed: a"))
+    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "a failed"))
 
 
 def test_the_wait_is_spread_by_the_random_number_that_the_plan_is_given() -> None:
@@ -222,7 +222,7 @@ def test_a_lost_attempt_is_not_retried_because_it_may_have_done_its_work() -> No
         "a": Reason("lost", "lost: its exit status is gone"),
         "b": Reason("upstream_failed", "a lost"),
     }
-    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "failed: a"))
+    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "a failed"))
 
 
 # Time limits
@@ -240,7 +240,7 @@ def test_a_task_over_its_time_limit_is_stopped_once_and_then_timed_out() -> None
     assert run.end("a", Signalled(15), now=132) == TimedOut(30)
     assert run.states() == {"a": "timed_out"}
     assert run.reasons()["a"] == Reason("timeout", "ended by its time limit of 30 s")
-    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "failed: a"))
+    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "a failed"))
 
 
 def test_the_time_limit_counts_even_where_the_process_then_exits_with_0() -> None:
@@ -296,7 +296,7 @@ def test_a_failure_blocks_all_that_is_behind_it_and_names_the_cause() -> None:
         "right": Reason("upstream_failed", "extract failed"),
         "load": Reason("upstream_failed", "left upstream failed"),
     }
-    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "failed: extract"))
+    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "extract failed"))
 
 
 def test_branches_that_do_not_depend_on_the_failure_go_on() -> None:
@@ -308,7 +308,7 @@ def test_branches_that_do_not_depend_on_the_failure_go_on() -> None:
     assert not run.plan.finished
     run.end("after")
     assert run.states() == {"bad": "failed", "behind": "upstream_failed", "good": "succeeded", "after": "succeeded"}
-    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "failed: bad"))
+    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "bad failed"))
 
 
 def test_a_task_behind_a_failure_and_a_running_task_is_blocked_at_once() -> None:
@@ -326,7 +326,7 @@ def test_the_verdict_names_at_most_five_tasks_that_failed_in_file_order() -> Non
     run.decide()
     for name in "gfedcba":
         run.end(name, Exited(1))
-    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "failed: a, b, c, d, e"))
+    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "a, b, c, d, e failed"))
 
 
 # Disabled tasks

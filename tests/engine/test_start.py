@@ -36,7 +36,7 @@ def test_stale_data_of_a_dependency_holds_a_pipeline_back():
     stage = Stage(project(task("a"), task("b", "a")))
     stage.run(mode=None, names=("a",))
     stage.clock.seconds += 7200
-    with pytest.raises(NotNow, match=r"b cannot start: the data of a is 2\.0 h old, over its limit of 3600 s"):
+    with pytest.raises(NotNow, match=r"b cannot start: the data of a is 2\.0 h old, over its limit of 1 h 00 min"):
         stage.run(mode=None, names=("b",))
 
 

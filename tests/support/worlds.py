@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from support.fakes import (
     FakeClock,
     FakeInterrupts,
@@ -60,6 +62,7 @@ class Stage:
         self.locks = FakeLocks()
         self.store = store or MemoryStore()
         self.environ = environ or {}
+        self.numbers = count(1)
         self.runner = FakeRunner(self.clock, self.workspace, script or succeed)
 
     def world(self):
@@ -71,7 +74,7 @@ class Stage:
             interrupts=self.interrupts,
             processes=self.processes,
             locks=self.locks,
-            entropy=lambda n: bytes(range(len(self.runner.launches) + 1, len(self.runner.launches) + 1 + n)),
+            entropy=lambda n: next(self.numbers).to_bytes(n, "big"),
             environ=self.environ,
         )
 

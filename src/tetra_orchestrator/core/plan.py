@@ -196,7 +196,7 @@ class Plan:
         if self.cancelled:
             return RunState.CANCELLED, self.cancelled
         if failed:
-            return RunState.FAILED, Reason("task_failed", f"failed: {', '.join(failed[:5])}")
+            return RunState.FAILED, Reason("task_failed", f"{', '.join(failed[:5])} failed")
         if TaskState.PARTIAL in states:
             return RunState.PARTIAL, Reason("task_partial", "some tasks ended partial")
         return RunState.SUCCEEDED, Reason("succeeded", "every task succeeded or was skipped")

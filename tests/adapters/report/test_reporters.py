@@ -46,7 +46,7 @@ FAILING = events(
     ("attempt.finished", "data_pipeline", 2, "failed", "exited with code 1"),
     ("task.finished", "data_pipeline", 2, "failed", "exited with code 1"),
     ("task.finished", "metrics_pipeline", None, "upstream_failed", "data_pipeline failed"),
-    ("run.finished", None, None, "failed", "failed: data_pipeline"),
+    ("run.finished", None, None, "failed", "data_pipeline failed"),
 )
 
 
@@ -75,7 +75,7 @@ def test_the_lines_say_what_failed_why_and_where_all_of_it_is():
         "  | KeyError: 'date'",
         "  full log: /logs/data_pipeline.2.log",
         "metrics_pipeline not started: data_pipeline failed",
-        "Orchestration failed: failed: data_pipeline",
+        "Orchestration failed: data_pipeline failed",
         "Look closer: tetra show 20260301T200000Z-abcdef",
     ]
 
@@ -117,7 +117,7 @@ def test_the_live_view_ends_with_a_line_per_task_the_failing_log_and_the_verdict
         "KeyError: 'date'",
         "full log: /logs/data_pipeline.2.log",
         "",
-        "✗ failed: failed: data_pipeline",
+        "✗ failed: data_pipeline failed",
         "log /logs/orchestrator.log",
     ]
 
