@@ -136,6 +136,9 @@ if TYPE_CHECKING:
         # Asks the whole process tree to end: TERM, CONT, the launch's grace, KILL. Returns at once.
         def cancel(self, handle: str) -> None: ...
 
+        # Ends the whole process tree by KILL. Returns at once; `poll` tells when it is gone.
+        def kill(self, handle: str) -> None: ...
+
         def wakeup(self) -> Wakeup: ...
 
         # Ends every job still held, without grace, and waits until they are gone.

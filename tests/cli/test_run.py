@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -186,6 +187,22 @@ def test_a_signal_ends_the_run_cancelled_and_leaves_no_process(site, number, cod
     assert site.json("show")["run"]["state"] == "cancelled"
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_fault_38_a_second_ctrl_c_ends_at_once_what_ignores_the_first(site):
+    site.configure("""
+        pipelines:
+          stubborn: {shell: 'trap "" TERM; echo up > up; while true; do sleep 0.05; done', kill_grace: 10m}
+    """)
+    process = site.start("run")
+    site.until((site.root / "up").exists)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    process.communicate()
+    assert site.json("show")["run"]["state"] == "cancelled"
 
 
 def test_cancel_ends_a_run_of_another_process_which_exits_with_2(site):

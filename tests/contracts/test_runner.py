@@ -200,6 +200,15 @@ def test_fault_05_a_child_that_ignores_term_is_killed_after_its_grace(bench: Ben
     assert 0.2 <= time.monotonic() - began < 1.2
 
 
+def test_kill_ends_at_once_a_child_whose_long_grace_has_begun(bench: Bench, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    handle, _ = bench.shell(f"trap '' TERM; echo y > {ready}; sleep 60; sleep 60", grace_s=60.0)
+    written(ready)
+    bench.runner.cancel(handle)
+    bench.runner.kill(handle)
+    assert bench.ended(handle) == {handle: Signalled(signal.SIGKILL)}
+
+
 def test_fault_06_a_stopped_child_still_ends_by_term(bench: Bench) -> None:
     handle, _ = bench.shell("exec sleep 60", grace_s=30.0)
     os.kill(int(handle.split(":")[0]), signal.SIGSTOP)

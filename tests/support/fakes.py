@@ -43,6 +43,7 @@ class FakeRunner:
         self.launches = []
         self.jobs = {}
         self.cancelled = []
+        self.killed = []
         self.on_submit = lambda launches: None
         clock.on_wait = self._something_ended
 
@@ -71,6 +72,10 @@ class FakeRunner:
     def cancel(self, handle):
         self.cancelled.append(handle)
         self.jobs[handle] = (self.clock.seconds, Signalled(15))
+
+    def kill(self, handle):
+        self.killed.append(handle)
+        self.jobs[handle] = (self.clock.seconds, Signalled(9))
 
     def find(self, token):
         return []

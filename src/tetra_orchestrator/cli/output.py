@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from tetra_orchestrator.core import spoken
 
@@ -26,6 +27,11 @@ def instant(when: datetime | None) -> str | None:
 def local(when: datetime | None) -> str:
     """A time for people, in the machine's zone, with the zone shown."""
     return when.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if when else "-"
+
+
+def near(path: str | None) -> str:
+    """A path for people: from the current folder where it lies below that."""
+    return (path or "-").removeprefix(os.getcwd() + os.sep)
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.output import local, print_json, print_table
+from tetra_orchestrator.cli.output import local, near, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import find_run, run_row, task_row
 from tetra_orchestrator.core.spoken import duration
@@ -40,7 +40,7 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
     span = f"{run.partition.start} to {run.partition.end}" if run.partition else None
     head = [run.run_id, run.mode, span, run.state, run.trigger]
     print("  ".join(part for part in head if part))
-    print(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {run.log}\n")
+    print(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}\n")
     print_table(("task", "state", "attempts", "took", "why"), [_task_cells(task) for task in tasks])
     print()
     print_table(("attempt", "outcome", "took", "log"), [_attempt_cells(attempt) for attempt in attempts])
@@ -50,7 +50,7 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
             print_table(("key", "value"), list(task.outputs.items()))
     for attempt in attempts:
         if attempt.tail and attempt is [a for a in attempts if a.task_id == attempt.task_id][-1]:
-            print(f"\nend of {attempt.log}\n{attempt.tail.rstrip()}")
+            print(f"\nend of {near(attempt.log)}\n{attempt.tail.rstrip()}")
 
 
 def _task_cells(task: TaskRun) -> tuple[object, ...]:
@@ -64,4 +64,4 @@ def _attempt_cells(attempt: Attempt) -> tuple[object, ...]:
         took = (attempt.finished_at - attempt.started_at).total_seconds()
     code = attempt.exit_code if attempt.exit_code is not None else attempt.signal
     outcome = " ".join(str(part) for part in (attempt.kind or attempt.state, code) if part is not None)
-    return (f"{attempt.task_id} {attempt.number}", outcome, duration(took), attempt.log)
+    return (f"{attempt.task_id} {attempt.number}", outcome, duration(took), near(attempt.log))

@@ -188,7 +188,8 @@ class Execution:
     def _interrupt(self, number: int) -> None:
         """The first signal ends the run gracefully, the second at once."""
         if self._plan.cancelled:
-            self._runner.close()
+            for handle in self._live:
+                self._runner.kill(handle)
         elif CANCEL_REQUEST in self._store.requests(self._run_id):
             self._plan.cancel(Reason("cancel_requested", "cancelled by `tetra cancel`"))
         else:

@@ -95,6 +95,12 @@ class LocalRunner:
         if job is not None and job.ending is None:
             self._end(job, job.grace_s)
 
+    def kill(self, handle: str) -> None:
+        """End the whole tree by KILL, also when its grace has begun. Nothing happens for an unknown handle."""
+        job = self._jobs.get(handle)
+        if job is not None:
+            self._end(job, 0.0)
+
     def wakeup(self) -> Wakeup:
         """When to poll again: when the descriptor is readable, and after so many seconds at the latest."""
         within_s = 0.0 if self._ended else self._waiter.within_s

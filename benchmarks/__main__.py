@@ -1,0 +1,55 @@
+"""`python -m benchmarks`: measure, print the page, and keep it where `--out` says."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import machine, table, workloads
+from benchmarks.timing import measure
+
+LEAST_ROUNDS = 9
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the budgets.")
+    parser.add_argument("--rounds", type=int, default=15, metavar="N", help=f"at least {LEAST_ROUNDS} (default: 15)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the page there as well")
+    given = parser.parse_args()
+    if given.rounds < LEAST_ROUNDS:
+        parser.error(f"--rounds {given.rounds} is too few: a median of fewer than {LEAST_ROUNDS} tells little")
+    with tempfile.TemporaryDirectory(prefix="tetra-bench-") as folder:
+        page = _page(Path(folder), given.rounds)
+    print(page, end="")
+    if given.out:
+        given.out.write_text(page, encoding="utf-8")
+
+
+def _page(folder: Path, rounds: int) -> str:
+    load = os.getloadavg()[0]
+    chains = [workloads.make_chain(folder, "W1", 1), workloads.make_chain(folder, "W2", 4)]
+    cases = workloads.cases(chains)
+    durable = machine.durability(chains[0].store)
+    figures = measure(cases, rounds, workloads.environment())
+    for chain in chains:
+        # the warm-up and every round, one log a task: both did the same
+        assert chain.logs() == (chain.length * (rounds + 1),) * 2, (chain, chain.logs())
+    return table.PAGE.format(
+        date=datetime.now(UTC).date(),
+        machine=machine.describe(),
+        store=f"SQLite {durable.sqlite}, journal {durable.journal}, synchronous {durable.synchronous}",
+        sync=machine.sync_seconds(folder) * 1e3,
+        load=f"{load:.1f}",
+        rounds=rounds,
+        table=table.render(cases, figures),
+        no_op=workloads.NO_OP,
+        synchronous=durable.synchronous,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What a run may cost, counted instead of timed: commits, calls that wait for the disk, processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from support.components import require
+from support.worlds import Stage, project, task
+from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+from tetra_orchestrator.core.outcome import Exited
+
+LENGTH = 4
+SYNCS = {"fsync", "fdatasync"}
+FORKS = {"clone", "clone3", "fork", "vfork"}
+CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\((?P<first>[^,)]*)")
+
+# Commits of a run of the chain: its opening, the turn that starts the first task, one for each end of a task (which
+# starts the next one or ends the run), and at most one more for each task that takes longer than a moment.
+COMMITS = 1 + 1 + LENGTH
+LINGERING = LENGTH
+#: The head of the write-ahead log and its entry in the folder; at the end the log and the file, to put it away.
+BOOKKEEPING = 2 + 2
+#: What making the store adds: its journal (head, entry, body) and the file, then the commit that makes the tables.
+MAKING = 4 + 1
+
+
+class CountingStore(SqliteStore):
+    """Counts what SQLite itself says are commits."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.commits = 0
+        self._db.set_commit_hook(self._count)
+
+    def _count(self):
+        self.commits += 1
+        return False
+
+
+def chain(length):
+    return [task(f"t{n}", *([f"t{n - 1}"] if n else [])) for n in range(length)]
+
+
+def commits(folder, tasks, seconds, **fields):
+    """How many commits a run of the tasks makes when each of them takes so many seconds."""
+    store = CountingStore(str(folder / "state" / "tetra.db"))
+    stage = Stage(project(*tasks, **fields), lambda name, number: (seconds, Exited(0), {}), store=store)
+    assert stage.run() == 0
+    return store.commits
+
+
+@pytest.mark.parametrize("length", [1, 10, 40])
+def test_a_chain_makes_one_commit_per_turn_of_the_loop_and_one_to_open_the_run(length, tmp_path):
+    # turns: one that starts the first task, then one for each end
+    assert commits(tmp_path, chain(length), seconds=0.0) == 1 + 1 + length
+
+
+def test_a_task_that_takes_longer_than_a_moment_adds_one_commit_that_saves_its_handle(tmp_path):
+    assert commits(tmp_path, chain(10), seconds=60.0) == 1 + 1 + 10 + 10
+
+
+@pytest.mark.parametrize(("slots", "turns"), [(10, 2), (5, 3), (2, 6), (1, 11)])
+def test_tasks_that_end_together_share_a_commit(slots, turns, tmp_path):
+    tasks = [task(f"t{n}") for n in range(10)]
+    assert commits(tmp_path, tasks, seconds=0.0, max_parallel=slots) == 1 + turns
+
+
+@pytest.fixture
+def traced(tmp_path):
+    """Runs the chain as a user would; returns who made which call: (is it our own process, name, first argument)."""
+    strace = require("strace")
+    tasks = {one.id: {"command": ["/bin/sleep", "0"], "depends_on": list(one.depends_on)} for one in chain(LENGTH)}
+    document = {"version": 1, "project": "demo", "pipelines": tasks, "modes": {"all": list(tasks)}}
+    (tmp_path / "orchestration.yaml").write_text(json.dumps(document))
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    run = [sys.executable, "-m", "tetra_orchestrator", "run", "--mode", "all"]
+    wanted = ",".join(sorted(SYNCS | FORKS | {"execve"}))
+
+    def trace():
+        subprocess.run(
+            [strace, "-f", "-qq", "-e", f"trace={wanted}", "-e", "signal=none", "-o", tmp_path / "calls", *run],
+            cwd=tmp_path,
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=60,
+        )
+        calls = [found for line in (tmp_path / "calls").read_text().splitlines() if (found := CALL.match(line))]
+        return [(call["pid"] == calls[0]["pid"], call["name"], call["first"].strip('"')) for call in calls]
+
+    return trace
+
+
+def test_a_run_waits_for_the_disk_once_per_commit_and_a_fixed_number_of_times_more(traced):
+    made, existing = (sum(name in SYNCS for _, name, _ in traced()) for _ in range(2))
+    assert COMMITS <= made - MAKING - BOOKKEEPING <= COMMITS + LINGERING
+    assert COMMITS <= existing - BOOKKEEPING <= COMMITS + LINGERING
+
+
+def test_each_task_is_one_process_and_no_shell(traced):
+    ourselves, *calls = traced()
+    assert ourselves[:2] == (True, "execve")
+    assert [own for own, name, _ in calls if name in FORKS] == [True] * LENGTH
+    assert [(own, path) for own, name, path in calls if name == "execve"] == [(False, "/bin/sleep")] * LENGTH
