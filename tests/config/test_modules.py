@@ -7,7 +7,7 @@ import pytest
 
 from config.configs import Folder
 from tetra_orchestrator.config import modules
-from tetra_orchestrator.config.modules import find_python
+from tetra_orchestrator.config.find import find_python
 
 
 def executable(path: Path) -> str:

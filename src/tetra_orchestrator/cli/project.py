@@ -12,7 +12,7 @@ from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tetra_orchestrator.config.load import Loaded
+    from tetra_orchestrator.config.loaded import Loaded
 
 ConfigOption = Annotated[
     str | None,
@@ -37,14 +37,13 @@ class Source(Record):
     sets: tuple[str, ...] = ()
 
 
-def load(source: Source, *, check_modules: bool = False) -> Loaded:
-    """Load the configuration; raises `ConfigError` with every problem in it."""
-    from tetra_orchestrator.config.load import find_config, load_project
+def load(source: Source) -> Loaded:
+    """Load the configuration, from the cache if nothing changed; raises `ConfigError` with every problem in it."""
+    from tetra_orchestrator.config.cache import load
+    from tetra_orchestrator.config.find import find_config
 
     path = find_config(source.config, os.environ, os.getcwd())
-    return load_project(
-        path, environ=os.environ, overlays=source.overlays, sets=source.sets, check_modules=check_modules
-    )
+    return load(path, environ=os.environ, overlays=source.overlays, sets=source.sets)
 
 
 def pairs(option: str, values: list[str] | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tetra_orchestrator.config.load import Loaded
+    from tetra_orchestrator.config.loaded import Loaded
 
 Progress = Literal["auto", "live", "plain", "steps"]
 
@@ -45,7 +45,7 @@ def run(
     """
     from tetra_orchestrator import wire
 
-    loaded = load(Source(config, tuple(overlay or ()), tuple(set_ or ())), check_modules=True)
+    loaded = load(Source(config, tuple(overlay or ()), tuple(set_ or ())))
     try:
         request = _request(loaded, mode, tuple(pipeline or ()), (start_date, end_date), pairs("--param", param), force)
     except UsageError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from tetra_orchestrator.cli.output import print_json
-from tetra_orchestrator.cli.project import ConfigOption, JsonOption, OverlayOption, SetOption, Source, load
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption, OverlayOption, SetOption
 from tetra_orchestrator.core.graph import levels
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.errors import ConfigError, Exit
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from tetra_orchestrator.config.load import Loaded
+    from tetra_orchestrator.config.loaded import Loaded
     from tetra_orchestrator.core.model import Task
 
 
@@ -30,8 +31,12 @@ def validate(
     as_json: JsonOption = False,
 ) -> int:
     """Check the configuration; print the plan by groups that may run side by side."""
+    from tetra_orchestrator.config.find import find_config
+    from tetra_orchestrator.config.load import load_project
+
     try:
-        loaded = load(Source(file or config, tuple(overlay or ()), tuple(set_ or ())), check_modules=True)
+        path = find_config(file or config, os.environ, os.getcwd())
+        loaded = load_project(path, environ=os.environ, overlays=overlay or (), sets=set_ or ())
     except ConfigError as error:
         if not as_json:
             raise

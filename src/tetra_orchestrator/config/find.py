@@ -12,7 +12,7 @@ from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 FILES = ("config/orchestration.yaml", "orchestration.yaml")
 MAX_BYTES = 10 * 1024 * 1024
@@ -39,6 +39,30 @@ def project_root(file: str) -> str:
     """The folder of the file, or the one above when that is called `config`. `file` is absolute."""
     folder = os.path.dirname(file)
     return os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
+
+
+def module_on_disk(folder: str, name: str, pythonpath: Sequence[str]) -> bool:
+    """Whether `python -m name`, started in `folder`, would find the module there or under `pythonpath`."""
+    relative = name.replace(".", "/")
+    return any(
+        os.path.isfile(os.path.join(place, relative + suffix))
+        for place in (folder, *pythonpath)
+        for suffix in (".py", "/__main__.py")
+    )
+
+
+def find_python(given: str | None, root: str, environ: Mapping[str, str]) -> str | None:
+    """The tasks' interpreter as an absolute path: the one given, else .venv, $VIRTUAL_ENV, python3 on PATH."""
+    from shutil import which
+
+    path = environ.get("PATH", os.defpath)
+    if given is not None:
+        found = os.path.join(root, given) if "/" in given else given
+        return which(found, path=path)
+    candidates = [os.path.join(root, ".venv/bin/python")]
+    if environ.get("VIRTUAL_ENV"):
+        candidates.append(os.path.join(environ["VIRTUAL_ENV"], "bin/python"))
+    return next(filter(os.path.exists, candidates), None) or which("python3", path=path)
 
 
 def read_bytes(path: str) -> bytes:

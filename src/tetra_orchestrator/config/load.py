@@ -12,15 +12,15 @@ from tetra_orchestrator.config.build import SQLITE, build
 from tetra_orchestrator.config.calendars import check_calendars
 from tetra_orchestrator.config.check import Sheet, check, warn_unprovided
 from tetra_orchestrator.config.complaints import check_shape
-from tetra_orchestrator.config.find import find_config, project_root, read_bytes
+from tetra_orchestrator.config.find import find_config, find_python, project_root, read_bytes
 from tetra_orchestrator.config.interpolate import interpolate, read_dotenv
+from tetra_orchestrator.config.loaded import Loaded
 from tetra_orchestrator.config.merge import merge, set_value
 from tetra_orchestrator.config.modules import check_modules as report_missing_modules
-from tetra_orchestrator.config.modules import check_python, find_python
+from tetra_orchestrator.config.modules import check_python
 from tetra_orchestrator.config.problems import Problem, Problems
 from tetra_orchestrator.config.references import resolve_references
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, find, parse, to_json
-from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,15 +32,6 @@ __all__ = ["Loaded", "Problem", "find_config", "load_project"]
 
 VERSION = "1"
 HASH_DIGITS = 16
-
-
-class Loaded(Record):
-    """A project and where it came from. `document` is the merged file as JSON, its `${...}` still unresolved."""
-
-    project: Project
-    document: str
-    files: tuple[str, ...]
-    warnings: tuple[Problem, ...]
 
 
 def load_project(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config.find import module_on_disk
 from tetra_orchestrator.core.model import Module
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tetra_orchestrator.config.check import Sheet
     from tetra_orchestrator.config.problems import Path
@@ -44,18 +44,6 @@ os._exit(0)
 """
 
 
-def find_python(given: str | None, root: str, environ: Mapping[str, str]) -> str | None:
-    """The tasks' interpreter as an absolute path: the one given, else .venv, $VIRTUAL_ENV, python3 on PATH."""
-    path = environ.get("PATH", os.defpath)
-    if given is not None:
-        found = os.path.join(root, given) if "/" in given else given
-        return shutil.which(found, path=path)
-    candidates = [os.path.join(root, ".venv/bin/python")]
-    if environ.get("VIRTUAL_ENV"):
-        candidates.append(os.path.join(environ["VIRTUAL_ENV"], "bin/python"))
-    return next(filter(os.path.exists, candidates), None) or shutil.which("python3", path=path)
-
-
 def check_python(given: str | None, python: str | None, root: str, sheet: Sheet) -> bool:
     """Report a missing interpreter; True when there is one."""
     if python is not None:
@@ -79,7 +67,7 @@ def check_modules(project: Project, sheet: Sheet, environ: Mapping[str, str]) ->
         if isinstance(task.program, Module):
             wanted = task.cwd or project.root, task.program.name
             unknown.setdefault(wanted, []).append((*_path(task), "module"))
-    unknown = {wanted: paths for wanted, paths in unknown.items() if not _on_disk(*wanted, project.pythonpath)}
+    unknown = {wanted: paths for wanted, paths in unknown.items() if not module_on_disk(*wanted, project.pythonpath)}
     if not unknown:
         return
     for (wanted, paths), cause in zip(unknown.items(), _ask(list(unknown), project, environ), strict=False):
@@ -91,15 +79,6 @@ def check_modules(project: Project, sheet: Sheet, environ: Mapping[str, str]) ->
 def _path(task: Task) -> Path:
     short = task.id.removeprefix(task.pipeline).removeprefix(".")
     return ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)
-
-
-def _on_disk(folder: str, name: str, pythonpath: Sequence[str]) -> bool:
-    relative = name.replace(".", "/")
-    return any(
-        os.path.isfile(os.path.join(place, relative + suffix))
-        for place in (folder, *pythonpath)
-        for suffix in (".py", "/__main__.py")
-    )
 
 
 def _ask(wanted: list[tuple[str, str]], project: Project, environ: Mapping[str, str]) -> list[str | None]:

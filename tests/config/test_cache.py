@@ -1,0 +1,114 @@
+"""The cache of parsed configurations: used when nothing changed, never when something did, and without any value."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+
+from tetra_orchestrator.config import cache
+from tetra_orchestrator.errors import ConfigError
+
+FILE = """\
+version: 1
+project: demo
+python: {python}
+pythonpath: [src]
+pipelines:
+  one: {{module: jobs.one, retry: {{max_attempts: 3, delay: "${{DELAY:-60s}}"}}, outputs: {{rows: int}}, pool: db}}
+  two: {{command: [echo, "{{one.rows}}"], depends_on: [one]}}
+pools: {{db: 2}}
+modes: {{all: [one, {{two: [--fast]}}]}}
+schedules: {{nightly: {{mode: all, cron: "0 3 * * *"}}}}
+"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "src" / "jobs").mkdir(parents=True)
+    (tmp_path / "src" / "jobs" / "one.py").touch()
+    (tmp_path / "orchestration.yaml").write_text(FILE.format(python=sys.executable))
+    return tmp_path
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """The files that were really parsed, in order."""
+    from tetra_orchestrator.config import load
+
+    seen, real = [], load.load_project
+    monkeypatch.setattr(load, "load_project", lambda path, **options: (seen.append(path), real(path, **options))[1])
+    return seen
+
+
+def load(site, **environ):
+    return cache.load(str(site / "orchestration.yaml"), environ={"PATH": os.environ["PATH"], **environ})
+
+
+def test_the_second_load_is_equal_and_parses_nothing(site, parsed):
+    first = load(site)
+    second = load(site)
+    assert len(parsed) == 1
+    assert second == first
+    assert second.project.tasks()[0].retry.delay_s == 60.0
+
+
+@pytest.mark.parametrize("change", ["bytes", "dotenv", "version", "log_dir"])
+def test_whatever_a_project_depends_on_makes_the_cache_stale(site, parsed, monkeypatch, change):
+    load(site)
+    environ = {}
+    if change == "bytes":
+        (site / "orchestration.yaml").write_text(FILE.format(python=sys.executable) + "# a comment\n")
+    elif change == "dotenv":
+        (site / ".env").write_text("OTHER=1\n")
+    elif change == "version":
+        monkeypatch.setattr(cache, "__version__", "9.9.9")
+    else:
+        environ = {"LOG_DIR": "/elsewhere"}
+    load(site, **environ)
+    assert len(parsed) == 2
+
+
+def test_a_variable_that_is_set_is_never_kept_and_always_resolved_anew(site, parsed):
+    assert load(site, DELAY="7s").project.tasks()[0].retry.delay_s == 7.0
+    assert not (site / "state").exists()
+    (site / ".env").write_text("DELAY=9s\n")
+    assert load(site).project.tasks()[0].retry.delay_s == 9.0
+    assert not (site / "state").exists()
+    assert len(parsed) == 2
+
+
+def test_a_module_that_has_gone_is_told_although_the_file_is_the_same(site):
+    load(site)
+    (site / "src" / "jobs" / "one.py").unlink()
+    with pytest.raises(ConfigError, match=r"jobs\.one"):
+        load(site)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"key": 1}', '{"key": "%s", "kept": [1, 2]}', '{"key": "%s", "kept": {}}']
+)
+def test_a_damaged_or_foreign_cache_means_parsing_again(site, parsed, text):
+    first = load(site)
+    (file,) = (site / "state" / "cache").glob("project-*.json")
+    key = json.loads(file.read_text())["key"]
+    file.write_text(text.replace("%s", key))
+    assert load(site) == first
+    assert len(parsed) == 2
+
+
+def test_the_cache_is_private(site):
+    load(site)
+    (file,) = (site / "state" / "cache").glob("project-*.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_overlays_and_sets_have_caches_of_their_own(site, parsed):
+    path = str(site / "orchestration.yaml")
+    for _ in range(2):
+        assert cache.load(path, environ={}, sets=["pools.db=5"]).project.pools == (("db", 5),)
+        assert cache.load(path, environ={}).project.pools == (("db", 2),)
+    assert len(parsed) == 2
