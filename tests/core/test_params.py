@@ -35,7 +35,7 @@ def test_what_is_given_is_read_as_its_type() -> None:
     assert list(found) == ["region", "rows", "rate", "full"]
 
 
-@given(st.integers(), st.floats(allow_nan=False), st.text())
+@given(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 def test_values_arrive_as_they_were_written(rows: int, rate: float, region: str) -> None:
     found = resolve(DECLARED, {"rows": str(rows), "rate": repr(rate), "region": region})
     assert found == {"region": region, "rows": rows, "rate": rate, "full": False}
@@ -56,6 +56,7 @@ def test_an_empty_text_is_a_value() -> None:
         ("rows", "many", "the parameter 'rows' is 'many', not of type int"),
         ("rows", "1.5", "the parameter 'rows' is '1.5', not of type int"),
         ("rows", "", "the parameter 'rows' is '', not of type int"),
+        ("rate", "nan", "the parameter 'rate' is 'nan', not of type float"),
         ("rate", "half", "the parameter 'rate' is 'half', not of type float"),
         ("full", "yes", "the parameter 'full' is 'yes', not of type bool"),
         ("full", "1", "the parameter 'full' is '1', not of type bool"),

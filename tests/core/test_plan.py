@@ -497,3 +497,12 @@ def test_a_failure_before_20_000_tasks_in_a_chain_blocks_them_all_without_recurs
     run.end("t0", Exited(1))
     assert run.plan.finished
     assert list(run.states().values()) == ["failed"] + ["upstream_failed"] * 19_999
+
+
+def test_a_cancel_after_the_last_task_changes_nothing_about_the_verdict():
+    plan = Plan([task("a")], Limits(1), {})
+    plan.decide(0.0)
+    plan.started("a")
+    plan.ended("a", Exited(0), 1.0)
+    plan.cancel(Reason("interrupted", "too late"))
+    assert plan.verdict()[0] is RunState.SUCCEEDED

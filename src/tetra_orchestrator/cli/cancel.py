@@ -13,7 +13,7 @@ from tetra_orchestrator.core.states import RUN_ACTIVE
 from tetra_orchestrator.errors import Exit
 
 
-def cancel(
+def command(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `status` shows it.")],
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for its end.")] = 30.0,
     config: ConfigOption = None,
@@ -21,10 +21,10 @@ def cancel(
 ) -> int:
     """End a run: its processes get TERM, then KILL after their grace; the run ends `cancelled`."""
     from tetra_orchestrator import wire
-    from tetra_orchestrator.engine.cancel import cancel as ask
+    from tetra_orchestrator.engine.cancel import cancel
 
     with wire.settled_store(config, end_survivors=True) as store:
-        run = ask(store, wire.clock(), wire.processes(), run_id, wait)
+        run = cancel(store, wire.clock(), wire.processes(), run_id, wait)
     if as_json:
         print_json("cancel", {"run": run_row(run)})
     elif run.state in RUN_ACTIVE:

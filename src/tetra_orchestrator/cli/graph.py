@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Format = Literal["ascii", "mermaid", "dot"]
 
 
-def graph(
+def command(
     mode: Annotated[str | None, typer.Option("--mode", "-m", help="Only what this mode runs.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to draw it.")] = "ascii",
     config: ConfigOption = None,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POLL_S = 0.2
 
 
-def logs(
+def command(
     pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="The logs of its tasks.")] = None,
     run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Run id; the newest without one.")] = None,
     tail: Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the last N lines.")] = None,

@@ -45,11 +45,11 @@ def _dispatch(argv: list[str]) -> int:
         print(f"{PROGRAM} {__version__}")
         return Exit.OK
     if argv[:1] == ["status"]:
-        from tetra_orchestrator.cli import status
+        from tetra_orchestrator.cli import standing
 
-        options = status.quick_options(argv[1:])
+        options = standing.quick_options(argv[1:])
         if options is not None:
-            return status.status(**options)
+            return standing.print_standing(**options)
     from tetra_orchestrator.cli.app import invoke
 
     return invoke(argv)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXIT_CODES = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
 
-def monitor(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+def command(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """Check data and log freshness, error rates and the host. Exit code 0 healthy, 1 degraded, 2 unhealthy."""
     from tetra_orchestrator import wire
     from tetra_orchestrator.engine.monitor import check

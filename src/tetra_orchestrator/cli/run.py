@@ -12,17 +12,17 @@ from tetra_orchestrator.cli.project import ConfigOption, JsonOption, OverlayOpti
 from tetra_orchestrator.core.params import resolve
 from tetra_orchestrator.core.partition import partition_for
 from tetra_orchestrator.core.selection import select
-from tetra_orchestrator.engine.start import Request, perform
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.engine.start import Request
 
 Progress = Literal["auto", "live", "plain", "steps"]
 
 
-def run(
+def command(
     mode: Annotated[str | None, typer.Option("--mode", "-m", help="Mode of the file: daily, weekly ...")] = None,
     pipeline: Annotated[
         list[str] | None, typer.Option("--pipeline", "-p", help="Only this pipeline. Repeatable.")
@@ -44,6 +44,7 @@ def run(
     Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`.
     """
     from tetra_orchestrator import wire
+    from tetra_orchestrator.engine.start import perform
 
     loaded = load(Source(config, tuple(overlay or ()), tuple(set_ or ())))
     try:
@@ -73,6 +74,8 @@ def _request(
     given: dict[str, str],
     force: bool,
 ) -> Request:
+    from tetra_orchestrator.engine.start import Request
+
     selection = select(loaded.project, mode, names)
     params = resolve(loaded.project.params, given)
     partition = partition_for(selection.mode, *dates)

@@ -11,7 +11,6 @@ import typer
 from tetra_orchestrator.cli.output import instant, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption, Source, load
 from tetra_orchestrator.core.model import Schedule
-from tetra_orchestrator.core.schedule import slots
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -65,6 +64,8 @@ def _of_file(config: str | None, name: str | None) -> Sequence[Schedule]:
 
 def _slots(schedule: Schedule, after: datetime, number: int) -> list[dict[str, str | None]]:
     from zoneinfo import ZoneInfo
+
+    from tetra_orchestrator.core.schedule import slots
 
     try:
         zone = ZoneInfo(schedule.timezone)

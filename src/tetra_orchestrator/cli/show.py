@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Attempt, Run, TaskRun
 
 
-def show(
+def command(
     run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="Run id; the newest without one.")] = "latest",
     config: ConfigOption = None,
     as_json: JsonOption = False,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Task
 
 
-def validate(
+def command(
     file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Configuration file.")] = None,
     config: ConfigOption = None,
     overlay: OverlayOption = None,

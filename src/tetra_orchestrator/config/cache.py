@@ -31,16 +31,18 @@ IMPLIED = ("LOG_DIR", "PYTHONPATH")
 def load(path: str, *, environ: Mapping[str, str], overlays: Sequence[str] = (), sets: Sequence[str] = ()) -> Loaded:
     """The checked project of a configuration, without its warnings; raises what `load_project` raises."""
     key = key_of(path, environ, overlays, sets)
-    file = os.path.join(project_root(path), FOLDER, f"project-{_variant(overlays, sets)}.json")
+    file = os.path.join(project_root(path), FOLDER, f"project-{_variant(overlays, sets)}")
     if key:
         known = _decoded(read(file, key), environ)
         if known:
             return known
+    from json import dumps
+
     from tetra_orchestrator.config.load import load_project
 
     loaded = load_project(path, environ=environ, overlays=overlays, sets=sets)
     if key:
-        write(file, key, [loaded.document, loaded.files, _encoded(loaded.project), *_outside(loaded)])
+        write(file, key, [dumps([loaded.document, loaded.files, _encoded(loaded.project), *_outside(loaded)])])
     return loaded
 
 
@@ -71,27 +73,23 @@ def key_of(path: str, environ: Mapping[str, str], overlays: Sequence[str] = (), 
     return digest.hexdigest()
 
 
-def read(file: str, key: str) -> Any:
-    """What `write` kept under this key, or None."""
-    from json import load
-
+def read(file: str, key: str) -> list[str] | None:
+    """The lines that `write` kept under this key, or None."""
     try:
         with open(file, encoding="utf-8") as stream:
-            stored = load(stream)
-        return stored["kept"] if stored["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
+            first, *lines = stream.read().split("\n")
+        return lines if first == key else None
+    except (OSError, ValueError):
         return None
 
 
-def write(file: str, key: str, value: Any) -> None:
-    """Keep a JSON value; a folder that cannot be written only means parsing again."""
-    from json import dumps
-
+def write(file: str, key: str, lines: Sequence[str]) -> None:
+    """Keep lines of text; a folder that cannot be written only means parsing again."""
     temporary = f"{file}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(dumps({"key": key, "kept": value}))
+            stream.write("\n".join((key, *lines)))
         os.replace(temporary, file)
     except OSError:
         return
@@ -124,10 +122,14 @@ def _modules(project: Project) -> list[tuple[str, str]]:
     return [(t.cwd or project.root, t.program.name) for t in project.tasks() if isinstance(t.program, Module)]
 
 
-def _decoded(kept: Any, environ: Mapping[str, str]) -> Loaded | None:
+def _decoded(kept: list[str] | None, environ: Mapping[str, str]) -> Loaded | None:
     """The kept project with the interpreter of today; None where a module or the interpreter has gone."""
+    if not kept:
+        return None
+    from json import loads
+
     try:
-        document, files, encoded, given, found = kept
+        document, files, encoded, given, found = loads(kept[0])
         project: Project = _record(encoded)
     except (TypeError, ValueError, KeyError, AttributeError):
         return None

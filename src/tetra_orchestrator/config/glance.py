@@ -32,17 +32,29 @@ class Glance(Record):
 
 def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     """The glance at the configuration in `path`; raises `ConfigError` where that has problems."""
-    file = os.path.join(project_root(path), FOLDER, "glance.json")
+    root = project_root(path)
+    file = os.path.join(root, FOLDER, "glance")
     key = key_of(path, environ)
     kept = read(file, key) if key else None
     if kept:
-        seen = Glance._make(kept)
-        if seen.seen_at <= instant(now) < min(seen.next_slots.values(), default="9999"):
+        seen = _parsed(kept, root)
+        if seen and seen.seen_at <= instant(now) < min(seen.next_slots.values(), default="9999"):
             return seen
     seen = _glance(load(path, environ=environ).project, now)
     if key:
-        write(file, key, seen)
+        slots = [f"{name} {seen.next_slots.get(name, '')}" for name in seen.pipelines]
+        write(file, key, [seen.store_url, seen.seen_at, *slots])
     return seen
+
+
+def _parsed(lines: list[str], root: str) -> Glance | None:
+    """The glance in the cache's lines: the store, the time, then a pipeline and its next slot each."""
+    try:
+        store_url, seen_at, *rest = lines
+        slots = {name: slot for name, slot in (line.split(" ") for line in rest)}  # noqa: C416 - checks the shape
+    except ValueError:
+        return None
+    return Glance(root, store_url, tuple(slots), {name: slot for name, slot in slots.items() if slot}, seen_at)
 
 
 def _glance(project: Project, now: datetime) -> Glance:

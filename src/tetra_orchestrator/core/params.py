@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -30,9 +32,16 @@ def _convert(param: Param, text: str) -> Json:
         if param.type == "int":
             return int(text)
         if param.type == "float":
-            return float(text)
+            return _finite(float(text))
         if param.type == "bool":
             return _TRUTH[text.lower()]
     except (ValueError, KeyError):
         raise UsageError(f"the parameter '{param.name}' is {text!r}, not of type {param.type}") from None
     return text
+
+
+def _finite(number: float) -> float:
+    """JSON knows neither infinity nor NaN."""
+    if not isfinite(number):
+        raise ValueError
+    return number

@@ -152,7 +152,7 @@ class Plan:
 
     def cancel(self, reason: Reason) -> None:
         """Start nothing more and end what runs."""
-        if self.cancelled:
+        if self.cancelled or self.finished:
             return
         self.cancelled = reason
         for node in list(self._nodes.values()):

@@ -1,11 +1,16 @@
-"""Between table rows and records. Times are RFC 3339 text in UTC with microseconds, so that they sort as text."""
+"""Values as a database keeps them, and back: instants, JSON, reasons, records.
+
+An instant is an integer, microseconds since 1970 UTC: it sorts, subtracts and takes 8 bytes. The views render it.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from tetra_orchestrator.core.events import RunEvent
-from tetra_orchestrator.core.model import Attempt, Partition, Reason, Run, TaskRun
+from tetra_orchestrator.core.model import Attempt, Partition, PipelineState, Reason, Run, TaskRun
+from tetra_orchestrator.core.outcome import describe, kind_of, succeeded
+from tetra_orchestrator.core.states import TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,75 +18,154 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tetra_orchestrator.core.model import Json
+    from tetra_orchestrator.core.outcome import Outcome
+
+    Row = Sequence[Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ATTEMPT_STATES = {
+    "timed_out": TaskState.TIMED_OUT.value,
+    "cancelled": TaskState.CANCELLED.value,
+    "lost": TaskState.LOST.value,
+}
+
+
+def micros(at: datetime | None) -> int | None:
+    """An aware instant as stored."""
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def instant(stored: int | None) -> datetime | None:
+    """A stored instant as an aware UTC value."""
+    return None if stored is None else _EPOCH + stored * _MICROSECOND
+
+
+def plain(text: str | None) -> str | None:
+    """The text with what UTF-8 cannot carry (a lone surrogate of an odd file name) written as an escape."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def to_json(values: Mapping[str, Json] | None) -> str | None:
+    """Outputs as stored."""
+    if values is None:
+        return None
+    import json
+
+    return json.dumps(dict(values), separators=(",", ":"))
+
+
+def from_json(text: str | None) -> dict[str, Json] | None:
+    """Stored outputs as values."""
+    if text is None:
+        return None
+    import json
+
+    values: dict[str, Json] = json.loads(text)
+    return values
+
+
+def reason_pair(reason: Reason | None) -> tuple[str | None, str | None]:
+    """A reason as its two columns."""
+    return (None, None) if reason is None else (reason.code, plain(reason.text))
+
+
+def reason_of(code: str | None, text: str | None) -> Reason | None:
+    """A reason from its two columns."""
+    return None if code is None else Reason(code, text or "")
+
+
+def attempt_state(outcome: Outcome) -> str:
+    """The state an attempt ends in: its outcome in the words of a task."""
+    if succeeded(outcome):
+        return TaskState.SUCCEEDED.value
+    return _ATTEMPT_STATES.get(kind_of(outcome)[0], TaskState.FAILED.value)
+
+
+def outcome_columns(outcome: Outcome) -> tuple[str, str, int | None, int | None, str | None]:
+    """An outcome as stored: state, kind, exit code, signal, text."""
+    return (attempt_state(outcome), *kind_of(outcome), plain(describe(outcome)))
+
+
+def run_row(run: Run) -> tuple[Any, ...]:
+    """A run in the order of `RUN_COLUMNS`."""
+    partition = run.partition or Partition(None, None)  # type: ignore[arg-type]
+    return (
+        run.run_id, run.project, run.mode, run.trigger, run.state, run.config_hash, micros(run.started_at),
+        micros(run.finished_at), run.duration_s, run.exit_code, plain(run.log), micros(run.slot), *partition,
+        run.resumes, run.owner,
+    )  # fmt: skip
+
+
+def run_of(row: Row) -> Run:
+    """A run from `RUN_COLUMNS`."""
+    partition = None if row[12] is None else Partition(row[12], row[13])
+    times = instant(row[6]), instant(row[7])
+    return Run._make((*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:]))
+
 
 RUN_COLUMNS = (
-    "run_id, project, mode, trigger, state, config_hash, started_at, finished_at, duration_s, exit_code, log, slot, "
-    "partition_start, partition_end, resumes, owner"
+    "run_id, project, mode, trigger, state, config_hash, started_at, finished_at, duration_s, exit_code, log, slot,"
+    " partition_start, partition_end, resumes, owner"
 )
-TASK_COLUMNS = (
-    "run_id, task_id, pipeline, position, state, version, reason_code, reason_text, started_at, finished_at, attempts"
-)
-ATTEMPT_COLUMNS = ", ".join(Attempt._fields)
-_BEGAN = Attempt._fields.index("started_at")
-EVENT_COLUMNS = "event, seq, ts, run_id, task, attempt, state, reason_code, reason_text"
 
 
-def text(when: datetime | None) -> str | None:
-    """`2026-03-01T20:00:00.000000Z`."""
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if when else None
-
-
-def when(value: str | None) -> datetime | None:
-    """The aware time behind `text`."""
-    return datetime.fromisoformat(value) if value else None
-
-
-def run_values(run: Run) -> tuple[Any, ...]:
-    """The values of `RUN_COLUMNS`."""
-    start, end = (run.partition.start, run.partition.end) if run.partition else (None, None)
+def task_row(task: TaskRun) -> tuple[Any, ...]:
+    """A task in the order of `TASK_COLUMNS`, without the run and the outputs."""
     return (
-        *(run.run_id, run.project, run.mode, run.trigger, run.state, run.config_hash),
-        *(text(run.started_at), text(run.finished_at), run.duration_s, run.exit_code, run.log, text(run.slot)),
-        *(start, end, run.resumes, run.owner),
-    )
+        task.task_id, task.pipeline, task.position, task.state, task.version, *reason_pair(task.reason),
+        micros(task.started_at), micros(task.finished_at), task.attempts,
+    )  # fmt: skip
 
 
-def run_of(row: Sequence[Any]) -> Run:
-    """The run in a row of `RUN_COLUMNS`."""
-    partition = Partition(row[12], row[13]) if row[12] is not None else None
-    times = when(row[6]), when(row[7])
-    return Run._make((*row[:6], *times, *row[8:11], when(row[11]), partition, row[14], row[15]))
+def task_of(run_id: str, row: Row) -> TaskRun:
+    """A task from `TASK_COLUMNS` followed by its outputs."""
+    times = instant(row[7]), instant(row[8])
+    return TaskRun._make((run_id, *row[:5], reason_of(row[5], row[6]), *times, row[9], from_json(row[10])))
 
 
-def task_of(row: Sequence[Any], outputs: Mapping[str, Json] | None) -> TaskRun:
-    """The task in a row of `TASK_COLUMNS`."""
-    times = when(row[8]), when(row[9])
-    return TaskRun._make((*row[:6], _reason(row[6], row[7]), *times, row[10], outputs))
+TASK_COLUMNS = (
+    "task_id, pipeline, position, state, version, reason_code, reason_text, started_at, finished_at, attempts"
+)
 
 
-def attempt_values(attempt: Attempt) -> tuple[Any, ...]:
-    """The values of `ATTEMPT_COLUMNS`."""
-    began, ended = text(attempt.started_at), text(attempt.finished_at)
-    return (*attempt[:_BEGAN], began, ended, *attempt[_BEGAN + 2 :])
+def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
+    """An attempt in the order of `ATTEMPT_COLUMNS`, without the run."""
+    return (
+        *attempt[1:5], plain(attempt.log), *attempt[6:11], plain(attempt.text), micros(attempt.started_at),
+        micros(attempt.finished_at), attempt.waited_s, plain(attempt.tail),
+    )  # fmt: skip
 
 
-def attempt_of(row: Sequence[Any]) -> Attempt:
-    """The attempt in a row of `ATTEMPT_COLUMNS`."""
-    times = when(row[_BEGAN]), when(row[_BEGAN + 1])
-    return Attempt._make((*row[:_BEGAN], *times, *row[_BEGAN + 2 :]))
+def attempt_of(run_id: str, row: Row) -> Attempt:
+    """An attempt from `ATTEMPT_COLUMNS`."""
+    return Attempt._make((run_id, *row[:11], instant(row[11]), instant(row[12]), *row[13:]))
 
 
-def event_values(event: RunEvent) -> tuple[Any, ...]:
-    """The values of `EVENT_COLUMNS`."""
-    code, words = event.reason or (None, None)
-    return (event.event, event.seq, text(event.ts), event.run_id, event.task, event.attempt, event.state, code, words)
+ATTEMPT_COLUMNS = (
+    "task_id, number, token, state, log, runner, handle, kind, exit_code, signal, text, started_at, finished_at,"
+    " waited_s, tail"
+)
 
 
-def event_of(row: Sequence[Any]) -> RunEvent:
-    """The event in a row of `EVENT_COLUMNS`."""
-    ts = datetime.fromisoformat(row[2])
-    return RunEvent._make((row[0], row[1], ts, *row[3:7], _reason(row[7], row[8])))
+def event_row(event: RunEvent) -> tuple[Any, ...]:
+    """An event in the order of `EVENT_COLUMNS`, without the run."""
+    return (
+        event.seq, event.event, micros(event.ts), event.task, event.attempt, event.state, *reason_pair(event.reason)
+    )  # fmt: skip
 
 
-def _reason(code: str | None, words: str | None) -> Reason | None:
-    return Reason(code, words or "") if code else None
+def event_of(run_id: str, row: Row) -> RunEvent:
+    """An event from `EVENT_COLUMNS`."""
+    seq, name, ts, task, attempt, state, code, text = row
+    return RunEvent(name, seq, _EPOCH + ts * _MICROSECOND, run_id, task, attempt, state, reason_of(code, text))
+
+
+EVENT_COLUMNS = "seq, event, ts, task, attempt, state, reason_code, reason_text"
+
+
+def pipeline_of(row: Row) -> PipelineState:
+    """A pipeline from name, max_data_age_s, enabled, position."""
+    return PipelineState(row[0], row[1], bool(row[2]), row[3])

@@ -1,302 +1,216 @@
-"""The store in one SQLite file: WAL and synchronous FULL, so that what was committed survives a power cut.
-
-WAL is used from SQLite 3.51.3 on; before, it could be corrupted by a checkpoint beside a writer (sqlite.org/wal.html),
-and the rollback journal with TRUNCATE keeps the same promise at a higher price.
-"""
+"""The store in one SQLite file. A commit survives a power cut; nothing of ours runs between two commands."""
 
 from __future__ import annotations
 
 import os
-import stat
-from contextlib import contextmanager
 
 import apsw
 
-from tetra_orchestrator import __version__
-from tetra_orchestrator.adapters.store import rows
-from tetra_orchestrator.adapters.store.changes import apply
-from tetra_orchestrator.adapters.store.sqlite_schema import VERSION
-from tetra_orchestrator.core.model import PipelineState
-from tetra_orchestrator.errors import CannotWrite, Forbidden, StoreError
+from tetra_orchestrator.adapters.store import conflicts, rows, sqlite_faults
+from tetra_orchestrator.adapters.store.durations import RECENT, medians
+from tetra_orchestrator.adapters.store.sqlite_changes import RUN, STATEMENTS, finder, marks
+from tetra_orchestrator.adapters.store.sqlite_file import identity, open_file
+from tetra_orchestrator.adapters.store.standing import SUCCEEDED, UNFINISHED, rank_sql, word
+from tetra_orchestrator.core.states import RUN_ACTIVE
 from tetra_orchestrator.ports import PipelineSummary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.model import Attempt, Json, Run, TaskRun
+    from tetra_orchestrator.core.model import Attempt, PipelineState, Run, TaskRun
 
-SAFE_WAL = (3, 51, 3)
-BUSY_MS = 10_000
-
-_LAST_RUN = """
-SELECT p.name, p.max_data_age_s, p.enabled, p.position, t.run_id, min(t.started_at), max(t.finished_at),
-    group_concat(DISTINCT t.state)
-FROM pipelines p
-LEFT JOIN task_runs t ON t.pipeline = p.name AND t.run_id =
-    (SELECT run_id FROM task_runs WHERE pipeline = p.name ORDER BY id DESC LIMIT 1)
-GROUP BY p.name ORDER BY p.position
+_INSERT_RUN = f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(rows.RUN_COLUMNS)})"
+_INSERT_TASK = f"INSERT INTO task_runs (run, {rows.TASK_COLUMNS}) VALUES (?, {marks(rows.TASK_COLUMNS)})"
+_INSERT_PIPELINE = """
+INSERT INTO pipelines (name, max_data_age_s, enabled, position) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    max_data_age_s = excluded.max_data_age_s, enabled = excluded.enabled, position = excluded.position
 """
-_LAST_SUCCESS = """
-SELECT max(finished_at) FROM task_runs WHERE pipeline = ? GROUP BY run_id
-HAVING sum(state NOT IN ('succeeded', 'skipped')) = 0 AND sum(state = 'succeeded') > 0
-ORDER BY max(id) DESC LIMIT 1
+_ACTIVE = ", ".join(f"'{state}'" for state in sorted(RUN_ACTIVE))
+_TASKS = f"""
+SELECT {rows.TASK_COLUMNS}, document FROM task_runs LEFT JOIN outputs USING (run, task_id)
+WHERE run = {RUN} ORDER BY position, id
 """
-_DURATIONS = """
-SELECT task_id, seconds FROM (
-    SELECT task_id, (julianday(finished_at) - julianday(started_at)) * 86400.0 AS seconds,
-        row_number() OVER (PARTITION BY task_id ORDER BY finished_at DESC) AS age
-    FROM attempts WHERE kind = 'exited' AND exit_code = 0
-) WHERE age <= 10 ORDER BY task_id, seconds
+_ATTEMPTS = f"""
+SELECT {", ".join(f"attempts.{name.strip()}" for name in rows.ATTEMPT_COLUMNS.split(","))}
+FROM task_runs JOIN attempts USING (run, task_id) WHERE run = {RUN} ORDER BY position, task_runs.id, number
+"""
+# Walks the index from one task to the next, so that the length of the history does not matter.
+_DURATIONS = f"""
+WITH RECURSIVE tasks (id) AS (
+    SELECT min(task_id) FROM attempts WHERE state = 'succeeded'
+    UNION ALL
+    SELECT (SELECT min(task_id) FROM attempts WHERE state = 'succeeded' AND task_id > id) FROM tasks WHERE id NOT NULL
+)
+SELECT id, finished_at - started_at FROM tasks JOIN attempts ON (run, task_id, number) IN (
+    SELECT run, task_id, number FROM attempts
+    WHERE state = 'succeeded' AND task_id = id AND started_at NOT NULL ORDER BY run DESC, number DESC LIMIT {RECENT})
+"""
+# The last run in which the pipeline was not just skipped, and the last one in which it succeeded.
+_SUMMARIES = f"""
+WITH found AS MATERIALIZED (
+    SELECT name, max_data_age_s, enabled, position,
+        (SELECT run FROM task_runs WHERE pipeline = name AND state <> 'skipped' ORDER BY run DESC LIMIT 1) AS last,
+        (SELECT run FROM task_runs WHERE pipeline = name GROUP BY run HAVING {rank_sql("state")} = {SUCCEEDED}
+            ORDER BY run DESC LIMIT 1) AS success
+    FROM pipelines
+)
+SELECT name, max_data_age_s, enabled, found.position, run_id, {rank_sql("task_runs.state")},
+    min(task_runs.started_at), max(task_runs.finished_at),
+    (SELECT max(finished_at) FROM task_runs WHERE run = success AND pipeline = name)
+FROM found LEFT JOIN runs ON runs.id = last LEFT JOIN task_runs ON task_runs.run = last AND pipeline = name
+GROUP BY name ORDER BY found.position, name
 """
 
 
 class SqliteStore:
-    """Opens, and if need be makes, the store in `path`; its folder becomes 0700, the file 0600.
+    """The `Store` in the file at `path`, which is made where there is none unless `readonly`.
 
-    Raises `Forbidden` where others could write the folder, `CannotWrite` where it cannot be made, and `StoreError`
-    where the file is damaged, not a store, or written by a newer program.
+    Raises, when opened: `Forbidden` where others can write to the state folder, `CannotWrite` where the store cannot
+    be made, `StoreError` where it is damaged or newer than this program. Afterwards every method raises `StoreError`
+    or `CannotWrite` when the store fails; what was committed before stays.
     """
 
-    def __init__(self, path: str):
-        self._path = path
-        _make_private(os.path.dirname(path))
-        with self._told():
-            self._db = apsw.Connection(path)
-            os.chmod(path, 0o600)
-            self._db.set_busy_timeout(BUSY_MS)
-            self._settle_durability()
-            self._upgrade()
+    def __init__(self, path: str, *, readonly: bool = False):
+        self.path = os.path.abspath(path)
+        #: The live connection; for checks, not for changes.
+        self.connection = open_file(self.path, readonly=readonly)
+        self._identity = identity(self.path)
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
-        """Insert the run, its tasks, the pipelines it knows and the configuration, in one commit."""
-        with self._transaction() as db:
+        """Insert the run, its tasks, the pipelines it knows and the configuration text, in one commit.
+
+        Raises `StateConflict` when the run is there already.
+        """
+
+        def insert() -> None:
+            db = self.connection
             db.execute("INSERT INTO configs VALUES (?, ?) ON CONFLICT DO NOTHING", (run.config_hash, config))
-            marks = ", ".join("?" * 16)
-            db.execute(f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks})", rows.run_values(run))
-            db.executemany(
-                "INSERT INTO task_runs (run_id, task_id, pipeline, position, state) VALUES (?, ?, ?, ?, ?)",
-                [task[:5] for task in tasks],
-            )
-            db.executemany(
-                "INSERT INTO pipelines VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET max_data_age_s = "
-                "excluded.max_data_age_s, enabled = excluded.enabled, position = excluded.position",
-                [(p.name, p.max_data_age_s, p.enabled, p.position) for p in pipelines],
-            )
+            db.execute(_INSERT_RUN, rows.run_row(run))
+            key = db.last_insert_rowid()
+            db.executemany(_INSERT_TASK, [(key, *rows.task_row(task)) for task in tasks])
+            db.executemany(_INSERT_PIPELINE, [(p.name, p.max_data_age_s, p.enabled, p.position) for p in pipelines])
+            for task in tasks:
+                if task.outputs is not None:
+                    values = (key, task.task_id, rows.to_json(task.outputs))
+                    db.execute("INSERT INTO outputs (run, task_id, document) VALUES (?, ?, ?)", values)
+
+        try:
+            self._commit(insert)
+        except apsw.ConstraintError:
+            raise conflicts.opened_already(run.run_id) from None
 
     def record(self, changes: Iterable[Change]) -> None:
-        """Apply all changes in one durable commit, or none: `StateConflict` when a compare-and-set fails."""
-        with self._transaction() as db:
+        """Apply all changes in one durable commit, or none of them: `StateConflict` when a compare-and-set fails."""
+
+        def apply() -> None:
+            execute, changed = self.connection.execute, self.connection.changes
             for change in changes:
-                apply(db, change)
+                statement, values = STATEMENTS[type(change)]
+                try:
+                    execute(statement, values(change))
+                    fits = changed() == 1
+                except apsw.ConstraintError:
+                    fits = False
+                if not fits:
+                    found: list[Any] = execute(*finder(change)).fetchall()
+                    raise conflicts.conflict(change, found[0] if found else None)
+
+        self._commit(apply)
 
     def run(self, run_id: str) -> Run | None:
-        """The run, or None."""
-        found = self._all(f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE run_id = ?", (run_id,))
+        """The run called `run_id`, or None."""
+        found = self._rows(f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE run_id = ?", run_id)
         return rows.run_of(found[0]) if found else None
 
     def runs(self, *, limit: int = 50, active: bool = False, pipeline: str | None = None) -> list[Run]:
-        """Runs, newest first."""
-        where, values = ["1"], []
+        """The latest runs, newest first: all, only the active ones, or only those with a task of `pipeline`."""
+        where, values = ["TRUE"], []
         if active:
-            where.append("state IN ('queued', 'running')")
+            where.append(f"state IN ({_ACTIVE})")
         if pipeline is not None:
-            where.append("run_id IN (SELECT run_id FROM task_runs WHERE pipeline = ?)")
+            where.append("id IN (SELECT run FROM task_runs WHERE pipeline = ?)")
             values.append(pipeline)
         query = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"
-        return [rows.run_of(row) for row in self._all(query, (*values, limit))]
+        return [rows.run_of(row) for row in self._rows(query, *values, limit)]
 
     def task_runs(self, run_id: str) -> list[TaskRun]:
-        """The run's tasks in the order of the plan, with their outputs."""
-        outputs = self._outputs(run_id)
-        query = f"SELECT {rows.TASK_COLUMNS} FROM task_runs WHERE run_id = ? ORDER BY position"
-        return [rows.task_of(row, outputs.get(row[1])) for row in self._all(query, (run_id,))]
+        """The run's tasks in the order of the plan, with outputs."""
+        return [rows.task_of(run_id, row) for row in self._rows(_TASKS, run_id)]
 
     def attempts(self, run_id: str) -> list[Attempt]:
-        """The run's attempts by task in the order of the plan, then by number."""
-        columns = ", ".join(f"a.{name}" for name in rows.ATTEMPT_COLUMNS.split(", "))
-        query = (
-            f"SELECT {columns} FROM attempts a JOIN task_runs t USING (run_id, task_id) "
-            "WHERE a.run_id = ? ORDER BY t.position, a.number"
-        )
-        return [rows.attempt_of(row) for row in self._all(query, (run_id,))]
+        """The run's attempts, by task in the order of the plan, then by number."""
+        return [rows.attempt_of(run_id, row) for row in self._rows(_ATTEMPTS, run_id)]
 
     def events(self, run_id: str) -> list[RunEvent]:
         """The run's events by sequence number."""
-        query = f"SELECT {rows.EVENT_COLUMNS} FROM events WHERE run_id = ? ORDER BY seq"
-        return [rows.event_of(row) for row in self._all(query, (run_id,))]
+        query = f"SELECT {rows.EVENT_COLUMNS} FROM events WHERE run = {RUN} ORDER BY seq"
+        return [rows.event_of(run_id, row) for row in self._rows(query, run_id)]
 
     def expected_s(self) -> Mapping[str, float]:
-        """Median seconds of each task's last successful attempts, ten at most."""
-        spans: dict[str, list[float]] = {}
-        for task_id, seconds in self._all(_DURATIONS):
-            spans.setdefault(task_id, []).append(seconds)
-        return {task_id: (some[(len(some) - 1) // 2] + some[len(some) // 2]) / 2 for task_id, some in spans.items()}
+        """Task id -> median seconds of its last successful attempts, at most 10 of them."""
+        return medians(self._rows(_DURATIONS))
 
     def summaries(self) -> list[PipelineSummary]:
-        """Every pipeline that was ever part of a run's project, with how its last run went."""
-        return [self._summary(row) for row in self._all(_LAST_RUN)]
+        """Every pipeline that a run has named, with how it stands, in file order."""
+        return [_summary(row) for row in self._rows(_SUMMARIES)]
 
     def request(self, run_id: str, what: str, at: datetime) -> None:
-        """Leave a request for the run's owner; a second one changes nothing."""
-        with self._transaction() as db:
-            db.execute("INSERT INTO requests VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run_id, what, rows.text(at)))
+        """Ask the run's owner for something; asking twice is asking once. `StateConflict` where there is no run."""
+        query = f"INSERT INTO requests (run, what, at) VALUES ({RUN}, ?, ?) ON CONFLICT DO NOTHING"
+        try:
+            self._commit(lambda: self.connection.execute(query, (run_id, what, rows.micros(at))))
+        except apsw.ConstraintError:
+            raise conflicts.unknown_run(run_id) from None
 
     def requests(self, run_id: str) -> list[str]:
         """What the run's owner was asked for, oldest first."""
-        return [what for (what,) in self._all("SELECT what FROM requests WHERE run_id = ? ORDER BY at", (run_id,))]
+        return [what for (what,) in self._rows(f"SELECT what FROM requests WHERE run = {RUN} ORDER BY id", run_id)]
 
     def close(self) -> None:
-        """Close the file; nothing is lost if this is never called."""
-        self._db.close()
+        """Close the file. What was recorded is durable without it."""
+        self.connection.close()
 
-    # -- inside -------------------------------------------------------------------------------------------------
-
-    def _summary(self, row: Sequence[Any]) -> PipelineSummary:
-        name, max_age, enabled, position, run_id, began, ended, states = row
-        pipeline = PipelineState(name, max_age, bool(enabled), position)
-        if run_id is None:
-            return PipelineSummary(pipeline, active=False)
-        state = pipeline_word(states.split(","))
-        success = self._all(_LAST_SUCCESS, (name,))
-        return PipelineSummary(
-            pipeline,
-            active=state == "running",
-            last_run_id=run_id,
-            last_state=state,
-            last_started_at=rows.when(began),
-            last_finished_at=None if state == "running" else rows.when(ended),
-            last_success_at=rows.when(success[0][0]) if success else None,
-        )
-
-    def _outputs(self, run_id: str) -> dict[str, dict[str, Json]]:
-        from json import loads
-
-        found: dict[str, dict[str, Json]] = {}
-        for task_id, key, value in self._all("SELECT task_id, key, value FROM outputs WHERE run_id = ?", (run_id,)):
-            found.setdefault(task_id, {})[key] = loads(value)
-        return found
-
-    def _all(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        """All rows at once: no cursor stays open while somebody prints."""
-        with self._told():
-            return list(self._db.execute(query, values))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[apsw.Connection]:
-        with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what SQLite says into an error with the file, the cause and the remedy."""
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        """All rows at once: a cursor left open would keep other writers' journal from being emptied."""
         try:
-            yield
+            return self.connection.execute(query, values).fetchall()
         except apsw.Error as error:
-            raise _explained(error, self._path) from error
+            raise sqlite_faults.explained(error, self.path) from error
 
-    def _settle_durability(self) -> None:
-        """Set the journal and synchronous FULL, and make sure that the live connection has them."""
-        wanted = "wal" if _version() >= SAFE_WAL else "truncate"
-        if self._pragma("journal_mode") != wanted:
-            self._pragma(f"journal_mode = {wanted}")
-        self._db.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
-        live = (self._pragma("journal_mode"), self._pragma("synchronous"))
-        if live != (wanted, 2):
-            raise StoreError(
-                f"{self._path} does not take journal_mode {wanted} and synchronous FULL: it has {live}",
-                hint="put the state folder on a local disk",
-            )
-
-    def _upgrade(self) -> None:
-        """Make the tables of a new file; refuse a store of a newer program."""
-        if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'").fetchall():
-            self._create()
-        version, program = self._db.execute("SELECT version, program FROM schema_version").fetchall()[0]
-        if int(str(version)) > VERSION:
-            raise StoreError(
-                f"{self._path} was written by tetra-orchestrator {program}, which is newer than {__version__}",
-                hint="upgrade tetra-orchestrator, or name another store with state: or TETRA_STATE",
-                code="store_too_new",
-            )
-
-    def _create(self) -> None:
-        from tetra_orchestrator.adapters.store.sqlite_schema import TABLES, VIEWS
-
-        self._db.execute("BEGIN IMMEDIATE")
+    def _commit(self, work: Callable[[], object]) -> None:
+        """Do `work` in one transaction that has the write lock from its start."""
+        if identity(self.path) != self._identity:
+            raise sqlite_faults.replaced(self.path)
+        db = self.connection
         try:
-            # another process may have made them while we waited for the lock
-            if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'").fetchall():
-                self._db.execute(TABLES + VIEWS)
-                self._db.execute("INSERT INTO schema_version VALUES (?, ?)", (VERSION, __version__))
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                work()
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:  # some faults of the disk have rolled back already
+                    db.execute("ROLLBACK")
+                raise
+        except apsw.ConstraintError:
             raise
-
-    def _pragma(self, words: str) -> Any:
-        return self._db.execute(f"PRAGMA {words}").fetchall()[0][0]
-
-
-def pipeline_word(states: Sequence[str]) -> str:
-    """How a pipeline's part of a run went, in the words of run states, from its tasks' states."""
-    found = set(states)
-    if found & {"pending", "submitted", "running", "ready", "waiting_retry"}:
-        return "running"
-    for state in ("failed", "timed_out", "lost", "upstream_failed", "cancelled", "partial", "succeeded"):
-        if state in found:
-            return state
-    return "skipped"
+        except apsw.Error as error:
+            raise sqlite_faults.explained(error, self.path) from error
 
 
-def _version() -> tuple[int, ...]:
-    return tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-
-
-def _make_private(folder: str) -> None:
-    """Make the folder for us alone; raises `Forbidden` where somebody else could write into it."""
-    try:
-        os.makedirs(folder, 0o700, exist_ok=True)
-        found = os.lstat(folder)
-    except OSError as error:
-        raise CannotWrite(
-            f"cannot make the state folder {folder}: {error.strerror}",
-            hint="make the folder above it writable, or set state: or TETRA_STATE",
-        ) from None
-    if stat.S_ISLNK(found.st_mode):
-        raise Forbidden(f"the state folder {folder} is a symbolic link", hint="name the folder itself in state:")
-    if found.st_mode & 0o022:
-        raise Forbidden(
-            f"the state folder {folder} can be written by others", hint=f"chmod go-w {folder}", code="unsafe_mode"
-        )
-
-
-def _explained(error: apsw.Error, path: str) -> StoreError | CannotWrite:
-    match error:
-        case apsw.NotADBError() | apsw.CorruptError():
-            return StoreError(
-                f"{path} is damaged or not a store: {error}",
-                hint="move it aside and restore a backup; it is never overwritten",
-                code="store_damaged",
-            )
-        case apsw.BusyError() | apsw.LockedError():
-            return StoreError(
-                f"{path} is locked by another program for more than {BUSY_MS // 1000} s",
-                hint="find who holds it with `fuser` and let it finish",
-                code="store_locked",
-            )
-        case apsw.FullError():
-            return CannotWrite(f"there is no room to write {path}: {error}", hint="free some space on that disk")
-        case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError():
-            return CannotWrite(f"cannot write {path}: {error}", hint="make the file and its folder writable")
-    return StoreError(f"{path} cannot be used: {error}", hint="`PRAGMA integrity_check` tells whether it is damaged")
+def _summary(row: rows.Row) -> PipelineSummary:
+    *pipeline, run_id, rank, started, finished, succeeded = row
+    active = run_id is not None and rank == UNFINISHED
+    return PipelineSummary(
+        pipeline=rows.pipeline_of(pipeline),
+        active=active,
+        last_run_id=run_id,
+        last_state=None if run_id is None else word(rank),
+        last_started_at=rows.instant(started),
+        last_finished_at=None if active else rows.instant(finished),
+        last_success_at=rows.instant(succeeded),
+    )

@@ -1,38 +1,52 @@
-"""The tables and views of a SQLite store. Times are RFC 3339 text in UTC: they sort, and people can read them."""
+"""The tables and views of a SQLite store, as SQL.
+
+An instant is an integer, microseconds since 1970 UTC, so that it sorts and subtracts exactly; the views show RFC 3339.
+A state is its word. `run` refers to `runs.id`; `runs.run_id` is the name people see.
+"""
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.states import RUN_TERMINAL, TERMINAL, RunState, TaskState
+from tetra_orchestrator.adapters.store.standing import PARTIAL, SKIPPED, SUCCEEDED, UNFINISHED, rank_sql
+from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Raised by one with every change of the tables; a store of a higher number was written by a newer program.
-VERSION = 1
+
+def words(values: Iterable[str]) -> str:
+    """The words as an SQL list, in a stable order."""
+    return ", ".join(f"'{value}'" for value in sorted(values))
 
 
-def _words(states: Iterable[str]) -> str:
-    return ", ".join(f"'{state}'" for state in sorted(states))
+#: The outcomes of DESIGN.md section 7, open ones first.
+SLOT_OUTCOMES = (
+    "expected", "queued", "running", "ran", "late", "missed", "skipped_overlap", "skipped_policy", "paused",
+)  # fmt: skip
+_GOOD = (TaskState.SUCCEEDED, TaskState.PARTIAL, TaskState.SKIPPED)
+#: Written so wherever it is asked for: only then does SQLite use the index of active runs.
+ACTIVE_RUN = f"state IN ({words(RUN_ACTIVE)})"
 
+_RUNS = f"""
+CREATE TABLE configs (
+    hash TEXT PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
 
-TABLES = f"""
-CREATE TABLE schema_version (version INTEGER NOT NULL, program TEXT NOT NULL) STRICT;
-CREATE TABLE configs (hash TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
 CREATE TABLE runs (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL UNIQUE,
     project TEXT NOT NULL,
     mode TEXT,
     trigger TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ({_words(RunState)})),
-    config_hash TEXT NOT NULL REFERENCES configs (hash),
-    started_at TEXT,
-    finished_at TEXT,
+    state TEXT NOT NULL CHECK (state IN ({words(RunState)})),
+    config_hash TEXT NOT NULL REFERENCES configs,
+    started_at INTEGER,
+    finished_at INTEGER,
     duration_s REAL,
     exit_code INTEGER,
     log TEXT,
-    slot TEXT,
+    slot INTEGER,
     partition_start TEXT,
     partition_end TEXT,
     resumes TEXT,
@@ -40,167 +54,216 @@ CREATE TABLE runs (
     reason_code TEXT,
     reason_text TEXT
 ) STRICT;
-CREATE INDEX runs_active ON runs (state) WHERE state IN ({_words(set(RunState) - RUN_TERMINAL)});
+CREATE INDEX active_runs ON runs (id) WHERE {ACTIVE_RUN};
+
 CREATE TABLE task_runs (
-    id INTEGER PRIMARY KEY,
-    run_id TEXT NOT NULL REFERENCES runs (run_id),
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     task_id TEXT NOT NULL,
     pipeline TEXT NOT NULL,
     position INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ({_words(TaskState)})),
-    version INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL CHECK (state IN ({words(TaskState)})),
+    version INTEGER NOT NULL,
     reason_code TEXT,
     reason_text TEXT,
-    started_at TEXT,
-    finished_at TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (run_id, task_id)
+    started_at INTEGER,
+    finished_at INTEGER,
+    attempts INTEGER NOT NULL,
+    UNIQUE (run, task_id)
 ) STRICT;
-CREATE INDEX task_runs_of_pipeline ON task_runs (pipeline, id);
+CREATE INDEX task_runs_of_pipeline ON task_runs (pipeline, run);
+
 CREATE TABLE attempts (
-    run_id TEXT NOT NULL,
+    run INTEGER NOT NULL,
     task_id TEXT NOT NULL,
-    number INTEGER NOT NULL CHECK (number > 0),
-    token TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL,
+    number INTEGER NOT NULL CHECK (number >= 1),
+    token TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ({words(TaskState)})),
+    log TEXT NOT NULL,
     runner TEXT NOT NULL,
     handle TEXT,
-    log TEXT NOT NULL,
     kind TEXT,
     exit_code INTEGER,
     signal INTEGER,
     text TEXT,
-    started_at TEXT,
-    finished_at TEXT,
+    started_at INTEGER,
+    finished_at INTEGER,
     waited_s REAL,
     tail TEXT,
-    PRIMARY KEY (run_id, task_id, number),
-    FOREIGN KEY (run_id, task_id) REFERENCES task_runs (run_id, task_id)
+    PRIMARY KEY (run, task_id, number),
+    FOREIGN KEY (run, task_id) REFERENCES task_runs (run, task_id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX one_live_attempt ON attempts (run_id, task_id) WHERE kind IS NULL;
-CREATE INDEX attempts_of_task ON attempts (task_id, finished_at) WHERE kind = 'exited' AND exit_code = 0;
+CREATE INDEX durations ON attempts (task_id, run, number) WHERE state = 'succeeded';
+
 CREATE TABLE outputs (
-    run_id TEXT NOT NULL,
+    run INTEGER NOT NULL,
     task_id TEXT NOT NULL,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (run_id, task_id, key)
-) STRICT, WITHOUT ROWID;
+    document TEXT NOT NULL,
+    PRIMARY KEY (run, task_id),
+    FOREIGN KEY (run, task_id) REFERENCES task_runs (run, task_id) ON DELETE CASCADE
+) STRICT;
+
 CREATE TABLE events (
-    run_id TEXT NOT NULL,
-    seq INTEGER NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    seq INTEGER NOT NULL CHECK (seq >= 1),
     event TEXT NOT NULL,
-    ts TEXT NOT NULL,
+    ts INTEGER NOT NULL,
     task TEXT,
     attempt INTEGER,
     state TEXT,
     reason_code TEXT,
     reason_text TEXT,
-    PRIMARY KEY (run_id, seq)
+    PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
+
 CREATE TABLE pipelines (
     name TEXT PRIMARY KEY,
     max_data_age_s REAL,
-    enabled INTEGER NOT NULL,
-    position INTEGER NOT NULL
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    position INTEGER NOT NULL,
+    metadata TEXT
 ) STRICT;
+
 CREATE TABLE requests (
-    run_id TEXT NOT NULL,
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     what TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (run_id, what)
-) STRICT, WITHOUT ROWID;
+    at INTEGER NOT NULL,
+    UNIQUE (run, what)
+) STRICT;
+"""
+
+_SCHEDULES = f"""
 CREATE TABLE slots (
     schedule TEXT NOT NULL,
-    slot TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    reason TEXT,
+    slot INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ({words(SLOT_OUTCOMES)})),
+    reason_code TEXT,
+    reason_text TEXT,
     run_id TEXT,
     lateness_s REAL,
+    settled_at INTEGER,
     PRIMARY KEY (schedule, slot)
 ) STRICT, WITHOUT ROWID;
+
 CREATE TABLE pauses (
-    kind TEXT NOT NULL,
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('schedule', 'pipeline', 'mode')),
     name TEXT NOT NULL,
-    since TEXT NOT NULL,
-    until TEXT,
-    reason TEXT,
-    PRIMARY KEY (kind, name)
-) STRICT, WITHOUT ROWID;
+    since INTEGER NOT NULL,
+    until INTEGER,
+    reason TEXT
+) STRICT;
+
 CREATE TABLE backfills (
-    id TEXT PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
     mode TEXT NOT NULL,
     partition_start TEXT NOT NULL,
     partition_end TEXT NOT NULL,
-    slices TEXT NOT NULL,
-    state TEXT NOT NULL,
-    created_at TEXT NOT NULL
+    slice TEXT NOT NULL CHECK (slice IN ('range', 'day', 'week', 'month')),
+    state TEXT NOT NULL CHECK (state IN ({words(RunState)})),
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER
 ) STRICT;
+
 CREATE TABLE alerts (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
-    rule TEXT NOT NULL,
+    code TEXT NOT NULL,
     severity TEXT NOT NULL,
     subject TEXT NOT NULL,
     text TEXT NOT NULL,
-    raised_at TEXT NOT NULL,
-    resolved_at TEXT,
-    delivered_at TEXT
+    channel TEXT NOT NULL,
+    run_id TEXT,
+    raised_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    resolved_at INTEGER,
+    tries INTEGER NOT NULL DEFAULT 0,
+    error TEXT
 ) STRICT;
+CREATE UNIQUE INDEX open_alerts ON alerts (key, channel) WHERE resolved_at IS NULL;
+
 CREATE TABLE metrics (
-    run_id TEXT NOT NULL,
-    task_id TEXT NOT NULL,
-    number INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    run INTEGER REFERENCES runs ON DELETE CASCADE,
+    task_id TEXT,
     name TEXT NOT NULL,
-    value REAL NOT NULL,
-    PRIMARY KEY (run_id, task_id, number, name)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER terminal_runs_stay BEFORE UPDATE OF state ON runs
-    WHEN old.state IN ({_words(RUN_TERMINAL)}) BEGIN SELECT RAISE(ABORT, 'a terminal run never changes'); END;
-CREATE TRIGGER terminal_tasks_stay BEFORE UPDATE OF state ON task_runs
-    WHEN old.state IN ({_words(TERMINAL)}) BEGIN SELECT RAISE(ABORT, 'a terminal task never changes'); END;
+    value REAL NOT NULL
+) STRICT;
 """
 
-#: One row per pipeline and run, in the documented columns and words.
-VIEWS = f"""
+_TRIGGERS = f"""
+CREATE TRIGGER final_run BEFORE UPDATE OF state ON runs WHEN OLD.state IN ({words(RUN_TERMINAL)})
+BEGIN SELECT RAISE(ABORT, 'a terminal run never changes'); END;
+
+CREATE TRIGGER final_task BEFORE UPDATE OF state ON task_runs WHEN OLD.state IN ({words(TERMINAL)})
+BEGIN SELECT RAISE(ABORT, 'a terminal task never changes'); END;
+
+CREATE TRIGGER final_attempt BEFORE UPDATE ON attempts WHEN OLD.kind IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'an ended attempt never changes'); END;
+
+CREATE TRIGGER one_live_attempt BEFORE INSERT ON attempts
+WHEN EXISTS (SELECT 1 FROM attempts WHERE run = NEW.run AND task_id = NEW.task_id AND kind IS NULL)
+BEGIN SELECT RAISE(ABORT, 'an earlier attempt has not ended'); END;
+
+CREATE TRIGGER kept_events BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'events are only added'); END;
+"""
+
+
+def _shown(instant: str) -> str:
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {instant} / 1e6, 'unixepoch')"
+
+
+#: The tables of the tetra document: one row per pipeline in a run, in its words. Who was only skipped did not run.
+_VIEWS = f"""
 CREATE VIEW pipeline_runs AS
+WITH part AS (
+    SELECT min(id) AS id, run, pipeline, {rank_sql("state")} AS rank, sum(attempts) AS attempts,
+        min(started_at) AS started_at, max(finished_at) AS finished_at
+    FROM task_runs GROUP BY run, pipeline HAVING rank > {SKIPPED}
+)
 SELECT
-    min(t.id) AS run_id,
-    t.pipeline AS pipeline_name,
-    min(t.started_at) AS start_time,
-    CASE WHEN sum(t.state NOT IN ({_words(TERMINAL)})) = 0 THEN max(t.finished_at) END AS end_time,
-    CASE
-        WHEN sum(t.state NOT IN ({_words(TERMINAL)})) > 0 THEN 'running'
-        WHEN sum(t.state NOT IN ('succeeded', 'skipped', 'partial')) > 0 THEN 'failed'
-        WHEN sum(t.state = 'partial') > 0 THEN 'partial'
-        WHEN sum(t.state = 'succeeded') > 0 THEN 'success'
-        ELSE 'skipped'
-    END AS status,
-    (SELECT sum(json_extract(o.value, '$')) FROM outputs o JOIN task_runs x USING (run_id, task_id)
-        WHERE o.run_id = t.run_id AND x.pipeline = t.pipeline AND o.key = 'records_processed') AS records_processed,
-    max(CASE WHEN t.state NOT IN ('succeeded', 'skipped', 'pending') THEN t.reason_text END) AS error_message,
-    (SELECT max(a.log) FROM attempts a JOIN task_runs x USING (run_id, task_id)
-        WHERE a.run_id = t.run_id AND x.pipeline = t.pipeline) AS log_file_path,
-    json_object('run', t.run_id, 'mode', r.mode, 'trigger', r.trigger) AS metadata
-FROM task_runs t JOIN runs r USING (run_id)
-GROUP BY t.run_id, t.pipeline;
+    part.id AS run_id,
+    part.pipeline AS pipeline_name,
+    {_shown("part.started_at")} AS start_time,
+    CASE WHEN part.rank < {UNFINISHED} THEN {_shown("part.finished_at")} END AS end_time,
+    CASE part.rank WHEN {UNFINISHED} THEN 'running' WHEN {SUCCEEDED} THEN 'success' WHEN {PARTIAL} THEN 'partial'
+        ELSE 'failed' END AS status,
+    (SELECT CAST(sum(json_extract(outputs.document, '$.records_processed')) AS INTEGER)
+        FROM task_runs JOIN outputs USING (run, task_id)
+        WHERE task_runs.run = part.run AND task_runs.pipeline = part.pipeline) AS records_processed,
+    (SELECT task_id || ': ' || coalesce(reason_text, state) FROM task_runs
+        WHERE run = part.run AND pipeline = part.pipeline AND state IN ({words(TERMINAL.difference(_GOOD))})
+        ORDER BY position LIMIT 1) AS error_message,
+    coalesce((SELECT attempts.log FROM task_runs JOIN attempts USING (run, task_id)
+        WHERE task_runs.run = part.run AND task_runs.pipeline = part.pipeline
+        ORDER BY attempts.started_at DESC, task_runs.position DESC LIMIT 1), runs.log) AS log_file_path,
+    json_object('run_id', runs.run_id, 'mode', runs.mode, 'trigger', runs.trigger, 'attempts', part.attempts,
+        'config_version', runs.config_hash) AS metadata
+FROM part JOIN runs ON runs.id = part.run;
 
 CREATE VIEW pipeline_state AS
 SELECT
-    p.name AS pipeline_name,
-    l.start_time AS last_run_timestamp,
-    l.status AS last_run_status,
-    CAST(round((julianday(l.end_time) - julianday(l.start_time)) * 86400) AS INTEGER) AS last_run_duration_seconds,
-    (SELECT min(s.slot) FROM slots s WHERE s.outcome = 'expected' AND s.schedule = p.name) AS next_scheduled_run,
-    CASE
-        WHEN EXISTS (SELECT 1 FROM pipeline_runs a
-            WHERE a.pipeline_name = p.name AND a.status = 'running') THEN 'running'
-        WHEN EXISTS (SELECT 1 FROM runs q JOIN task_runs x USING (run_id)
-            WHERE q.state = 'queued' AND x.pipeline = p.name) THEN 'scheduled'
-        ELSE 'idle'
-    END AS current_status,
-    l.metadata AS metadata
-FROM pipelines p
-LEFT JOIN pipeline_runs l ON l.run_id =
-    (SELECT max(e.run_id) FROM pipeline_runs e WHERE e.pipeline_name = p.name AND e.status != 'running');
+    pipelines.name AS pipeline_name,
+    last.end_time AS last_run_timestamp,
+    last.status AS last_run_status,
+    CAST(round((julianday(last.end_time) - julianday(last.start_time)) * 86400) AS INTEGER)
+        AS last_run_duration_seconds,
+    NULL AS next_scheduled_run,
+    coalesce((SELECT CASE runs.state WHEN 'running' THEN 'running' ELSE 'scheduled' END
+        FROM task_runs JOIN runs ON runs.id = task_runs.run
+        WHERE pipeline = pipelines.name AND runs.{ACTIVE_RUN}
+            AND task_runs.state NOT IN ({words(TERMINAL)})
+        ORDER BY runs.state DESC LIMIT 1), 'idle') AS current_status,
+    pipelines.metadata AS metadata
+FROM pipelines LEFT JOIN pipeline_runs AS last ON last.run_id =
+    (SELECT max(run_id) FROM pipeline_runs WHERE pipeline_name = pipelines.name AND status <> 'running');
 """
+
+_VERSIONS = "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, program TEXT NOT NULL) STRICT;"
+
+#: The script that leads to each version: a store of version n is upgraded by all scripts after the first n.
+SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS,)

@@ -1,0 +1,103 @@
+"""What SQLite says, as an error with the file, the cause and the remedy."""
+
+from __future__ import annotations
+
+import os
+
+import apsw
+
+from tetra_orchestrator.errors import CannotWrite, StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.errors import TetraError
+
+BUSY_S = 10
+
+_DAMAGED = (
+    "nothing is repaired or replaced by itself: keep the file, then restore a backup or save what can be read with"
+    " `sqlite3 {path} .recover`"
+)
+_EMPTY = "restore a backup, or remove the file to begin a new store"
+_MODES = "chmod 600 {path} && chmod 700 {folder}"
+_CHECK = "`sqlite3 {path} 'PRAGMA integrity_check'` checks the file"
+
+
+def explained(error: apsw.Error, path: str) -> TetraError:
+    """The error for what went wrong in the store at `path`: `CannotWrite` or `StoreError`."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            message = f"another process has kept the store locked for {BUSY_S} s"
+            return _store(path, message, "see who with `fuser {path}` and let it finish", "store_busy")
+        case apsw.NotADBError():
+            return _store(path, "the file is not a database, or its beginning is damaged", _DAMAGED, "store_damaged")
+        case apsw.CorruptError():
+            return _store(path, f"the store is damaged: {error}", _DAMAGED, "store_damaged")
+        case apsw.FullError():
+            return _cannot_write(path, "the disk is full", "free some space on the disk of {folder}, then start again")
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            return _cannot_write(path, f"the store cannot be written: {error}", _MODES)
+        case apsw.IOError():
+            return _cannot_write(path, f"the disk reports: {error}", "see the system's log for faults of that disk")
+        case apsw.CantOpenError():
+            return _store(path, f"the store cannot be opened: {error}", _MODES, None)
+    return _store(path, f"the store cannot be used: {error}", _CHECK, None)
+
+
+def missing(path: str) -> StoreError:
+    """There is no store yet, and this command only reads."""
+    return _store(
+        path, "no runs have been recorded yet", "start one with `tetra-orchestrator run --mode MODE`", "no_store"
+    )
+
+
+def empty(path: str) -> StoreError:
+    """We never leave a file without tables, so somebody else has emptied it."""
+    return _store(path, "the file is empty, so whatever was recorded in it is gone", _EMPTY, "store_damaged")
+
+
+def bereft(path: str) -> StoreError:
+    """A journal without its database: a new database would swallow it and be damaged."""
+    hint = "restore {path}, or move {path}-wal away to begin a new store"
+    return _store(path, f"the store is missing but its journal {path}-wal is there", hint, "store_damaged")
+
+
+def foreign(path: str) -> StoreError:
+    """A database with other tables than ours."""
+    return _store(path, "this is a database of another program", "name another file in `state:`", "store_foreign")
+
+
+def replaced(path: str) -> CannotWrite:
+    """What we hold open is no longer what the path names."""
+    hint = "nothing more was recorded; move the file back, then run `tetra-orchestrator status`"
+    return _cannot_write(path, "the store was deleted or replaced while it was in use", hint)
+
+
+def too_new(path: str, program: str) -> StoreError:
+    """A newer program has changed the tables."""
+    hint = "upgrade with `pip install --upgrade tetra-orchestrator`, or name another file in `state:`"
+    return _store(path, f"the store was written by a newer version, {program}", hint, "store_too_new")
+
+
+def too_old(path: str) -> StoreError:
+    """The tables need an upgrade, and this command only reads."""
+    hint = "`tetra-orchestrator run`, or any other command that writes, upgrades it"
+    return _store(path, "the store was written by an older version", hint, "store_too_old")
+
+
+def not_durable(path: str, wanted: str, found: str) -> StoreError:
+    """The live connection does not keep the promise that a commit survives a power cut."""
+    message = f"the store does not take {wanted}: it has {found}"
+    return _store(path, message, "put the state folder on a local disk", "store_not_durable")
+
+
+def _store(path: str, message: str, hint: str, code: str | None) -> StoreError:
+    return StoreError(message, hint=_filled(hint, path), where=path, code=code)
+
+
+def _cannot_write(path: str, message: str, hint: str) -> CannotWrite:
+    return CannotWrite(message, hint=_filled(hint, path), where=path)
+
+
+def _filled(hint: str, path: str) -> str:
+    return hint.replace("{path}", path).replace("{folder}", os.path.dirname(path))

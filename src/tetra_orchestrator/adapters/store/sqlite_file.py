@@ -1,0 +1,204 @@
+"""The file of a SQLite store: made whole and private or not at all, opened durable or not at all.
+
+WAL is used from SQLite 3.51.3 on. In older ones a checkpoint beside a writer could damage the file
+(sqlite.org/wal.html#walresetbug); there the rollback journal keeps the same promise at a higher price.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISLNK
+
+import apsw
+
+from tetra_orchestrator import __version__
+from tetra_orchestrator.adapters.store import sqlite_faults as faults
+from tetra_orchestrator.errors import CannotWrite, Forbidden
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: The number of upgrade scripts in `sqlite_schema`, which is not imported when there is nothing to do.
+VERSION = 1
+FIRST_SOUND_WAL = (3, 51, 3)
+FULL = 2
+_READ = apsw.SQLITE_OPEN_READONLY
+_WRITE = apsw.SQLITE_OPEN_READWRITE
+
+
+def open_file(path: str, *, readonly: bool) -> apsw.Connection:
+    """A connection to the store at `path` (absolute), which is made where there is none.
+
+    Raises `Forbidden` where others can write to the folder, `CannotWrite` where the store cannot be made, `StoreError`
+    where it is damaged, foreign or newer than this program, or where there is none and `readonly`.
+    """
+    folder = os.path.dirname(path)
+    _check_private(folder, path)
+    if not os.path.exists(path):
+        if os.path.exists(f"{path}-wal"):
+            raise faults.bereft(path)
+        if readonly:
+            raise faults.missing(path)
+        _make(folder, path)
+    elif not os.path.getsize(path):
+        raise faults.empty(path)
+    try:
+        return _open(path, readonly)
+    except apsw.Error as error:
+        raise faults.explained(error, path) from error
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Which file the path names, None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
+def journal_for(version: str) -> str:
+    """The journal mode in which the SQLite library of that version keeps a commit through a power cut."""
+    return "wal" if tuple(int(part) for part in version.split(".")) >= FIRST_SOUND_WAL else "truncate"
+
+
+def _check_private(folder: str, path: str) -> None:
+    """Raises `Forbidden` for a link or for a folder others can write to: they could put another file there."""
+    try:
+        mode = os.lstat(folder).st_mode
+        if S_ISLNK(mode):
+            raise _link(folder, "folder")
+        if mode & 0o022:
+            message = f"others can write to the state folder (mode {mode & 0o7777:04o})"
+            raise Forbidden(message, hint=f"chmod 700 {folder}", where=folder)
+        if S_ISLNK(os.lstat(path).st_mode):
+            raise _link(path, "file")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotWrite(f"the state folder cannot be used: {error.strerror}", where=folder) from error
+
+
+def _link(place: str, kind: str) -> Forbidden:
+    return Forbidden(f"the state {kind} is a symbolic link", hint=f"name the {kind} itself in `state:`", where=place)
+
+
+def _make(folder: str, path: str) -> None:
+    """Make the store beside its place and link it there whole: nobody ever sees half of it."""
+    draft = f"{path}.{os.getpid()}.new"
+    try:
+        if not os.path.isdir(folder):
+            os.makedirs(folder, exist_ok=True)
+            os.chmod(folder, 0o700)
+        _create_private(draft)
+        try:
+            _fill(draft)
+            _publish(draft, path)
+        finally:
+            os.unlink(draft)
+    except OSError as error:
+        message = f"the store cannot be made: {error.strerror}"
+        raise CannotWrite(message, hint=f"make sure that you can write to {folder}", where=path) from error
+    except apsw.Error as error:
+        raise faults.explained(error, path) from error
+
+
+def _create_private(draft: str) -> None:
+    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _fill(draft: str) -> None:
+    db = apsw.Connection(draft, flags=_WRITE)
+    try:
+        _make_durable(db, draft)
+        _upgrade(db, 0)
+    finally:
+        db.close()
+
+
+def _publish(draft: str, path: str) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return  # another process was faster, with the same content
+    descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: str, readonly: bool) -> apsw.Connection:
+    db = apsw.Connection(path, flags=_READ if readonly else _WRITE)
+    try:
+        db.set_busy_timeout(faults.BUSY_S * 1000)
+        if not readonly:
+            _make_durable(db, path)
+        _check_version(db, path, readonly)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _make_durable(db: apsw.Connection, path: str) -> None:
+    """Set what makes a commit survive a power cut, and ask the live connection whether it took."""
+    journal = journal_for(apsw.sqlite_lib_version())
+    # fullfsync: on macOS fsync alone leaves the data in the drive's cache
+    wanted = f"PRAGMA journal_mode={journal}; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA foreign_keys=ON"
+    db.execute(wanted).fetchall()
+    found = tuple(_value(db, f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys"))
+    if found != (journal, FULL, 1):
+        raise faults.not_durable(path, _spoken(journal, FULL, 1), _spoken(*found))
+
+
+def _spoken(journal: str, synchronous: int, foreign_keys: int) -> str:
+    return f"journal_mode={journal}, synchronous={synchronous}, foreign_keys={foreign_keys}"
+
+
+def _check_version(db: apsw.Connection, path: str, readonly: bool) -> None:
+    """Upgrade an older store; raises `StoreError` for one that is newer or not ours."""
+    try:
+        version, program = _version(db)
+    except apsw.SQLError:
+        raise faults.foreign(path) from None
+    if version > VERSION:
+        raise faults.too_new(path, program)
+    if version < VERSION:
+        if readonly:
+            raise faults.too_old(path)
+        _upgrade(db, version)
+
+
+def _version(db: apsw.Connection) -> tuple[int, str]:
+    found: list[Any] = db.execute(
+        "SELECT version, program FROM schema_version ORDER BY version DESC LIMIT 1"
+    ).fetchall()
+    return found[0] if found else (0, "")
+
+
+def _upgrade(db: apsw.Connection, version: int) -> None:
+    """Run the scripts after `version` in one transaction, each with its row in schema_version."""
+    from tetra_orchestrator.adapters.store.sqlite_schema import SCRIPTS
+
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if version:  # another process may have done it while we waited for the lock
+            version = _version(db)[0]
+        for number, script in list(enumerate(SCRIPTS, start=1))[version:]:
+            db.execute(script)
+            db.execute("INSERT INTO schema_version (version, program) VALUES (?, ?)", (number, __version__))
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _value(db: apsw.Connection, query: str) -> Any:
+    return db.execute(query).fetchall()[0][0]

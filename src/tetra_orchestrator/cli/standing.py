@@ -1,0 +1,135 @@
+"""The content of `status`: how each pipeline stands. Shown in prompts and panels, so it imports next to nothing."""
+
+from __future__ import annotations
+
+import os
+
+from tetra_orchestrator.core.freshness import freshness
+from tetra_orchestrator.core.states import RunState
+from tetra_orchestrator.engine.reconcile import reconcile
+from tetra_orchestrator.errors import Exit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from tetra_orchestrator.config.glance import Glance
+    from tetra_orchestrator.core.model import Run
+    from tetra_orchestrator.ports import PipelineSummary
+
+
+def quick_options(argv: Sequence[str]) -> dict[str, Any] | None:
+    """The options when they are the plain ones, else None: then Typer parses them."""
+    options: dict[str, Any] = {"as_json": False, "config": None}
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--json":
+            options["as_json"] = True
+        elif word == "--config" and rest:
+            options["config"] = rest.pop(0)
+        else:
+            return None
+    return options
+
+
+def print_standing(*, as_json: bool, config: str | None) -> int:
+    """Print the state of every pipeline known to the store, settling first what dead owners left behind."""
+    from tetra_orchestrator import wire
+
+    clock = wire.clock()
+    glance = wire.glance(config, os.environ, clock.now())
+    store = wire.store(glance.store_url, glance.root)
+    try:
+        reconcile(store, clock, wire.processes(), end_survivors=False)
+        now = clock.now()
+        summaries = _with_unrun(store.summaries(), glance)
+        body = {
+            "pipelines": [_row(summary, glance, now) for summary in summaries],
+            "active_runs": [_active(run) for run in store.runs(active=True)],
+            "alerts_open": 0,
+        }
+    finally:
+        store.close()
+    if as_json:
+        from tetra_orchestrator.cli.output import print_json
+
+        print_json("status", body)
+    else:
+        _print(body, now)
+    return Exit.OK
+
+
+def _with_unrun(known: list[PipelineSummary], glance: Glance) -> list[PipelineSummary]:
+    """The store's pipelines that the file still has, in file order, and those that never ran."""
+    from tetra_orchestrator.core.model import PipelineState
+    from tetra_orchestrator.ports import PipelineSummary
+
+    by_name = {summary.pipeline.name: summary for summary in known}
+    return [by_name.get(name) or PipelineSummary(PipelineState(name), active=False) for name in glance.pipelines]
+
+
+def _row(summary: PipelineSummary, glance: Glance, now: datetime) -> dict[str, Any]:
+    from tetra_orchestrator.cli.output import instant
+
+    pipeline = summary.pipeline
+    last = None
+    if summary.last_run_id:
+        began, ended = summary.last_started_at, summary.last_finished_at
+        last = {
+            "run_id": summary.last_run_id,
+            "state": summary.last_state,
+            "started_at": instant(began),
+            "finished_at": instant(ended),
+            "duration_s": round((ended - began).total_seconds(), 3) if began and ended else None,
+        }
+    return {
+        "name": pipeline.name,
+        "state": "running" if summary.active else "idle",
+        "last_run": last,
+        "freshness": freshness(summary.last_success_at, pipeline.max_data_age_s, now),
+        "next_slot": glance.next_slots.get(pipeline.name),
+    }
+
+
+def _active(run: Run) -> dict[str, Any]:
+    from tetra_orchestrator.cli.output import instant
+
+    return {"run_id": run.run_id, "mode": run.mode, "state": run.state, "started_at": instant(run.started_at)}
+
+
+def _print(body: Mapping[str, Any], now: datetime) -> None:
+    """Aligned columns by hand: importing a table library would cost more than the interpreter's own start."""
+    from tetra_orchestrator.core.spoken import duration
+
+    rows = [("PIPELINE", "STATE", "LAST RUN", "WHEN", "TOOK", "DATA", "NEXT")]
+    for pipeline in body["pipelines"]:
+        last = pipeline["last_run"] or {}
+        name, state, data = (pipeline[key] for key in ("name", "state", "freshness"))
+        when, took = _ago(last.get("finished_at"), now), duration(last.get("duration_s"))
+        rows.append((name, state, last.get("state") or "never", when, took, data, _in(pipeline["next_slot"], now)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for run in body["active_runs"]:
+        started = f"started {_ago(run['started_at'], now)}"
+        print(f"\n{RunState(run['state'])}: {run['run_id']}  {run['mode'] or ''}  {started}")
+
+
+def _ago(stamp: str | None, now: datetime) -> str:
+    return f"{_span(now, stamp)} ago" if stamp else "-"
+
+
+def _in(stamp: str | None, now: datetime) -> str:
+    return f"in {_span(now, stamp)}" if stamp else "-"
+
+
+def _span(now: datetime, stamp: str) -> str:
+    """The distance between now and a stamp as one number: `12 s`, `3 min`, `5 h`, `2 d`."""
+    seconds = abs((now - type(now).fromisoformat(stamp)).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
