@@ -23,23 +23,28 @@ class Durability(NamedTuple):
     sqlite: str
 
 
-class _Opened(SqliteStore):
-    """A store as every command opens it. Pragmas belong to connections, so only a connection can tell."""
-
-    def durability(self) -> Durability:
-        level = SYNCHRONOUS[self._pragma("synchronous")]
-        return Durability(self._pragma("journal_mode"), level, self._all("SELECT sqlite_version()")[0][0])
-
-
 def durability(store: Path) -> Durability:
-    """How durable commits to the store are. AssertionError unless synchronous is FULL."""
-    opened = _Opened(str(store))
+    """How durable commits are on a connection made as every command makes it. AssertionError unless it is FULL."""
+    opened = SqliteStore(str(store))
     try:
-        found = opened.durability()
+        ask = opened.connection.execute
+        ((journal,),) = ask("PRAGMA journal_mode")
+        ((level,),) = ask("PRAGMA synchronous")
+        ((version,),) = ask("SELECT sqlite_version()")
     finally:
         opened.close()
+    found = Durability(str(journal), SYNCHRONOUS[int(str(level))], str(version))
     assert found.synchronous == "FULL", found
     return found
+
+
+def recorded(store: Path) -> int:
+    """How many runs that succeeded the store has."""
+    opened = SqliteStore(str(store))
+    try:
+        return [run.state for run in opened.runs(limit=10_000)].count("succeeded")
+    finally:
+        opened.close()
 
 
 def sync_seconds(folder: Path, times: int = 50) -> float:

@@ -13,7 +13,7 @@ PAGE = """\
 
 Written by `make bench ARGS="--out docs/benchmarks.md"` on {date}. Trust the ratios, not the milliseconds.
 
-- {machine}
+- tetra-orchestrator {version} on {machine}
 - {store}; appending a page and syncing it takes {sync:.2f} ms on this disk
 - load average {load} before; {rounds} rounds after a warm-up
 
@@ -31,7 +31,7 @@ works towards its aims.
 - The configuration holds nothing but the tasks, so every setting is the shipped default: a log for each attempt and a
   durable store, which exists already. That its connections have `synchronous` {synchronous} was asked of one.
 - Our commands are started as `python -m tetra_orchestrator`, as the wrappers and timers start them. Bytecode is
-  compiled and files are in the page cache: "cold" means a new process, not a cold disk.
+  compiled, files are in the page cache, and what we keep of a configuration is there: "cold" means a new process.
 
 ## Cautions
 
@@ -39,6 +39,7 @@ works towards its aims.
   schedules; until then `run` is held to what any other command is.
 - It is not equal work. make keeps no state, so nothing of its run survives but the logs, and it has no time limits,
   retries or events. It needs a shell for each task to give it a log of its own; we do not.
+- The first command after a change of the configuration reads and checks it anew; the table does not show that.
 - On a few no-op tasks make wins and will go on winning: it is done before a bare interpreter has started. What a task
   costs once we are up shows only in longer chains.
 - Not measured yet: long chains, wide and layered graphs (W3 to W5), uneven tasks (W6), planning (W7), one gigabyte of

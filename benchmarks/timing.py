@@ -43,7 +43,6 @@ def _time(case: Case, environ: Mapping[str, str]) -> float:
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
         check=False,
     )
     seconds = time.perf_counter() - began

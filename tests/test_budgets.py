@@ -26,21 +26,9 @@ COMMITS = 1 + 1 + LENGTH
 LINGERING = LENGTH
 #: The head of the write-ahead log and its entry in the folder; at the end the log and the file, to put it away.
 BOOKKEEPING = 2 + 2
-#: What making the store adds: its journal (head, entry, body) and the file, then the commit that makes the tables.
-MAKING = 4 + 1
-
-
-class CountingStore(SqliteStore):
-    """Counts what SQLite itself says are commits."""
-
-    def __init__(self, path):
-        super().__init__(path)
-        self.commits = 0
-        self._db.set_commit_hook(self._count)
-
-    def _count(self):
-        self.commits += 1
-        return False
+#: What making the store adds: the journal of an empty file (head, entry, body, file), the commit that makes the tables
+#: in a log of its own (head, entry, commit; log and file, to put it away), and the entry of the whole store.
+MAKING = 4 + 5 + 1
 
 
 def chain(length):
@@ -49,10 +37,13 @@ def chain(length):
 
 def commits(folder, tasks, seconds, **fields):
     """How many commits a run of the tasks makes when each of them takes so many seconds."""
-    store = CountingStore(str(folder / "state" / "tetra.db"))
+    store = SqliteStore(str(folder / "state" / "tetra.db"))
+    made = []
+    store.connection.set_commit_hook(lambda: bool(made.append(1)))  # False: let it commit
     stage = Stage(project(*tasks, **fields), lambda name, number: (seconds, Exited(0), {}), store=store)
     assert stage.run() == 0
-    return store.commits
+    store.close()
+    return len(made)
 
 
 @pytest.mark.parametrize("length", [1, 10, 40])
@@ -73,9 +64,9 @@ def test_tasks_that_end_together_share_a_commit(slots, turns, tmp_path):
 
 @pytest.fixture
 def traced(tmp_path):
-    """Runs the chain as a user would; returns who made which call: (is it our own process, name, first argument)."""
+    """Runs the chain as a user would, and returns its calls: (made by our own process, name, first argument)."""
     strace = require("strace")
-    tasks = {one.id: {"command": ["/bin/sleep", "0"], "depends_on": list(one.depends_on)} for one in chain(LENGTH)}
+    tasks = {one.id: {"command": ["/bin/true"], "depends_on": list(one.depends_on)} for one in chain(LENGTH)}
     document = {"version": 1, "project": "demo", "pipelines": tasks, "modes": {"all": list(tasks)}}
     (tmp_path / "orchestration.yaml").write_text(json.dumps(document))
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
@@ -99,12 +90,12 @@ def traced(tmp_path):
 
 def test_a_run_waits_for_the_disk_once_per_commit_and_a_fixed_number_of_times_more(traced):
     made, existing = (sum(name in SYNCS for _, name, _ in traced()) for _ in range(2))
-    assert COMMITS <= made - MAKING - BOOKKEEPING <= COMMITS + LINGERING
-    assert COMMITS <= existing - BOOKKEEPING <= COMMITS + LINGERING
+    assert 0 <= made - MAKING - BOOKKEEPING - COMMITS <= LINGERING
+    assert 0 <= existing - BOOKKEEPING - COMMITS <= LINGERING
 
 
 def test_each_task_is_one_process_and_no_shell(traced):
     ourselves, *calls = traced()
     assert ourselves[:2] == (True, "execve")
     assert [own for own, name, _ in calls if name in FORKS] == [True] * LENGTH
-    assert [(own, path) for own, name, path in calls if name == "execve"] == [(False, "/bin/sleep")] * LENGTH
+    assert [(own, path) for own, name, path in calls if name == "execve"] == [(False, "/bin/true")] * LENGTH

@@ -132,6 +132,8 @@ class PlanMachine(RuleBasedStateMachine):
         if dice:
             return
         self.plan.cancel(BY_HAND)
+        if all(state in OVER for state in self.state.values()):
+            return
         self.cancelled = True
         for name, state in self.state.items():
             if state in ("submitted", "running"):
