@@ -37,6 +37,8 @@ works towards its aims.
 
 - `run` goes through the full command line. `fire`, which the gate of 3.5 times bare (aim: 2) for W1 is for, comes with
   schedules; until then `run` is held to what any other command is.
+- Ratios move by a tenth from one run to the next on a machine that does other things too; a verdict that close to its
+  budget is not settled by one run.
 - It is not equal work. make keeps no state, so nothing of its run survives but the logs, and it has no time limits,
   retries or events. It needs a shell for each task to give it a log of its own; we do not.
 - The first command after a change of the configuration reads and checks it anew; the table does not show that.
