@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from tetra_orchestrator.core import spoken
@@ -16,7 +15,9 @@ if TYPE_CHECKING:
 
 def print_json(command: str, body: Mapping[str, Any]) -> None:
     """Print `body` as one object whose first key is `"schema": "tetra.<command>/1"`."""
-    print(json.dumps({"schema": f"tetra.{command}/1", **body}, ensure_ascii=False, indent=2))
+    from json import dumps
+
+    print(dumps({"schema": f"tetra.{command}/1", **body}, ensure_ascii=False, indent=2))
 
 
 def instant(when: datetime | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated, Literal
@@ -59,6 +60,7 @@ def command(
         return show_forecast(request, as_json=as_json)
     style = "json" if as_json else _style(progress)
     notifier = wire.notifier(notify) if notify else None
+    gc.enable()  # a run may last for days
     with wire.world(loaded.project, os.environ) as world:
         code = perform(request, world, wire.reporters(style))
     if code == 0 and notifier:
