@@ -605,6 +605,7 @@ WORST: list[tuple[list[TaskState], str]] = [
     ([_T.PARTIAL, _T.FAILED], "failed"),
     ([_T.FAILED, _T.UPSTREAM_FAILED], "failed"),
     ([_T.TIMED_OUT, _T.UPSTREAM_FAILED], "timed_out"),
+    ([_T.LOST, _T.TIMED_OUT], "timed_out"),
     ([_T.LOST, _T.CANCELLED], "lost"),
     ([_T.CANCELLED, _T.SUCCEEDED], "cancelled"),
     ([_T.SUCCEEDED, _T.UPSTREAM_FAILED], "upstream_failed"),

@@ -9,7 +9,7 @@ import pytest
 from support.worlds import THREE_TRIES, Stage, fail_first, project, task
 from tetra_orchestrator.core.model import Command, Module, Shell
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
-from tetra_orchestrator.errors import Exit
+from tetra_orchestrator.errors import CannotWrite, Exit
 
 
 def test_a_chain_runs_in_order_and_ends_succeeded():
@@ -118,6 +118,21 @@ def test_outputs_reach_the_arguments_and_the_input_of_what_depends_on_them():
     assert stage.runner.launches[1].argv == ("true", "--rows", "5105")
     assert stage.workspace.given["b.1"] == {"upstream": {"a": {"rows": 5105}}}
     assert stage.store.task_runs(stage.last_run.run_id)[0].outputs == {"rows": 5105}
+
+
+def test_fault_46_files_that_cannot_be_made_fail_the_attempt_also_when_it_is_a_second_try():
+    stage = Stage(project(task("a", retry=THREE_TRIES), task("b")), fail_first(9, "a"))
+    prepare = stage.workspace.prepare
+
+    def full(run_id, task_id, number, given):
+        if (task_id, number) == ("a", 2):
+            raise CannotWrite("cannot write the log folder /logs: No space left on device")
+        return prepare(run_id, task_id, number, given)
+
+    stage.workspace.prepare = full
+    assert stage.run() == Exit.FAILED
+    assert stage.attempts()[:3] == [("a", 1, "exited", 1), ("a", 2, "spawn_error", None), ("a", 3, "exited", 1)]
+    assert stage.states() == {"a": "failed", "b": "succeeded"}
 
 
 def test_a_reference_without_a_value_fails_the_attempt_with_the_reference_named():

@@ -110,12 +110,15 @@ class Execution:
         try:
             content = given(task, self._context, self._outputs)
             files = self._workspace.prepare(self._run_id, task.id, start.attempt, content)
-            self._files[task.id] = files
-            self._journal.add(AttemptOpened(attempt._replace(log=files.log)))
+        except TetraError as error:
+            self._files.pop(task.id, None)
+            self._journal.add(AttemptOpened(attempt))
+            return SpawnFailed(error.code, str(error))
+        self._files[task.id] = files
+        self._journal.add(AttemptOpened(attempt._replace(log=files.log)))
+        try:
             return launch(task, start.attempt, fence, files, self._context, values(self._context, self._outputs))
         except TetraError as error:
-            if task.id not in self._files:
-                self._journal.add(AttemptOpened(attempt))
             return SpawnFailed(error.code, str(error))
 
     def _submit(self, starts: tuple[Start, ...], launches: list[Launch | SpawnFailed]) -> bool:

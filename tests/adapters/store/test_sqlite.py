@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
@@ -25,11 +26,13 @@ from tetra_orchestrator.errors import CannotWrite, Exit, Forbidden, StateConflic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from tetra_orchestrator.core.changes import Change
 
 _T, _R = TaskState, RunState
 ROOT = os.geteuid() == 0
-PATHS = os.pathsep.join(os.path.abspath(part) for part in ("src", "tests"))
+REPOSITORY = Path(__file__).resolve().parents[3]
+PATHS = f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY / 'tests'}"
 DAMAGED = (
     "\n  hint: nothing is repaired or replaced by itself: keep the file, then restore a backup or save what can be read"
     " with `sqlite3 {path} .recover`"
@@ -129,11 +132,11 @@ def test_on_an_older_sqlite_the_rollback_journal_keeps_the_promise(path: str, mo
 
 def test_a_journal_that_does_not_take_is_an_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     written(path)
-    monkeypatch.setattr(sqlite_file, "journal_for", lambda version: "off-and-on")
+    monkeypatch.setattr(sqlite_file, "journal_for", lambda version: "shaky")
     with pytest.raises(StoreError) as caught:
         SqliteStore(path)
     assert told(caught, path) == (
-        "{path}: the store does not take journal_mode=off-and-on, synchronous=2, foreign_keys=1:"
+        "{path}: the store does not take journal_mode=shaky, synchronous=2, foreign_keys=1:"
         " it has journal_mode=wal, synchronous=2, foreign_keys=1\n  hint: put the state folder on a local disk"
     )
 
@@ -283,7 +286,10 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "file" / "state" / "tetra.db")
     with pytest.raises(CannotWrite) as caught:
         SqliteStore(path)
-    assert str(caught.value) == f"{os.path.dirname(path)}: the state folder cannot be used: Not a directory"
+    assert told(caught, path) == (
+        "{folder}: the state folder cannot be used: Not a directory"
+        "\n  hint: make sure that {folder} can be a folder of yours"
+    )
     assert caught.value.exit_code == Exit.CANNOT_WRITE
 
 
@@ -314,7 +320,7 @@ def test_a_reader_reads_and_does_not_write(diary: Diary, path: str) -> None:
         with pytest.raises(CannotWrite) as caught:
             reader.request("r1", "cancel", AT)
     assert told(caught, path) == (
-        "{path}: the store cannot be written: ReadOnlyError: attempt to write a readonly database"
+        "{path}: the store cannot be written: attempt to write a readonly database"
         "\n  hint: chmod 600 {path} && chmod 700 {folder}"
     )
 
@@ -345,7 +351,7 @@ def test_53_an_overwritten_header_is_told(path: str) -> None:
     assert caught.value.code == "store_damaged"
 
 
-@pytest.mark.parametrize("size", [1, 15, 16, 99, 100, 511, 512, 4095, 4096, 4097, 8192, 20_000, 40_960])
+@pytest.mark.parametrize("size", [100, 511, 512, 4095, 4096, 4097, 8192, 20_000, 40_960])
 def test_52_a_truncated_store_is_told_and_never_made_anew(path: str, size: int) -> None:
     written(path)
     os.truncate(path, size)
@@ -356,15 +362,17 @@ def test_52_a_truncated_store_is_told_and_never_made_anew(path: str, size: int) 
     assert os.path.getsize(path) == size
 
 
-def test_52_an_emptied_store_is_told_and_never_filled_anew(path: str) -> None:
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 99])
+def test_52_a_store_without_its_header_is_told_and_never_filled_anew(path: str, size: int) -> None:
     written(path)
-    os.truncate(path, 0)
+    os.truncate(path, size)
     with pytest.raises(StoreError) as caught:
         SqliteStore(path)
     assert told(caught, path) == (
-        "{path}: the file is empty, so whatever was recorded in it is gone"
+        f"{{path}}: the file is cut short ({size} bytes), so what was recorded in it is gone"
         "\n  hint: restore a backup, or remove the file to begin a new store"
     )
+    assert os.path.getsize(path) == size
 
 
 def test_a_journal_without_its_store_is_told(path: str) -> None:
@@ -486,6 +494,12 @@ def test_an_older_store_is_upgraded_once_and_keeps_its_runs(path: str, next_vers
             assert [one.run_id for one in store.runs()] == ["r1"]
 
 
+def test_a_process_that_waited_for_another_ones_upgrade_does_not_repeat_it(path: str, next_version: int) -> None:
+    with closing(SqliteStore(path)) as store:
+        sqlite_file._upgrade(store.connection, next_version - 1)
+        assert rows(store, "SELECT x FROM later") == [("made",)]
+
+
 @pytest.mark.usefixtures("next_version")
 def test_a_reader_does_not_upgrade(path: str) -> None:
     with pytest.raises(StoreError) as caught:
@@ -518,6 +532,19 @@ def test_two_writers_share_a_file(diary: Diary, path: str) -> None:
         assert diary.store.task_runs("r1") == other.task_runs("r1")
 
 
+def test_a_batch_has_the_write_lock_from_its_start(diary: Diary, path: str) -> None:
+    verdicts = []
+
+    def changes() -> Iterator[Change]:
+        with closing(apsw.Connection(path)) as other, pytest.raises(apsw.BusyError):
+            other.execute("BEGIN IMMEDIATE")
+        verdicts.append("locked out")
+        yield moved("a", _T.PENDING, _T.SUBMITTED, 0, 1)
+
+    diary.store.record(changes())
+    assert verdicts == ["locked out"]
+
+
 def test_54_a_store_locked_by_another_process_is_told(diary: Diary, store: SqliteStore, path: str) -> None:
     store.connection.set_busy_timeout(20)
     with closing(apsw.Connection(path)) as other:
@@ -525,7 +552,8 @@ def test_54_a_store_locked_by_another_process_is_told(diary: Diary, store: Sqlit
         with pytest.raises(StoreError) as caught:
             store.record([moved("a", _T.PENDING, _T.SUBMITTED, 0, 1)])
     assert told(caught, path) == (
-        "{path}: another process has kept the store locked for 10 s\n  hint: see who with `fuser {path}` and let it finish"
+        "{path}: another process has kept the store locked for 10 s"
+        "\n  hint: see who with `fuser {path}` and let it finish"
     )
     assert (caught.value.code, caught.value.exit_code) == ("store_busy", Exit.UNAVAILABLE)
     store.record([moved("a", _T.PENDING, _T.SUBMITTED, 0, 1)])
@@ -729,13 +757,21 @@ def test_a_pipeline_that_was_only_skipped_did_not_run(store: SqliteStore) -> Non
 # -- cost ---------------------------------------------------------------------------------------------------------
 
 
+READ = """
+import sys
+from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+
+store = SqliteStore(sys.argv[1])
+store.runs(active=True)
+store.summaries()
+store.close()
+print(*sys.modules)
+"""
+
+
 def test_opening_an_existing_store_imports_nothing_heavy(path: str) -> None:
     written(path)
-    code = (
-        "import sys; from tetra_orchestrator.adapters.store.sqlite import SqliteStore; store = SqliteStore(sys.argv[1]);"
-        "store.runs(active=True); store.summaries(); store.close(); print(*sys.modules)"
-    )
-    with python(code, path) as child:
+    with python(READ, path) as child:
         loaded = set((child.stdout or ()).read().split())  # type: ignore[union-attr]
     assert "apsw" in loaded
     heavy = {"typing", "dataclasses", "pathlib", "json", "contextlib", "re", "sqlite3", "apsw.ext", "inspect"}

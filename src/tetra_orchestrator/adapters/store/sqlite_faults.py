@@ -18,7 +18,7 @@ _DAMAGED = (
     "nothing is repaired or replaced by itself: keep the file, then restore a backup or save what can be read with"
     " `sqlite3 {path} .recover`"
 )
-_EMPTY = "restore a backup, or remove the file to begin a new store"
+_RESTORE = "restore a backup, or remove the file to begin a new store"
 _MODES = "chmod 600 {path} && chmod 700 {folder}"
 _CHECK = "`sqlite3 {path} 'PRAGMA integrity_check'` checks the file"
 
@@ -51,9 +51,10 @@ def missing(path: str) -> StoreError:
     )
 
 
-def empty(path: str) -> StoreError:
-    """We never leave a file without tables, so somebody else has emptied it."""
-    return _store(path, "the file is empty, so whatever was recorded in it is gone", _EMPTY, "store_damaged")
+def cut_short(path: str, size: int) -> StoreError:
+    """SQLite would fill such a file anew; we never leave one, so somebody else has cut it."""
+    message = f"the file is cut short ({size} bytes), so what was recorded in it is gone"
+    return _store(path, message, _RESTORE, "store_damaged")
 
 
 def bereft(path: str) -> StoreError:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VERSION = 1
 FIRST_SOUND_WAL = (3, 51, 3)
 FULL = 2
+HEADER_BYTES = 100
 _READ = apsw.SQLITE_OPEN_READONLY
 _WRITE = apsw.SQLITE_OPEN_READWRITE
 
@@ -41,8 +42,8 @@ def open_file(path: str, *, readonly: bool) -> apsw.Connection:
         if readonly:
             raise faults.missing(path)
         _make(folder, path)
-    elif not os.path.getsize(path):
-        raise faults.empty(path)
+    elif (size := os.path.getsize(path)) < HEADER_BYTES:
+        raise faults.cut_short(path, size)
     try:
         return _open(path, readonly)
     except apsw.Error as error:
@@ -77,7 +78,8 @@ def _check_private(folder: str, path: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise CannotWrite(f"the state folder cannot be used: {error.strerror}", where=folder) from error
+        message = f"the state folder cannot be used: {error.strerror}"
+        raise CannotWrite(message, hint=f"make sure that {folder} can be a folder of yours", where=folder) from error
 
 
 def _link(place: str, kind: str) -> Forbidden:
