@@ -169,8 +169,8 @@ def _screen(style: str, subject: Subject) -> Reporter:
     return LineReporter(subject, sys.stdout)
 
 
-def log_refusal(project: Project, text: str) -> None:
-    """Leave a refused request in a run's log of its own and on standard output, as a wrapper's user expects it."""
+def log_refusal(project: Project, text: str, *, aloud: bool) -> None:
+    """Leave a refused request in a log of its own and, `aloud`, on standard output, as a wrapper's user expects it."""
     from tetra_orchestrator.adapters.report.narration import stamp
     from tetra_orchestrator.adapters.workspace import Workspace
 
@@ -178,5 +178,6 @@ def log_refusal(project: Project, text: str) -> None:
     line = f"{stamp(now)} {text}\n"
     with open(Workspace(project.logs.dir, "").open_log(now), "a", encoding="utf-8") as log:
         log.write(line)
-    sys.stdout.write(line)
-    sys.stdout.flush()
+    if aloud:
+        sys.stdout.write(line)
+        sys.stdout.flush()

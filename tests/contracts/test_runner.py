@@ -4,6 +4,7 @@ catalogue in docs: one sentence, one fault."""
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -230,7 +231,7 @@ def test_fault_07_cancel_reaches_a_grandchild_in_another_session(bench: Bench, t
 @linux
 def test_fault_07_cancel_reaches_a_descendant_that_shed_session_and_environment(bench: Bench, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    handle, _ = bench.shell(f"env -i {sys.executable} -S -c '{ESCAPE}' {note} & wait")
+    handle, _ = bench.shell(f"env -i {shlex.quote(sys.executable)} -S -c '{ESCAPE}' {note} & wait")
     grandchild = identity(int(written(note)))
     bench.runner.cancel(handle)
     bench.ended(handle)
@@ -429,7 +430,9 @@ def test_a_program_is_looked_for_on_the_childs_path_and_not_on_ours(bench: Bench
 
 
 def test_fault_17_a_child_leads_a_session_of_its_own_without_a_terminal(bench: Bench) -> None:
-    handle, launch = bench.shell(f"exec {sys.executable} -S -c 'import os; print(os.getsid(0) == os.getpid())'")
+    handle, launch = bench.shell(
+        f"exec {shlex.quote(sys.executable)} -S -c 'import os; print(os.getsid(0) == os.getpid())'"
+    )
     bench.ended(handle)
     assert log_of(launch) == "True\n"
 

@@ -131,9 +131,11 @@ def _make(path: str) -> None:
             raise
         return
     except FileNotFoundError:
-        _make(os.path.dirname(path))
-        _make(path)
-        return
+        above = os.path.dirname(path)
+        if os.path.isdir(above):
+            raise  # such as /proc, where nothing can be made
+        _make(above)
+        os.mkdir(path, 0o700)
     if os.stat(path).st_mode & 0o700 != 0o700:
         os.chmod(path, 0o700)
 

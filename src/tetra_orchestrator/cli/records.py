@@ -35,6 +35,7 @@ def run_row(run: Run) -> dict[str, Any]:
     del row["owner"]
     for name in ("started_at", "finished_at", "slot"):
         row[name] = instant(row[name])
+    row["duration_s"] = None if run.duration_s is None else round(run.duration_s, 3)
     row["partition"] = run.partition._asdict() if run.partition else None
     return row
 

@@ -52,7 +52,7 @@ def command(
         request = _request(loaded, mode, tuple(pipeline or ()), (start_date, end_date), pairs("--param", param), force)
     except UsageError as error:
         if not as_json:
-            wire.log_refusal(loaded.project, error.message)
+            wire.log_refusal(loaded.project, error.message, aloud=_style(progress) == "plain")
         raise
     if dry_run:
         from tetra_orchestrator.cli.forecast import show_forecast

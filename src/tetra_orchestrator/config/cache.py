@@ -87,7 +87,9 @@ def write(file: str, key: str, lines: Sequence[str]) -> None:
     """Keep lines of text; a folder that cannot be written only means parsing again."""
     temporary = f"{file}.{os.getpid()}"
     try:
-        os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
+        for folder in (os.path.dirname(os.path.dirname(file)), os.path.dirname(file)):
+            if not os.path.isdir(folder):
+                os.mkdir(folder, 0o700)
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
             stream.write("\n".join((key, *lines)))
         os.replace(temporary, file)

@@ -106,7 +106,8 @@ def command_line(
         case Module(name):
             return (python, "-m", name, *args), {}
         case Command(argv):
-            return (*(_fill(arg, value_of) for arg in argv), *args), {}
+            program = python if argv[0] == "python" else _fill(argv[0], value_of)
+            return (program, *(_fill(arg, value_of) for arg in argv[1:]), *args), {}
         case Shell(line):
             from tetra_orchestrator.core.template import render_shell
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Attempt, Run, TaskRun
     from tetra_orchestrator.ports import Clock, Processes, Store
 
+#: Seconds between TERM and KILL for what survived its owner.
+GRACE_S = 2.0
+#: How many of the latest runs are looked through for survivors.
+RECENT = 20
 OWNER_DIED = Reason("owner_died", "the process that ran it died")
 
 
@@ -28,8 +32,10 @@ def reconcile(store: Store, clock: Clock, processes: Processes, *, end_survivors
     """Settle every active run whose owner is dead; returns their ids.
 
     With `end_survivors` the attempts' processes that are still alive are ended first, so that nothing runs behind a
-    row that says `lost`.
+    row that says `lost`; also those of runs that a command which only reads has settled before.
     """
+    if end_survivors:
+        _sweep(store, processes)
     settled = []
     for run in store.runs(active=True, limit=1000):
         if run.owner is not None and processes.is_alive(run.owner):
@@ -44,10 +50,19 @@ def reconcile(store: Store, clock: Clock, processes: Processes, *, end_survivors
     return settled
 
 
+def _sweep(store: Store, processes: Processes) -> None:
+    """End what survived the recent runs that are lost already."""
+    for run in store.runs(limit=RECENT):
+        if run.state == RunState.LOST:
+            for attempt in store.attempts(run.run_id):
+                if attempt.kind == "lost":
+                    processes.end_tree(attempt.token, grace_s=GRACE_S)
+
+
 def _end(attempts: Iterable[Attempt], processes: Processes) -> None:
     for attempt in attempts:
         if attempt.kind is None:
-            processes.end_tree(attempt.token, grace_s=2.0)
+            processes.end_tree(attempt.token, grace_s=GRACE_S)
 
 
 def _losses(run: Run, store: Store, now: datetime) -> list[Change]:

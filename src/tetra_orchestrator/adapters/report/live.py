@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tetra_orchestrator.adapters.report.narration import FAILED
+from tetra_orchestrator.adapters.report.narration import FAILED, last_lines
 from tetra_orchestrator.core import events
 from tetra_orchestrator.core.spoken import duration
 
@@ -79,7 +79,7 @@ class LiveReporter:
         for task, attempt in self._failures:
             path = self._subject.log_of(task, attempt)
             self._console.print(Text(f"\n{task} failed; the end of its log:", style="bold red"))
-            self._console.print(Text(self._subject.tail_of(path).rstrip()))
+            self._console.print(Text("\n".join(last_lines(self._subject.tail_of(path)))))
             self._console.print(Text(f"full log: {path}", style="dim"), soft_wrap=True)
         if self._verdict:
             self._console.print(f"\n{self._verdict}")

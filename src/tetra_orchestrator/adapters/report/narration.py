@@ -11,12 +11,19 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.ports import Subject
 
+#: Lines of a failing log that are shown; the path to all of it follows.
+SHOWN = 20
 FAILED = ("failed", "timed_out", "lost")
 
 
 def stamp(when: datetime) -> str:
     """`[2026-03-01 20:00:00]` in the machine's time zone."""
     return when.astimezone().strftime("[%Y-%m-%d %H:%M:%S]")
+
+
+def last_lines(tail: str) -> list[str]:
+    """What is shown of a failing log: its last lines."""
+    return tail.splitlines()[-SHOWN:]
 
 
 def lines(event: RunEvent, subject: Subject) -> list[str]:
@@ -51,6 +58,6 @@ def _finished(event: RunEvent, subject: Subject, why: str) -> list[str]:
         return [f"{event.task} not started: {why}" if event.attempt is None else f"{event.task} {event.state}: {why}"]
     number = event.attempt or 0
     path = subject.log_of(event.task or "", number)
-    tail = [f"  | {line}" for line in subject.tail_of(path).splitlines()]
+    tail = [f"  | {line}" for line in last_lines(subject.tail_of(path))]
     plural = "attempt" if number == 1 else "attempts"
     return [f"ERROR: {event.task} failed after {number} {plural}", f"  {why}", *tail, f"  full log: {path}"]

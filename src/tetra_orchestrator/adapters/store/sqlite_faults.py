@@ -101,4 +101,6 @@ def _cannot_write(path: str, message: str, hint: str) -> CannotWrite:
 
 
 def _filled(hint: str, path: str) -> str:
-    return hint.replace("{path}", path).replace("{folder}", os.path.dirname(path))
+    from shlex import quote
+
+    return hint.replace("{path}", quote(path)).replace("{folder}", quote(os.path.dirname(path)))

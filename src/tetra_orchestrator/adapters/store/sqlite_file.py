@@ -72,7 +72,9 @@ def _check_private(folder: str, path: str) -> None:
             raise _link(folder, "folder")
         if mode & 0o022:
             message = f"others can write to the state folder (mode {mode & 0o7777:04o})"
-            raise Forbidden(message, hint=f"chmod 700 {folder}", where=folder)
+            from shlex import quote
+
+            raise Forbidden(message, hint=f"chmod 700 {quote(folder)}", where=folder)
         if S_ISLNK(os.lstat(path).st_mode):
             raise _link(path, "file")
     except FileNotFoundError:
