@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.worlds import Stage, project, task
-from tetra_orchestrator.core.model import Environment, Partition
+from tetra_orchestrator.core.model import Command, Environment, Partition
 
 
 def environment_of(stage, **fields):
@@ -76,3 +76,17 @@ def test_a_relative_working_folder_starts_at_the_root():
         "b": "/abs",
         "c": "/project",
     }
+
+
+def test_references_and_doubled_braces_are_filled_in_in_the_environment_of_a_task():
+    stage = Stage(project(task("a", env=(("WHO", "{params.who}"), ("RAW", "{{x}}"), ("PLAIN", "{x}")))))
+    env = environment_of(stage, params={"who": "$(id) {params.who}"})
+    assert (env["WHO"], env["RAW"], env["PLAIN"]) == ("$(id) {params.who}", "{x}", "{x}")
+
+
+def test_python_as_the_program_of_a_command_is_the_project_s():
+    stage = Stage(
+        project(task("a", program=Command(("python", "x.py"))), task("b", program=Command(("./python", "x.py"))))
+    )
+    stage.run()
+    assert {one.argv[0] for one in stage.runner.launches} == {"/venv/bin/python", "./python"}

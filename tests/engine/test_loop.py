@@ -164,6 +164,52 @@ def test_a_signal_ends_what_runs_cancels_the_rest_and_sets_the_exit_code(number,
     assert stage.reasons()["b"] == f"interrupted by {number.name}"
 
 
+def test_a_signal_and_an_exit_in_the_same_turn_are_both_taken_in():
+    stage = Stage(project(task("a"), task("b")), lambda name, n: (1.0 if name == "a" else 100.0, Exited(0), {}))
+    take = stage.interrupts.take
+
+    def take_when_a_has_ended():
+        if stage.clock.seconds >= 1001 and not stage.runner.cancelled:
+            stage.interrupts.numbers.append(SIGINT)
+        return take()
+
+    stage.interrupts.take = take_when_a_has_ended
+    assert stage.run() == Exit.INTERRUPTED
+    assert stage.runner.cancelled == ["job-2"]
+    assert stage.states() == {"a": "cancelled", "b": "cancelled"}
+
+
+def test_a_signal_before_the_first_task_starts_nothing():
+    stage = Stage(project(task("a")))
+    stage.interrupts.numbers.append(SIGINT)
+    assert stage.run() == Exit.INTERRUPTED
+    assert stage.runner.launches == []
+    assert stage.states() == {"a": "cancelled"}
+
+
+def test_only_a_further_ctrl_c_cuts_the_grace_short():
+    stage = Stage(project(task("a")), lambda name, n: (100.0, Signalled(15), {}))
+    stage.runner.on_submit = lambda launches: stage.interrupts.numbers.extend([SIGTERM, SIGTERM])
+    assert stage.run() == Exit.TERMINATED
+    assert (stage.runner.cancelled, stage.runner.killed) == (["job-1"], [])
+    stage.runner.cancelled.clear()
+    stage.runner.on_submit = lambda launches: stage.interrupts.numbers.extend([SIGINT, SIGINT])
+    assert stage.run() == Exit.INTERRUPTED
+    assert len(stage.runner.killed) == 1
+
+
+def test_nothing_is_reported_before_it_is_durable():
+    stage = Stage(project(task("a"), task("b", "a")))
+    stored, early = stage.store, []
+    report = stage.reporter.event
+    stage.reporter.event = lambda event: (
+        early.append(event) if event not in stored.events(event.run_id) else None,
+        report(event),
+    )
+    stage.run()
+    assert early == []
+
+
 def test_fault_21_a_cancel_during_the_wait_for_a_retry_leaves_the_attempt_count_unchanged():
     stage = Stage(project(task("a", retry=THREE_TRIES)), fail_first(9, "a"))
     clock_wait = stage.clock.wait

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from support.worlds import Stage, fail_first, project, task
+from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.engine.cancel import cancel
 from tetra_orchestrator.engine.reconcile import reconcile
-from tetra_orchestrator.errors import NotNow, UsageError
+from tetra_orchestrator.errors import NotNow, StateConflict, UsageError
 
 
 def test_the_run_keeps_what_was_asked_for():
@@ -60,6 +61,22 @@ def test_force_runs_a_pipeline_regardless_of_what_it_depends_on():
     assert stage.run(mode=None, names=("b",), force=True) == 0
 
 
+def test_a_pipeline_alone_gets_the_latest_outputs_of_what_it_refers_to():
+    given = project(task("a"), task("b", "a", args=("{a.rows}",)))
+    stage = Stage(given, lambda name, n: (1.0, Exited(0), {"rows": 7} if name == "a" else {}))
+    stage.run(mode=None, names=("a",))
+    assert stage.run(mode=None, names=("b",)) == 0
+    assert stage.runner.launches[-1].argv == ("true", "7")
+
+
+def test_a_pipeline_alone_is_refused_while_what_it_refers_to_has_left_nothing():
+    stage = Stage(project(task("a"), task("b", "a", args=("{a.rows}",))))
+    with pytest.raises(NotNow) as refused:
+        stage.run(mode=None, names=("b",), force=True)
+    assert str(refused.value) == ("b needs {a.rows}, and a has left no outputs yet\n  hint: run a first, or with it")
+    assert stage.store.runs() == []
+
+
 def test_a_pipeline_that_somebody_else_runs_is_refused_and_leaves_no_run_behind():
     stage = Stage(project(task("a")))
     stage.locks.taken.add("pipeline-a")
@@ -94,6 +111,57 @@ def test_a_command_that_may_signal_ends_the_survivors_by_their_token_first():
     token = stage.store.attempts(stage.last_run.run_id)[0].token
     reconcile(stage.store, stage.clock, stage.processes, end_survivors=True)
     assert stage.processes.ended == [token]
+
+
+def test_a_lost_run_ends_with_the_events_that_its_owner_would_have_left():
+    stage = abandoned()
+    reconcile(stage.store, stage.clock, stage.processes, end_survivors=False)
+    last = stage.store.events(stage.last_run.run_id)
+    assert [(e.seq, e.event, e.task, e.state) for e in last[-3:]] == [
+        (len(last) - 2, "task.finished", "a", "lost"),
+        (len(last) - 1, "task.finished", "b", "cancelled"),
+        (len(last), "run.finished", None, "lost"),
+    ]
+
+
+def test_survivors_of_a_run_that_a_reading_command_has_settled_are_ended_by_the_next_that_may_signal():
+    stage = abandoned()
+    token = stage.store.attempts(stage.last_run.run_id)[0].token
+    reconcile(stage.store, stage.clock, stage.processes, end_survivors=False)
+    assert stage.processes.ended == []
+    reconcile(stage.store, stage.clock, stage.processes, end_survivors=True)
+    assert stage.processes.ended == [token]
+
+
+def test_a_run_that_another_command_settles_first_is_left_to_it():
+    stage = abandoned()
+    record = stage.store.record
+
+    def overtaken(changes):
+        record(list(changes))
+        raise StateConflict("too late")
+
+    stage.store.record = overtaken
+    assert reconcile(stage.store, stage.clock, stage.processes, end_survivors=False) == []
+    assert stage.last_run.state == "lost"
+
+
+def test_a_dead_owner_is_looked_for_under_the_locks():
+    stage = abandoned()
+    stage.runner.on_submit = lambda launches: None
+    token = stage.store.attempts(stage.last_run.run_id)[0].token
+    seen = []
+    stage.processes.end_tree = lambda *args, **named: seen.append((args[0], "pipeline-a" in stage.locks.taken))
+    stage.processes.alive.add("me")
+    old = stage.last_run
+    stage.store.runs = _with_owner(stage.store.runs, old.run_id)
+    assert stage.run() == 0
+    assert seen == [(token, True)]
+
+
+def _with_owner(runs, run_id):
+    """The store's `runs`, with a dead owner for one of them."""
+    return lambda **wanted: [r._replace(owner="dead") if r.run_id == run_id else r for r in runs(**wanted)]
 
 
 def test_a_run_whose_owner_lives_is_left_alone():

@@ -45,7 +45,6 @@ class FakeRunner:
         self.cancelled = []
         self.killed = []
         self.on_submit = lambda launches: None
-        clock.on_wait = self._something_ended
 
     def submit(self, launches):
         self.on_submit(launches)
@@ -62,7 +61,7 @@ class FakeRunner:
         self.workspace.written[launch.env["TETRA_OUTPUT"]] = outputs
         return handle
 
-    def _something_ended(self):
+    def something_ended(self):
         return any(due <= self.clock.seconds for due, _ in self.jobs.values())
 
     def poll(self, handles):
@@ -164,8 +163,10 @@ class FakeLocks:
             if name in self.taken:
                 raise NotNow(f"{name} is taken")
         self.taken |= set(names)
-        yield
-        self.taken -= set(names)
+        try:
+            yield
+        finally:
+            self.taken -= set(names)
 
 
 class RecordingReporter:

@@ -64,6 +64,7 @@ class Stage:
         self.environ = environ or {}
         self.numbers = count(1)
         self.runner = FakeRunner(self.clock, self.workspace, script or succeed)
+        self.clock.on_wait = lambda: self.runner.something_ended() or bool(self.interrupts.numbers)
 
     def world(self):
         return World(

@@ -172,7 +172,9 @@ class Plan:
         while self._retries and self._retries[0][0] <= now:
             self._requeue(heappop(self._retries)[2])
         starts = self._fill(now)
-        stops, self._stops = self._stops, []
+        # an attempt may have ended by itself since its end was asked for
+        stops = [stop for stop in self._stops if self._nodes[stop.task.id].stopping is not None]
+        self._stops = []
         return Decision(tuple(starts), tuple(stops), self._wake_at())
 
     def take_moves(self) -> list[Move]:

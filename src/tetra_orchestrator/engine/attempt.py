@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.template import Reference
     from tetra_orchestrator.ports import AttemptFiles
 
+    ValueOf = Callable[[Reference], str]
+
 #: What `env: {inherit: base}` keeps of our environment.
 BASE_NAMES = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+#: Owners of references that are not tasks.
+RESERVED = ("params", "partition")
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -44,6 +48,23 @@ def values(context: Context, outputs: Mapping[str, Mapping[str, Json]]) -> Mappi
     return known
 
 
+def referenced(task: Task) -> list[Reference]:
+    """Every `{owner.key}` in the task's program, arguments and environment."""
+    match task.program:
+        case Command(argv):
+            texts: tuple[str, ...] = argv
+        case Shell(line):
+            texts = (line,)
+        case Module(name):
+            texts = (name,)
+    braced = [text for text in (*texts, *task.args, *(value for _, value in task.env)) if "{" in text]
+    if not braced:
+        return []
+    from tetra_orchestrator.core.template import references
+
+    return [reference for text in braced for reference in references(text)]
+
+
 def given(task: Task, context: Context, outputs: Mapping[str, Mapping[str, Json]]) -> Mapping[str, Json]:
     """The content of `TETRA_INPUT`: parameters, and the outputs of what the task depends on; {} for neither."""
     upstream: dict[str, Json] = {name: dict(outputs[name]) for name in task.depends_on if outputs.get(name)}
@@ -60,8 +81,9 @@ def launch(
     known: Mapping[str, Mapping[str, Json]],
 ) -> Launch:
     """Fill in references and the environment. Raises `TemplateError` where an output is missing."""
-    argv, variables = command_line(task, context.project.python, known)
-    env = environment(task, context)
+    value_of = values_in(known)
+    argv, variables = command_line(task, context.project.python, value_of)
+    env = environment(task, context, value_of)
     env.update(variables)
     env.update(_identity(task, number, token, files, context))
     root = context.project.root
@@ -86,10 +108,8 @@ def check_outputs(task: Task, outputs: Mapping[str, Json]) -> None:
             raise ValueError(f"the output '{name}' is {value!r}, not of type {kind}")
 
 
-def command_line(
-    task: Task, python: str, known: Mapping[str, Mapping[str, Json]]
-) -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """The argument list, and the variables through which a shell line gets its values."""
+def values_in(known: Mapping[str, Mapping[str, Json]]) -> ValueOf:
+    """The text of a reference's value; raises `TemplateError` where there is none."""
 
     def value_of(reference: Reference) -> str:
         from tetra_orchestrator.core.template import as_text
@@ -101,6 +121,11 @@ def command_line(
                 f"{reference} has no value: {reference.owner} left no output '{reference.key}'"
             ) from None
 
+    return value_of
+
+
+def command_line(task: Task, python: str, value_of: ValueOf) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """The argument list, and the variables through which a shell line gets its values."""
     args = tuple(_fill(arg, value_of) for arg in task.args)
     match task.program:
         case Module(name):
@@ -115,7 +140,7 @@ def command_line(
             return ("/bin/sh", "-c", text, "sh", *args), variables
 
 
-def environment(task: Task, context: Context) -> dict[str, str]:
+def environment(task: Task, context: Context, value_of: ValueOf) -> dict[str, str]:
     """The child's environment before our own names are added: inherited, the project's, then the task's."""
     project = context.project
     rule = project.environment
@@ -130,7 +155,7 @@ def environment(task: Task, context: Context) -> dict[str, str]:
     # a log that is followed should show a line when it is printed, not when 8 KB are full
     env.setdefault("PYTHONUNBUFFERED", "1")
     env.update(rule.extra)
-    env.update(task.env)
+    env.update((name, _fill(text, value_of)) for name, text in task.env)
     return env
 
 
@@ -155,7 +180,7 @@ def _identity(task: Task, number: int, token: str, files: AttemptFiles, context:
     return names
 
 
-def _fill(text: str, value_of: Callable[[Reference], str]) -> str:
+def _fill(text: str, value_of: ValueOf) -> str:
     if "{" not in text and "}" not in text:
         return text
     from tetra_orchestrator.core.template import render

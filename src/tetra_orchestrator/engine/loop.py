@@ -48,7 +48,10 @@ _VERDICTS = {
 
 
 class Execution:
-    """One run being performed. `execute` returns its exit code when every task is terminal and durable."""
+    """One run being performed. `execute` returns its exit code when every task is terminal and durable.
+
+    `outputs` are those of tasks outside the run that tasks in it refer to.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Execution:
         interrupts: Interrupts,
         reporter: Reporter,
         entropy: Callable[[int], bytes],
+        outputs: Mapping[str, Mapping[str, Json]],
     ):
         self._plan = plan
         self._context = context
@@ -74,7 +78,7 @@ class Execution:
         self._reporter = reporter
         self._entropy = entropy
         self._journal = Journal(self._run_id, store, reporter, clock)
-        self._outputs: dict[str, Mapping[str, Json]] = {}
+        self._outputs = dict(outputs)
         self._live: dict[str, Start] = {}
         self._handles: dict[str, str] = {}
         self._files: dict[str, AttemptFiles] = {}
@@ -84,6 +88,7 @@ class Execution:
         """Two beats: start what there is room for, then wait for what happens. Each turn is one durable commit."""
         began = self._clock.monotonic()
         self._journal.event(events.RUN_STARTED, state=RunState.RUNNING.value)
+        self._take_signals()
         try:
             while True:
                 decision = self._plan.decide(self._clock.monotonic())
@@ -157,8 +162,7 @@ class Execution:
 
     def _collect(self) -> None:
         """Take in what happened: signals first, then the attempts that ended."""
-        for number in self._interrupts.take():
-            self._interrupt(number)
+        self._take_signals()
         for ended in self._runner.poll(self._live):
             start = self._live.pop(ended.handle)
             del self._handles[start.task.id]
@@ -188,11 +192,16 @@ class Execution:
             return OutputsInvalid(str(error)), {}
         return outcome, outputs
 
+    def _take_signals(self) -> None:
+        for number in self._interrupts.take():
+            self._interrupt(number)
+
     def _interrupt(self, number: int) -> None:
-        """The first signal ends the run gracefully, the second at once."""
+        """The first signal ends the run gracefully; a further Ctrl-C, when somebody has waited long enough, at once."""
         if self._plan.cancelled:
-            for handle in self._live:
-                self._runner.kill(handle)
+            if number == SIGINT:
+                for handle in self._live:
+                    self._runner.kill(handle)
         elif CANCEL_REQUEST in self._store.requests(self._run_id):
             self._plan.cancel(Reason("cancel_requested", "cancelled by `tetra cancel`"))
         else:

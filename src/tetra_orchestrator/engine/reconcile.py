@@ -6,7 +6,9 @@ only commands that may signal also end the processes that survived.
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.changes import AttemptClosed, RunMoved, TaskMoved
+from tetra_orchestrator.core import events
+from tetra_orchestrator.core.changes import AttemptClosed, EventLogged, RunMoved, TaskMoved
+from tetra_orchestrator.core.events import RunEvent
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Lost
 from tetra_orchestrator.core.states import ACTIVE, TERMINAL, Event, RunState, TaskState, advance, advance_run
@@ -66,16 +68,23 @@ def _end(attempts: Iterable[Attempt], processes: Processes) -> None:
 
 
 def _losses(run: Run, store: Store, now: datetime) -> list[Change]:
+    """All changes that settle the run, with their events, as its owner would have left them."""
     changes: list[Change] = []
     for attempt in store.attempts(run.run_id):
         if attempt.kind is None:
             lost = Lost(OWNER_DIED.text)
             changes.append(AttemptClosed(run.run_id, attempt.task_id, attempt.number, lost, now))
-    changes += [_lose(task, now) for task in store.task_runs(run.run_id) if task.state not in TERMINAL]
-    before = RunState(run.state)
-    after = advance_run(before, Event.LOSE)
-    changes.append(RunMoved(run.run_id, before, after, now, exit_code=Exit.FAILED, reason=OWNER_DIED))
-    return changes
+    moves = [_lose(task, now) for task in store.task_runs(run.run_id) if task.state not in TERMINAL]
+    after = advance_run(RunState(run.state), Event.LOSE)
+    moved = RunMoved(run.run_id, RunState(run.state), after, now, exit_code=Exit.FAILED, reason=OWNER_DIED)
+    names: list[tuple[str, str | None, str]] = [(events.TASK_FINISHED, m.task_id, m.after.value) for m in moves]
+    names.append((events.RUN_FINISHED, None, after.value))
+    first = len(store.events(run.run_id)) + 1
+    logged = [
+        EventLogged(RunEvent(name, seq, now, run.run_id, task, None, state, OWNER_DIED))
+        for seq, (name, task, state) in enumerate(names, first)
+    ]
+    return [*changes, *moves, moved, *logged]
 
 
 def _lose(task: TaskRun, now: datetime) -> TaskMoved:

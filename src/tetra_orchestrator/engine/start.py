@@ -8,7 +8,7 @@ from tetra_orchestrator.core.model import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.plan import Limits, Plan
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import RunState, TaskState
-from tetra_orchestrator.engine.attempt import Context
+from tetra_orchestrator.engine.attempt import RESERVED, Context, referenced
 from tetra_orchestrator.engine.loop import Execution
 from tetra_orchestrator.engine.reconcile import reconcile
 from tetra_orchestrator.errors import NotNow, StateConflict, StoreError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Json, Partition, Project, Reason
     from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Store, Workspace
+
+#: Runs that are looked through for the latest outputs of a task.
+HISTORY = 50
 
 
 class World(Record):
@@ -55,15 +58,17 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
 
     Raises `NotNow` where a dependency outside the run has not succeeded, or a pipeline is already running.
     """
-    reconcile(world.store, world.clock, world.processes, end_survivors=True)
-    if not request.force:
-        check_gate(request, world)
     now = world.clock.now()
     run = _new_run(request, world, now)
     with world.locks.held([f"pipeline-{name}" for name in request.selection.pipelines], f"run {run.run_id}"):
+        # under the locks, or an owner could die between our look and our start
+        reconcile(world.store, world.clock, world.processes, end_survivors=True)
+        if not request.force:
+            check_gate(request, world)
+        outputs = earlier_outputs(request.selection, world.store)
         run = run._replace(log=world.workspace.open_log(now))
         _open(run, request, world)
-        return _execute(run, request, world, report)
+        return _execute(run, request, world, report, outputs)
 
 
 def check_gate(request: Request, world: World) -> None:
@@ -81,6 +86,37 @@ def gate(project: Project, selection: Selection, store: Store, now: datetime) ->
     """Selected pipelines that must wait for something outside the run, with why."""
     good = {s.pipeline.name: s.last_success_at for s in store.summaries() if s.last_state == RunState.SUCCEEDED}
     return unmet(project, selection, good, now)
+
+
+def earlier_outputs(selection: Selection, store: Store) -> dict[str, Mapping[str, Json]]:
+    """The latest outputs of tasks outside the selection that tasks in it refer to.
+
+    Raises `NotNow` naming the reference where there are none.
+    """
+    inside = {task.id for task in selection.tasks}
+    found: dict[str, Mapping[str, Json]] = {}
+    for task in selection.tasks:
+        for reference in referenced(task):
+            owner = reference.owner
+            if owner in inside or owner in found or owner in RESERVED:
+                continue
+            outputs = _last_outputs(owner, store)
+            if outputs is None:
+                raise NotNow(
+                    f"{task.id} needs {reference}, and {owner} has left no outputs yet",
+                    hint=f"run {owner} first, or with it",
+                    code="no_outputs",
+                )
+            found[owner] = outputs
+    return found
+
+
+def _last_outputs(task_id: str, store: Store) -> Mapping[str, Json] | None:
+    for run in store.runs(limit=HISTORY, pipeline=task_id.partition(".")[0]):
+        for row in store.task_runs(run.run_id):
+            if row.task_id == task_id and row.state == TaskState.SUCCEEDED:
+                return row.outputs or {}
+    return None
 
 
 def limits(project: Project) -> Limits:
@@ -114,7 +150,13 @@ def _open(run: Run, request: Request, world: World) -> None:
     world.store.open_run(run, rows, pipelines, request.document)
 
 
-def _execute(run: Run, request: Request, world: World, report: Callable[[Subject], Reporter]) -> int:
+def _execute(
+    run: Run,
+    request: Request,
+    world: World,
+    report: Callable[[Subject], Reporter],
+    outputs: Mapping[str, Mapping[str, Json]],
+) -> int:
     tasks = request.selection.tasks
     expected = world.store.expected_s()
     subject = Subject(
@@ -132,11 +174,13 @@ def _execute(run: Run, request: Request, world: World, report: Callable[[Subject
         interrupts=world.interrupts,
         reporter=reporter,
         entropy=world.entropy,
+        outputs=outputs,
     )
     try:
         return execution.execute()
     except StateConflict as conflict:
-        raise StoreError(f"run {run.run_id} was settled by somebody else: {conflict.message}") from conflict
+        text = f"run {run.run_id} was settled by somebody else: {conflict.message}"
+        raise StoreError(text, code=conflict.code) from conflict
     finally:
         reporter.close()
 
