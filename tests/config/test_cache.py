@@ -98,6 +98,26 @@ def test_a_damaged_or_foreign_cache_means_parsing_again(site, parsed, text):
     assert len(parsed) == 2
 
 
+@pytest.mark.parametrize("spoil", [lambda file: file.chmod(0o666), lambda file: os.chown(file, 65534, -1)])
+def test_a_cache_that_somebody_else_could_have_written_is_not_believed(site, parsed, spoil):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give a file away")
+    load(site)
+    (file,) = (site / "state" / "cache").glob("project-*")
+    spoil(file)
+    load(site)
+    assert len(parsed) == 2
+
+
+def test_the_first_command_makes_every_folder_private_whatever_the_umask(site):
+    before = os.umask(0o002)
+    try:
+        load(site)
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (site / "state", site / "state" / "cache")] == [0o700, 0o700]
+
+
 def test_the_cache_is_private(site):
     load(site)
     (file,) = (site / "state" / "cache").glob("project-*")

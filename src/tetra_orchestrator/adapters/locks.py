@@ -125,10 +125,10 @@ class LockTable:
             try:
                 return os.open(path, flags, 0o600)
             except FileNotFoundError:
-                os.makedirs(self._folder, 0o700, exist_ok=True)
+                _make(self._folder)
                 return os.open(path, flags, 0o600)
         except OSError as error:
-            hint = "make the folder writable, or set state or TETRA_STATE"
+            hint = "make the folder writable"
             raise CannotWrite(f"cannot write the lock file {path}: {error.strerror}", hint=hint) from error
 
 
@@ -139,6 +139,15 @@ def _sign(fd: int, holder: str) -> None:
         os.pwrite(fd, holder.encode(), 0)
     except OSError:
         return
+
+
+def _make(folder: str) -> None:
+    """Make the folder and those above it that are missing, each 0700: makedirs(3) gives its mode to the last only."""
+    above = os.path.dirname(folder)
+    if not os.path.isdir(above):
+        _make(above)
+    if not os.path.isdir(folder):
+        os.mkdir(folder, 0o700)
 
 
 def _lock(fd: int, path: str) -> bool:

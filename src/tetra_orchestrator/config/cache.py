@@ -76,7 +76,9 @@ def key_of(path: str, environ: Mapping[str, str], overlays: Sequence[str] = (), 
 def read(file: str, key: str) -> list[str] | None:
     """The lines that `write` kept under this key, or None."""
     try:
-        with open(file, encoding="utf-8") as stream:
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as stream:
+            if not _ours(os.fstat(stream.fileno())):
+                return None
             first, *lines = stream.read().split("\n")
         return lines if first == key else None
     except (OSError, ValueError):
@@ -95,6 +97,11 @@ def write(file: str, key: str, lines: Sequence[str]) -> None:
         os.replace(temporary, file)
     except OSError:
         return
+
+
+def _ours(status: os.stat_result) -> bool:
+    """Whether the file is ours and nobody else could have written it."""
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def _variant(overlays: Sequence[str], sets: Sequence[str]) -> str:

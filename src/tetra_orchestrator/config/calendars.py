@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
-from tetra_orchestrator.core.schedule import MACROS, slots
+from tetra_orchestrator.core.schedule import check_rule
+from tetra_orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from tetra_orchestrator.config import schema
     from tetra_orchestrator.config.check import Sheet
     from tetra_orchestrator.config.problems import Path
-
-REFERENCE = datetime(2024, 1, 1, tzinfo=UTC)  # whether a rule can be read must not depend on the day
-FIELDS = "minute, hour, day of month, month, day of week"
 
 
 def check_calendars(sheet: Sheet) -> None:
@@ -50,21 +47,7 @@ def _check_partition(sheet: Sheet, path: Path, schedule: schema.Schedule) -> Non
 
 
 def _check_cron(sheet: Sheet, path: Path, cron: str) -> None:
-    if cron.startswith("@"):
-        if cron not in MACROS:
-            hint = sheet.problems.guess(cron, MACROS, f"known: {', '.join(MACROS)}")
-            sheet.error("bad_cron", path, f"the rule {cron!r} is not known", hint)
-        return
-    fields = len(cron.split())
-    if fields != 5:
-        message = f"the rule {cron!r} has {fields} field{'s' if fields != 1 else ''} instead of 5"
-        sheet.error("bad_cron", path, message, f"the fields are {FIELDS}")
-        return
     try:
-        next(slots(cron, "UTC", REFERENCE))
-    except ValueError as error:
-        text = str(error)
-        message = f"the rule {cron!r} cannot be read: {text[:1].lower()}{text[1:]}"
-        sheet.error("bad_cron", path, message, f"the fields are {FIELDS}")
-    except StopIteration:
-        sheet.error("bad_cron", path, f"the rule {cron!r} is never due", "choose a day that exists")
+        check_rule(cron)
+    except UsageError as error:
+        sheet.error("bad_cron", path, error.message, error.hint)

@@ -38,7 +38,7 @@ def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     kept = read(file, key) if key else None
     if kept:
         seen = _parsed(kept, root)
-        if seen and seen.seen_at <= instant(now) < min(seen.next_slots.values(), default="9999"):
+        if seen and seen.seen_at <= instant(now.replace(microsecond=0)) < min(seen.next_slots.values(), default="9999"):
             return seen
     seen = _glance(load(path, environ=environ).project, now)
     if key:
@@ -68,4 +68,4 @@ def _glance(project: Project, now: datetime) -> Glance:
             for entry in mode.entries:
                 due[entry.pipeline] = min(instant(slot), due.get(entry.pipeline, "9999"))
     pipelines = tuple(pipeline.name for pipeline in project.pipelines)
-    return Glance(project.root, project.store_url, pipelines, due, instant(now))
+    return Glance(project.root, project.store_url, pipelines, due, instant(now.replace(microsecond=0)))
