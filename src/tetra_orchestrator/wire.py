@@ -11,10 +11,8 @@ from tetra_orchestrator.errors import CannotWrite, ConfigError, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
     from tetra_orchestrator.adapters.runner.waiters import Waiter
-    from tetra_orchestrator.config.glance import Glance
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import World
     from tetra_orchestrator.ports import Clock, Notifier, Probe, Processes, Reporter, Store, Subject
@@ -72,22 +70,6 @@ def settled(url: str, root: str, *, end_survivors: bool = False) -> Iterator[Sto
         yield opened
     finally:
         opened.close()
-
-
-@contextmanager
-def settled_store(config: str | None, *, end_survivors: bool = False) -> Iterator[Store]:
-    """The settled store of the configuration that `config`, the environment or the current folder names."""
-    seen = glance(config, os.environ, clock().now())
-    with settled(seen.store_url, seen.root, end_survivors=end_survivors) as opened:
-        yield opened
-
-
-def glance(config: str | None, environ: Mapping[str, str], now: datetime) -> Glance:
-    """What the hot commands need of the configuration, without parsing it again if it has not changed."""
-    from tetra_orchestrator.config.find import find_config
-    from tetra_orchestrator.config.glance import look
-
-    return look(find_config(config, environ, os.getcwd()), environ, now)
 
 
 @contextmanager

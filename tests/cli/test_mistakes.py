@@ -195,3 +195,20 @@ def test_a_fault_of_ours_leaves_a_report_and_ends_with_70(site):
     report = hint.removeprefix("  hint: please report it with the file ")
     assert "RuntimeError: boom" in Path(report).read_text()
     assert report.startswith(f"{site.root}/state/reports/")
+
+
+def test_a_broken_file_does_not_take_away_the_view_and_the_stop_button(site):
+    site.configure("pipelines: {long: {shell: 'echo up > up; sleep 300'}}\n")
+    process = site.start("run")
+    site.until((site.root / "up").exists)
+    (active,) = site.json("status")["active_runs"]
+    file = site.root / "config" / "orchestration.yaml"
+    file.write_text(file.read_text() + "oops: [\n")
+    shown = site.run("show")
+    assert shown.returncode == 0
+    assert shown.stderr.startswith(f"warning: {file}:6:")
+    assert shown.stderr.endswith("; going by how the file was before\n")
+    assert site.run("cancel", active["run_id"]).returncode == 0
+    assert process.wait(timeout=15) == 2
+    process.communicate()
+    assert site.run("run").returncode == 78

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from tetra_orchestrator.adapters.runner.process import identity, is_alive
+
 CHAIN = """
     pipelines:
       one: {shell: "echo first; echo '{\\"records_processed\\": 3}' >> $TETRA_OUTPUT"}
@@ -219,18 +221,18 @@ def test_cancel_ends_a_run_of_another_process_which_exits_with_2(site):
     assert shown["tasks"][0]["state"] == "cancelled"
 
 
-def test_after_kill_9_the_next_status_says_lost_and_the_next_run_ends_what_survived(site):
+def test_after_kill_9_the_next_status_says_lost(site):
     site.configure("pipelines: {long: {shell: 'echo $$ > pid; sleep 300'}}\n")
     process = site.start("run")
-    pid = int(site.until(lambda: (site.root / "pid").exists() and (site.root / "pid").read_text().strip()))
+    site.until(lambda: (site.root / "pid").exists() and (site.root / "pid").read_text().strip())
     process.kill()
     process.communicate()
     body = site.json("status")
     assert body["active_runs"] == []
     assert (body["pipelines"][0]["state"], body["pipelines"][0]["last_run"]["state"]) == ("idle", "lost")
-    os.kill(pid, 0)  # a command that only reads does not signal
+    assert site.run("run", "--pipeline", "long", "--dry-run").returncode == 0
     site.configure("pipelines: {long: {shell: 'true'}}\n")
-    assert site.run("run").returncode == 0
+    assert site.run("run").returncode == 0  # ends what survived
 
 
 def test_a_second_run_of_the_same_pipeline_is_refused_with_75_and_names_the_first(site):
@@ -285,3 +287,20 @@ def test_the_whole_suite_of_ends_holds_with_the_portable_waiter(site):
     done = site.run("run", "--mode", "all", env={"TETRA_WAITER": "telepathy"})
     assert done.returncode == 64
     assert done.stderr.startswith("error: TETRA_WAITER: no waiter is called 'telepathy'")
+
+
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_a_survivor_of_kill_9_is_gone_before_the_pipeline_runs_again(site, looks_first):
+    site.configure("pipelines: {long: {shell: 'echo $$ > pid; sleep 300'}}\n")
+    process = site.start("run")
+    pid = int(site.until(lambda: (site.root / "pid").exists() and (site.root / "pid").read_text().strip()))
+    process.kill()
+    process.communicate()
+    survivor = identity(pid)
+    if looks_first:
+        assert site.run("status").returncode == 0
+        assert is_alive(survivor)  # a command that only reads does not signal
+    looks = f'case $(cat /proc/{pid}/stat 2> /dev/null) in *") Z "* | "") ;; *) exit 9 ;; esac'
+    site.configure(f"pipelines: {{long: {{shell: '{looks}'}}}}\n")
+    assert site.run("run").returncode == 0
+    assert not is_alive(survivor)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from tetra_orchestrator.core.freshness import freshness
 from tetra_orchestrator.core.states import RunState
-from tetra_orchestrator.engine.reconcile import reconcile
 from tetra_orchestrator.errors import Exit
 
 TYPE_CHECKING = False
@@ -38,21 +35,16 @@ def quick_options(argv: Sequence[str]) -> dict[str, Any] | None:
 def print_standing(*, as_json: bool, config: str | None) -> int:
     """Print the state of every pipeline known to the store, settling first what dead owners left behind."""
     from tetra_orchestrator import wire
+    from tetra_orchestrator.cli.known import glance
 
-    clock = wire.clock()
-    glance = wire.glance(config, os.environ, clock.now())
-    store = wire.store(glance.store_url, glance.root)
-    try:
-        reconcile(store, clock, wire.processes(), end_survivors=False)
-        now = clock.now()
-        summaries = _with_unrun(store.summaries(), glance)
+    seen = glance(config)
+    with wire.settled(seen.store_url, seen.root) as store:
+        now = wire.clock().now()
         body = {
-            "pipelines": [_row(summary, glance, now) for summary in summaries],
+            "pipelines": [_row(summary, seen, now) for summary in _with_unrun(store.summaries(), seen)],
             "active_runs": [_active(run) for run in store.runs(active=True)],
             "alerts_open": 0,
         }
-    finally:
-        store.close()
     if as_json:
         from tetra_orchestrator.cli.output import print_json
 

@@ -56,9 +56,11 @@ def _outside(loaded: Loaded) -> tuple[str | None, list[tuple[str, str]]]:
 
 
 def key_of(path: str, environ: Mapping[str, str], overlays: Sequence[str] = (), sets: Sequence[str] = ()) -> str | None:
-    """A digest of all that parsing depends on; None where a file cannot be read or names a variable that is set."""
+    """A digest of all that parsing depends on; None where a file cannot be read or a variable gives a value to keep."""
     from _blake2 import blake2b  # hashlib would load OpenSSL for it, at 3 ms a wake
 
+    if environ.get("TETRA_STATE"):
+        return None
     try:
         texts = [read_bytes(name) for name in (path, *overlays)]
     except ConfigError:
@@ -73,14 +75,14 @@ def key_of(path: str, environ: Mapping[str, str], overlays: Sequence[str] = (), 
     return digest.hexdigest()
 
 
-def read(file: str, key: str) -> list[str] | None:
-    """The lines that `write` kept under this key, or None."""
+def read(file: str, key: str | None) -> list[str] | None:
+    """The lines that `write` kept under this key, or under any for None; None where there are none."""
     try:
         with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as stream:
             if not _ours(os.fstat(stream.fileno())):
                 return None
             first, *lines = stream.read().split("\n")
-        return lines if first == key else None
+        return lines if key in (first, None) else None
     except (OSError, ValueError):
         return None
 

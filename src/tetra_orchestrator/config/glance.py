@@ -47,6 +47,13 @@ def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     return seen
 
 
+def last_known(path: str) -> Glance | None:
+    """What was seen of the configuration when it could last be used, whatever it says now."""
+    root = project_root(path)
+    kept = read(os.path.join(root, FOLDER, "glance"), None)
+    return _parsed(kept, root) if kept else None
+
+
 def _parsed(lines: list[str], root: str) -> Glance | None:
     """The glance in the cache's lines: the store, the time, then a pipeline and its next slot each."""
     try:

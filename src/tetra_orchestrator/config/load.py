@@ -100,6 +100,8 @@ def _project(
     if document is None:
         problems.raise_any()
     assert document is not None
+    if environ.get("TETRA_STATE"):
+        document = document.model_copy(update={"state": environ["TETRA_STATE"]})
     sheet = Sheet(document, tree, problems)
     check(sheet)
     check_calendars(sheet)

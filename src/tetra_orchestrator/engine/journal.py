@@ -20,18 +20,13 @@ if TYPE_CHECKING:
 class Journal:
     """The pending changes of one run. Nothing is shown before it is durable."""
 
-    def __init__(self, run_id: str, store: Store, reporter: Reporter, clock: Clock, first_seq: int = 1):
+    def __init__(self, run_id: str, store: Store, reporter: Reporter, clock: Clock):
         self._run_id = run_id
         self._store = store
         self._reporter = reporter
         self._clock = clock
-        self._seq = first_seq
+        self._seq = 1
         self._changes: list[Change] = []
-
-    @property
-    def pending(self) -> bool:
-        """True while something is not yet durable."""
-        return bool(self._changes)
 
     def add(self, change: Change) -> None:
         """Keep a change for the next commit."""

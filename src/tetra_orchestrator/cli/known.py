@@ -1,0 +1,44 @@
+"""What the commands that need no more than the store know of a configuration, also while its file is broken."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+
+from tetra_orchestrator import wire
+from tetra_orchestrator.config.find import find_config
+from tetra_orchestrator.config.glance import last_known, look
+from tetra_orchestrator.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tetra_orchestrator.config.glance import Glance
+    from tetra_orchestrator.ports import Store
+
+
+def glance(config: str | None) -> Glance:
+    """The glance at the configuration; where that has problems, the last one before, with a warning.
+
+    Somebody who edits the file must still be able to see and end what runs.
+    """
+    path = find_config(config, os.environ, os.getcwd())
+    try:
+        return look(path, os.environ, wire.clock().now())
+    except ConfigError as error:
+        known = last_known(path)
+        if known is None:
+            raise
+        place = f"{error.where}: " if error.where else ""
+        print(f"warning: {place}{error.message}; going by how the file was before", file=sys.stderr)
+        return known
+
+
+@contextmanager
+def settled_store(config: str | None, *, end_survivors: bool = False) -> Iterator[Store]:
+    """The store of that configuration, after what dead owners left behind was settled."""
+    seen = glance(config)
+    with wire.settled(seen.store_url, seen.root, end_survivors=end_survivors) as store:
+        yield store
