@@ -111,6 +111,7 @@ class PlanMachine(RuleBasedStateMachine):
         """A process is gone."""
         name = data.draw(st.sampled_from(self.active()))
         counts = self.stopped.pop(name, outcome)
+        self.to_stop.discard(name)  # nothing is left to end
         assert self.plan.ended(name, outcome, self.now) == counts
         self.deadline.pop(name, None)
         policy = self.tasks[name].retry
