@@ -155,8 +155,9 @@ if TYPE_CHECKING:
         # Verified before it is sent; False when that process is gone.
         def signal(self, identity: str, number: int) -> bool: ...
 
-        # Ends every process that carries the fencing token and its descendants, and waits until they are gone.
-        def end_tree(self, token: str, grace_s: float) -> None: ...
+        # Ends every process that carries the fencing token, the process `handle` names if it is still that one, and
+        # their descendants, and waits until they are gone.
+        def end_tree(self, token: str, handle: str | None, grace_s: float) -> None: ...
 
     class Locks(Protocol):
         """Kernel locks, freed by the kernel when their holder dies."""

@@ -106,7 +106,9 @@ def test_later_keys_win_and_blank_lines_do_not_matter(workspace: Workspace, file
         (b'{"rows": ', "line 3: Expecting value"),
         (b'{"rows": NaN}', "NaN is not JSON"),
         (b'{"rows": "\xff"}', "utf-8"),
+        (b'{"rows": -1e999}', "-1e999 is too large a number"),
         (b"[" * 100_000, "nested too deeply"),
+        (b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}", "nested too deeply"),
         (b"\x00\x01", "Expecting value"),
     ],
 )
@@ -117,6 +119,14 @@ def test_fault_97_outputs_that_cannot_be_read_name_their_line(
     with pytest.raises(ValueError, match="^line 3: ") as caught:
         workspace.outputs(files)
     assert why in str(caught.value)
+
+
+def test_half_a_surrogate_pair_and_a_hundred_levels_are_handed_on(workspace: Workspace, files: AttemptFiles) -> None:
+    Path(files.output).write_bytes(rb'{"x": "\ud800"}' + b'\n{"deep": ' + b"[" * 99 + b"]" * 99 + b"}\n")
+    given = workspace.outputs(files)
+    assert given["x"] == "\ud800"
+    prepared = workspace.prepare("run", "next", 1, given)
+    assert json.loads(Path(prepared.input).read_text("ascii")) == given
 
 
 def test_fault_97_outputs_of_more_than_a_megabyte_are_refused(workspace: Workspace, files: AttemptFiles) -> None:

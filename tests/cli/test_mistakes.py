@@ -63,6 +63,32 @@ FILE = """
             "error: Unknown schedule: weekly\n  hint: schedules: none\n",
         ),
         (
+            ["schedule", "next", "--cron", "0 0 12 * * *"],
+            "error: the rule '0 0 12 * * *' has 6 fields instead of 5\n"
+            "  hint: the fields are minute, hour, day of month, month, day of week\n",
+        ),
+        (
+            ["schedule", "next", "--cron", "@dayly"],
+            "error: the rule '@dayly' is not known\n  hint: did you mean '@daily'?\n",
+        ),
+        (
+            ["schedule", "next", "--cron", "@daily", "--tz", "America"],
+            "error: there is no time zone 'America'\n  hint: use an IANA name, such as Europe/Paris\n",
+        ),
+        (
+            ["schedule", "next", "--cron", "@daily", "--from", "9999-12-31T23:59:59Z"],
+            "error: --from '9999-12-31T23:59:59Z' is beyond the calendar\n  hint: the years are 1 to 9999\n",
+        ),
+        (
+            ["cancel", "latest"],
+            "error: no run is active\n  hint: `tetra show` tells how the latest one went\n",
+        ),
+        (
+            ["run", "daily"],
+            "error: unexpected argument: daily\n"
+            "  hint: a mode is given as `run --mode daily`, a pipeline as `run --pipeline daily`\n",
+        ),
+        (
             ["run", "--moed", "daily"],
             "error: No such option: --moed (Possible options: --force, --mode)\n"
             "  hint: `tetra-orchestrator run --help` lists what it takes\n",

@@ -221,6 +221,17 @@ def test_cancel_ends_a_run_of_another_process_which_exits_with_2(site):
     assert shown["tasks"][0]["state"] == "cancelled"
 
 
+def test_cancel_latest_ends_the_newest_active_run_even_when_a_later_one_is_over(site):
+    site.configure("pipelines: {long: {shell: 'echo up > up; sleep 300'}, other: {shell: 'true'}}\n")
+    process = site.start("run", "--pipeline", "long")
+    site.until((site.root / "up").exists)
+    assert site.run("run", "--pipeline", "other").returncode == 0
+    (active,) = site.json("status")["active_runs"]
+    done = site.run("cancel", "latest")
+    assert (done.returncode, done.stdout) == (0, f"run {active['run_id']} is cancelled\n")
+    process.communicate(timeout=15)
+
+
 def test_after_kill_9_the_next_status_says_lost(site):
     site.configure("pipelines: {long: {shell: 'echo $$ > pid; sleep 300'}}\n")
     process = site.start("run")

@@ -110,6 +110,11 @@ def test_what_another_attempt_cannot_mend_is_not_tried_again(outcome: Exited, re
     assert refusal(RetryPolicy(max_attempts=3), 1, outcome) == reason
 
 
+@pytest.mark.parametrize("error", ["template", "EINVAL"])
+def test_a_missing_output_or_an_invalid_argument_is_among_what_cannot_heal(error: str) -> None:
+    assert error in PERMANENT_SPAWN_ERRORS
+
+
 @pytest.mark.parametrize("error", sorted(PERMANENT_SPAWN_ERRORS))
 def test_a_program_that_cannot_be_executed_is_not_tried_again(error: str) -> None:
     refused = refusal(RetryPolicy(max_attempts=3), 1, SpawnFailed(error, "why"))

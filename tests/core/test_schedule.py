@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import utc
-from tetra_orchestrator.core.schedule import MACROS, next_slot, slots
+from tetra_orchestrator.core.schedule import MACROS, check_rule, next_slot, slots
+from tetra_orchestrator.errors import UsageError
 
 BERLIN = "Europe/Berlin"
 SPRING, AUTUMN = utc(2025, 3, 29, 20), utc(2025, 10, 25, 20)
@@ -157,3 +158,23 @@ def test_a_rule_that_cannot_be_read_or_is_never_due_is_refused_at_once(cron: str
 def test_an_unknown_zone_is_a_key_error(zone: str) -> None:
     with pytest.raises(KeyError):
         slots("@daily", zone, utc(2025, 1, 1))
+
+
+@pytest.mark.parametrize("cron", [*RULES, *MACROS, "0 0 29 2 *"])
+def test_a_rule_that_can_be_due_passes_the_check(cron: str) -> None:
+    check_rule(cron)
+
+
+@pytest.mark.parametrize(
+    ("cron", "message", "hint"),
+    [
+        ("@dayly", "the rule '@dayly' is not known", "did you mean '@daily'?"),
+        ("@reboot", "the rule '@reboot' is not known", f"known: {', '.join(MACROS)}"),
+        ("", "the rule '' has 0 fields instead of 5", "the fields are minute, hour, day of month, month, day of week"),
+        ("5", "the rule '5' has 1 field instead of 5", "the fields are minute, hour, day of month, month, day of week"),
+    ],
+)
+def test_a_rule_that_cannot_be_due_is_refused_with_a_hint(cron: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_rule(cron)
+    assert (caught.value.message, caught.value.hint) == (message, hint)

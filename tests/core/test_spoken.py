@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import utc
-from tetra_orchestrator.core.spoken import duration, instant
+from tetra_orchestrator.core.spoken import duration, instant, printable
 
 INSTANTS = st.datetimes(min_value=utc(1970, 1, 1).replace(tzinfo=None), timezones=st.just(UTC))
 
@@ -62,3 +62,18 @@ def test_an_instant_ends_in_z_and_has_a_fraction_only_where_there_is_one() -> No
 @given(INSTANTS)
 def test_an_instant_can_be_read_back(when: datetime) -> None:
     assert datetime.fromisoformat(instant(when)) == when
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("", ""),
+        ("one\n\ttwo – ß\u200b", "one\n\ttwo – ß\u200b"),
+        ("\x1b]0;pwned\x07", "\\x1b]0;pwned\\x07"),
+        ("a\rb\x00\x1f\x7f", "a\\x0db\\x00\\x1f\\x7f"),
+        ("\x80\x9b31m\x9f\xa0", "\\x80\\x9b31m\\x9f\xa0"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_is_printable_cannot_drive_a_terminal(text: str, safe: str) -> None:
+    assert printable(text) == safe

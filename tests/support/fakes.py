@@ -147,7 +147,7 @@ class FakeProcesses:
         self.signals.append((identity, number))
         return identity in self.alive
 
-    def end_tree(self, token, grace_s):
+    def end_tree(self, token, handle, grace_s):
         self.ended.append(token)
 
 

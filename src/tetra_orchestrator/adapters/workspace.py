@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import CannotWrite
 from tetra_orchestrator.ports import AttemptFiles
 
@@ -21,6 +22,7 @@ OUTPUT_LIMIT = 1 << 20
 _LOG_HINT = "make it writable, or set logs.dir or LOG_DIR"
 _STATE_HINT = "make it writable, or set state or TETRA_STATE"
 _NOTHING = "nothing.json"
+_DEEPEST = 100
 
 
 class Workspace:
@@ -84,7 +86,8 @@ class Workspace:
     def outputs(self, files: AttemptFiles) -> Mapping[str, Json]:
         """What the task appended as JSON lines, later keys winning; {} when it wrote nothing.
 
-        ValueError with the line when it cannot be read, or when it is more than 1 MB.
+        ValueError with the line when it cannot be read, also for a number beyond a float's range and for values nested
+        more than 100 deep, or when it is more than 1 MB.
         """
         data = _read_output(files.output)
         if not data:
@@ -110,7 +113,7 @@ class Workspace:
             return ""
         finally:
             os.close(fd)
-        return _printable(_whole_lines(data) if start else data)
+        return printable((_whole_lines(data) if start else data).decode(errors="replace"))
 
 
 def _link(path: str, name: str) -> None:
@@ -143,7 +146,7 @@ def _make(path: str) -> None:
 def _write_json(path: str, value: Mapping[str, Json]) -> None:
     from json import dumps
 
-    _write(path, dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    _write(path, dumps(value).encode("ascii"))
 
 
 def _write(path: str, data: bytes) -> None:
@@ -184,7 +187,8 @@ if TYPE_CHECKING:
 
 def _object(number: int, line: bytes, loads: Callable[..., Any]) -> dict[str, Json]:
     try:
-        value = loads(line.decode(), parse_constant=_refuse)
+        value = loads(line.decode(), parse_constant=_refuse, parse_float=_finite)
+        _check_depth(value)
     except RecursionError:
         raise ValueError(f"line {number}: nested too deeply") from None
     except ValueError as error:
@@ -198,17 +202,28 @@ def _refuse(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
+def _finite(word: str) -> float:
+    number = float(word)
+    if number - number:  # infinity minus itself is not a number, which is not zero
+        raise ValueError(f"{word} is too large a number")
+    return number
+
+
+def _check_depth(value: Json) -> None:
+    level: list[Json] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    if any(isinstance(each, (dict, list)) for each in level):
+        raise ValueError("nested too deeply")
+
+
 def _whole_lines(data: bytes) -> bytes:
     _, newline, rest = data.partition(b"\n")
     return rest if newline and rest else data
-
-
-def _printable(data: bytes) -> str:
-    text = data.decode(errors="replace")
-    if text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    return "".join(each if each in "\n\t" or not _is_control(ord(each)) else f"\\x{ord(each):02x}" for each in text)
-
-
-def _is_control(code: int) -> bool:
-    return code < 0x20 or 0x7F <= code < 0xA0

@@ -62,4 +62,9 @@ def invoke(argv: Sequence[str]) -> int:
         return int(command.main(args=list(argv), prog_name=PROGRAM, standalone_mode=False) or 0)
     except TyperException as error:
         message = getattr(error, "format_message", error.__str__)()
-        raise UsageError(message, hint=f"`{' '.join([PROGRAM, *known])} --help` lists what it takes") from None
+        hint = f"`{' '.join([PROGRAM, *known])} --help` lists what it takes"
+        if known == ["run"] and message.startswith("Got unexpected extra argument"):
+            stray = message.rpartition("(")[2].removesuffix(")")
+            message = f"unexpected argument: {stray}"
+            hint = f"a mode is given as `run --mode {stray}`, a pipeline as `run --pipeline {stray}`"
+        raise UsageError(message, hint=hint) from None

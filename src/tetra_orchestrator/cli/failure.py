@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
 
 from tetra_orchestrator.errors import ConfigError, Exit, TetraError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def show(error: TetraError, *, as_json: bool) -> int:
@@ -20,17 +25,26 @@ def show(error: TetraError, *, as_json: bool) -> int:
         print_json("error", {"exit": error.exit_code, **{name: getattr(error, name) for name in fields}})
     problems = error.problems if isinstance(error, ConfigError) else ()
     for problem in problems:
-        print(problem.render(), file=sys.stderr)  # type: ignore[attr-defined]
+        _tell(problem.render())  # type: ignore[attr-defined]
     if len(problems) != 1:
-        print(f"error: {error}", file=sys.stderr)
+        _tell(f"error: {error}")
     return error.exit_code
 
 
+def is_of_the_output(error: Exception) -> bool:
+    """Whether it is standard output that cannot be written: the errors of files that we open name their file."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE
+
+
+def show_unwritable(error: Exception) -> int:
+    """Say in one line that standard output cannot be written, and return the exit code."""
+    _tell(f"error: cannot write to standard output: {getattr(error, 'strerror', None) or error}")
+    return Exit.CANNOT_WRITE
+
+
 def report_bug(error: Exception, argv: Sequence[str]) -> int:
-    """Write a report that can be pasted into an issue, and say where it is."""
-    import os
+    """Write a report that can be pasted into an issue, and say where it is; without a file it is printed whole."""
     import platform
-    import tempfile
     import traceback
 
     from tetra_orchestrator import __version__
@@ -39,15 +53,33 @@ def report_bug(error: Exception, argv: Sequence[str]) -> int:
         f"tetra-orchestrator {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
         f"command: {' '.join(argv[:1])}\n\n{''.join(traceback.format_exception(error))}"
     )
-    home = os.environ.get("TETRA_HOME") or os.getcwd()
-    folder = os.path.join(home, "state", "reports")
+    _tell(f"error: this is a fault of ours: {traceback.format_exception_only(error)[-1].rstrip()}")
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    except OSError:
-        folder = tempfile.gettempdir()
-    descriptor, path = tempfile.mkstemp(prefix="report-", suffix=".txt", dir=folder)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    print(f"error: this is a fault of ours: {type(error).__name__}: {error}", file=sys.stderr)
-    print(f"  hint: please report it with the file {path}", file=sys.stderr)
+        _tell(f"  hint: please report it with the file {_saved(text)}")
+    except (OSError, ValueError):
+        _tell(f"  hint: please report it with these lines\n{text.rstrip()}")
     return Exit.BUG
+
+
+def _saved(text: str) -> str:
+    """The path of a new private file with the text, in the project's folder or else the current one."""
+    import tempfile
+
+    folder = os.environ.get("TETRA_HOME") or os.getcwd()
+    for name in ("state", "reports"):
+        folder = os.path.join(folder, name)
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+        os.chmod(folder, 0o700)
+    descriptor, path = tempfile.mkstemp(prefix="report-", suffix=".txt", dir=folder)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return path
+
+
+def _tell(line: str) -> None:
+    """Print to standard error; where that cannot be written either, the exit code has to say it."""
+    with suppress(OSError):
+        print(line, file=sys.stderr)

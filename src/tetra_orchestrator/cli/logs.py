@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from codecs import getincrementaldecoder
 from typing import Annotated
 
 import typer
 
+from tetra_orchestrator.cli.known import glance, settled_store
 from tetra_orchestrator.cli.project import ConfigOption
 from tetra_orchestrator.cli.records import find_run
+from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.core.states import RUN_ACTIVE
 from tetra_orchestrator.errors import UsageError
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Store
 
 POLL_S = 0.2
+#: How often a follower looks whether the run's owner still lives.
+SETTLE_S = 1.0
 
 
 def command(
@@ -29,9 +34,10 @@ def command(
     config: ConfigOption = None,
 ) -> int:
     """Print logs. Control characters are shown escaped, never sent to the terminal."""
-    from tetra_orchestrator import wire
 
-    with wire.settled_store(config) as store:
+    with settled_store(config) as store:
+        if pipeline is not None:
+            _check_known(pipeline, {one.pipeline.name for one in store.summaries()}, config)
         run = find_run(store, run_id, pipeline)
         if follow:
             _follow(store, run, pipeline, tail)
@@ -40,8 +46,17 @@ def command(
     for path in paths:
         if len(paths) > 1:
             print(f"==> {path} <==")
-        _Reader(path, tail).copy()
+        _Reader(path, tail).copy(whole=True)
     return 0
+
+
+def _check_known(pipeline: str, recorded: set[str], config: str | None) -> None:
+    """Raises `UsageError` for a pipeline that neither a run nor the file has had."""
+    if pipeline in recorded:
+        return
+    listed = glance(config).pipelines
+    if pipeline not in listed:
+        raise UsageError(f"Unknown pipeline: {pipeline}", hint=f"pipelines: {', '.join(listed) or 'none'}")
 
 
 def _paths(store: Store, run: Run, pipeline: str | None) -> list[str]:
@@ -57,16 +72,26 @@ def _paths(store: Store, run: Run, pipeline: str | None) -> list[str]:
 
 def _follow(store: Store, run: Run, pipeline: str | None, tail: int | None) -> None:
     """Copy what the logs have and gain until the run is over, later attempts included."""
+    from tetra_orchestrator import wire
+    from tetra_orchestrator.engine.reconcile import reconcile
+
     readers: dict[str, _Reader] = {}
+    settle_at = time.monotonic() + SETTLE_S
     while True:
-        state = (store.run(run.run_id) or run).state
-        for path in _paths(store, run, pipeline):
+        if time.monotonic() >= settle_at:
+            reconcile(store, wire.clock(), wire.processes(), end_survivors=False)
+            settle_at = time.monotonic() + SETTLE_S
+        over = (store.run(run.run_id) or run).state not in RUN_ACTIVE
+        paths = _paths(store, run, pipeline)
+        for reader in readers.values():
+            reader.copy(whole=over)
+        for path in paths:
             if path not in readers:
                 readers[path] = _Reader(path, tail)
                 if len(readers) > 1:
                     print(f"==> {path} <==")
-            readers[path].copy()
-        if state not in RUN_ACTIVE:
+                readers[path].copy(whole=over)
+        if over:
             return
         time.sleep(POLL_S)
 
@@ -77,18 +102,29 @@ class _Reader:
     def __init__(self, path: str, tail: int | None):
         self._path = path
         self._offset = 0 if tail is None else _offset_of_tail(path, tail)
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._held = ""
 
-    def copy(self) -> None:
-        """Print what was added since the last call."""
+    def copy(self, *, whole: bool) -> None:
+        """Print what was added since the last call. `whole`: nothing will follow, so half a character is one too."""
         try:
             with open(self._path, "rb") as file:
                 file.seek(self._offset)
                 while block := file.read(1 << 16):
                     self._offset += len(block)
-                    sys.stdout.write(_harmless(block))
+                    self._write(self._decoder.decode(block))
         except FileNotFoundError:
-            print(f"{self._path} is no longer there", file=sys.stderr)
+            if whole:
+                print(f"{self._path} is no longer there", file=sys.stderr)
+        if whole:
+            self._write(self._decoder.decode(b"", final=True), whole=True)
         sys.stdout.flush()
+
+    def _write(self, text: str, *, whole: bool = False) -> None:
+        """Print the text harmlessly, a line's end CR LF as LF; a CR at the end waits for what comes next."""
+        text = self._held + text
+        self._held = "\r" if text.endswith("\r") and not whole else ""
+        sys.stdout.write(printable(text.removesuffix(self._held).replace("\r\n", "\n")))
 
 
 def _offset_of_tail(path: str, lines: int) -> int:
@@ -110,9 +146,3 @@ def _offset_of_tail(path: str, lines: int) -> int:
             return 0 if lines else end
     except FileNotFoundError:
         return 0
-
-
-def _harmless(block: bytes) -> str:
-    """Text that cannot drive the terminal: control characters other than newline and tab become `\\x1b`."""
-    text = block.decode("utf-8", "replace").replace("\r\n", "\n")
-    return "".join(c if c >= " " and c != "\x7f" or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 
 from tetra_orchestrator.errors import Exit, TetraError
 
@@ -24,13 +25,25 @@ def main() -> NoReturn:
     """
     gc.disable()
     code = run(sys.argv[1:])
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is printed, never raised."""
+    _open_streams()
     return _flushed(_guarded(list(argv)))
+
+
+def _open_streams() -> None:
+    """Have a closed standard stream be /dev/null, before a file of ours gets its number and is written into."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - until the end of the process
+            if stream.fileno() == number:
+                os.set_inheritable(number, True)
+            setattr(sys, name, stream)
 
 
 def _guarded(argv: list[str]) -> int:
@@ -45,9 +58,9 @@ def _guarded(argv: list[str]) -> int:
     except BrokenPipeError:
         return Exit.OK
     except Exception as error:
-        from tetra_orchestrator.cli.failure import report_bug
+        from tetra_orchestrator.cli.failure import is_of_the_output, report_bug, show_unwritable
 
-        return report_bug(error, argv)
+        return show_unwritable(error) if is_of_the_output(error) else report_bug(error, argv)
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -68,10 +81,17 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _flushed(code: int) -> int:
-    """`code`, after what was printed has left: a reader that has gone (`| head`) changes nothing about it."""
+    """`code`, after what was printed has left: a reader that has gone (`| head`) changes nothing about it.
+
+    A success that cannot be told, as the disk is full, is none.
+    """
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # or the interpreter would fail to flush it again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if code == Exit.OK and not isinstance(error, BrokenPipeError):
+            from tetra_orchestrator.cli.failure import show_unwritable
+
+            return show_unwritable(error)
     return code

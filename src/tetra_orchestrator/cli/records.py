@@ -7,7 +7,7 @@ from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from typing import Any
 
     from tetra_orchestrator.core.model import Attempt, Run, TaskRun
@@ -40,14 +40,22 @@ def run_row(run: Run) -> dict[str, Any]:
     return row
 
 
-def task_row(task: TaskRun, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """A task as `show` publishes it."""
+def by_task(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """The attempts of each task, in their order."""
+    groups: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        groups.setdefault(attempt.task_id, []).append(attempt)
+    return groups
+
+
+def task_row(task: TaskRun, attempts: Iterable[Attempt]) -> dict[str, Any]:
+    """A task with its attempts as `show` publishes it."""
     return {
         "id": task.task_id,
         "state": task.state,
         "reason": task.reason._asdict() if task.reason else None,
         "outputs": dict(task.outputs or {}),
-        "attempts": [_attempt_row(one) for one in attempts if one.task_id == task.task_id],
+        "attempts": [_attempt_row(one) for one in attempts],
     }
 
 

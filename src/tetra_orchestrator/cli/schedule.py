@@ -40,8 +40,12 @@ def following(
 ) -> int:
     """List the next slots."""
     after = _instant(since) if since else datetime.now(UTC)
-    schedules = [Schedule("--cron", "", cron, tz)] if cron else _of_file(config, name)
-    rows = sorted((row for one in schedules for row in _slots(one, after, number)), key=lambda row: str(row["slot"]))
+    schedules = _of_file(config, name) if cron is None else [_of_rule(cron, tz)]
+    try:
+        rows = [row for one in schedules for row in _slots(one, after, number)]
+    except OverflowError:
+        raise UsageError(f"--from {since!r} is beyond the calendar", hint="the years are 1 to 9999") from None
+    rows.sort(key=lambda row: str(row["slot"]))
     if as_json:
         print_json("schedule.next", {"slots": rows})
     else:
@@ -49,6 +53,19 @@ def following(
             ("schedule", "mode", "due", "zone"), [(r["schedule"], r["mode"], r["local"], r["zone"]) for r in rows]
         )
     return 0
+
+
+def _of_rule(cron: str, tz: str) -> Schedule:
+    from zoneinfo import ZoneInfo
+
+    from tetra_orchestrator.core.schedule import check_rule
+
+    check_rule(cron)
+    try:
+        ZoneInfo(tz)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(f"there is no time zone {tz!r}", hint="use an IANA name, such as Europe/Paris") from None
+    return Schedule("--cron", "", cron, tz)
 
 
 def _of_file(config: str | None, name: str | None) -> Sequence[Schedule]:
@@ -67,14 +84,7 @@ def _slots(schedule: Schedule, after: datetime, number: int) -> list[dict[str, s
 
     from tetra_orchestrator.core.schedule import slots
 
-    try:
-        zone = ZoneInfo(schedule.timezone)
-        due = list(islice(slots(schedule.cron, schedule.timezone, after), number))
-    except (KeyError, ValueError) as error:
-        raise UsageError(
-            f"cannot read the schedule '{schedule.cron}' in zone '{schedule.timezone}': {error}",
-            hint="five fields, minute hour day month weekday, and a zone such as Europe/Paris",
-        ) from None
+    zone = ZoneInfo(schedule.timezone)
     return [
         {
             "schedule": schedule.name,
@@ -83,7 +93,7 @@ def _slots(schedule: Schedule, after: datetime, number: int) -> list[dict[str, s
             "local": slot.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z"),
             "zone": schedule.timezone,
         }
-        for slot in due
+        for slot in islice(slots(schedule.cron, schedule.timezone, after), number)
     ]
 
 

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
+from tetra_orchestrator.cli.known import settled_store
 from tetra_orchestrator.cli.output import local, near, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
-from tetra_orchestrator.cli.records import find_run, run_row, task_row
-from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.cli.records import by_task, find_run, run_row, task_row
+from tetra_orchestrator.core.spoken import duration, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tetra_orchestrator.core.model import Attempt, Run, TaskRun
+    from tetra_orchestrator.core.model import Attempt, Json, Run, TaskRun
 
 
 def command(
@@ -24,13 +25,14 @@ def command(
     as_json: JsonOption = False,
 ) -> int:
     """Show one run: its tasks, every attempt with its outcome and log, and the outputs."""
-    from tetra_orchestrator import wire
 
-    with wire.settled_store(config) as store:
+    with settled_store(config) as store:
         run = find_run(store, run_id)
         tasks, attempts = store.task_runs(run.run_id), store.attempts(run.run_id)
     if as_json:
-        print_json("show", {"run": run_row(run), "tasks": [task_row(task, attempts) for task in tasks]})
+        of_task = by_task(attempts)
+        rows = [task_row(task, of_task.get(task.task_id, ())) for task in tasks]
+        print_json("show", {"run": run_row(run), "tasks": rows})
     else:
         _print(run, tasks, attempts)
     return 0
@@ -47,15 +49,25 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
     for task in tasks:
         if task.outputs:
             print(f"\n{task.task_id} outputs")
-            print_table(("key", "value"), list(task.outputs.items()))
-    for attempt in attempts:
-        if attempt.tail and attempt is [a for a in attempts if a.task_id == attempt.task_id][-1]:
-            print(f"\nend of {near(attempt.log)}\n{attempt.tail.rstrip()}")
+            print_table(("key", "value"), [(_line(key), _value(value)) for key, value in task.outputs.items()])
+    for *_, attempt in by_task(attempts).values():
+        if attempt.tail:
+            print(f"\nend of {near(attempt.log)}\n{printable(attempt.tail).rstrip()}")
 
 
 def _task_cells(task: TaskRun) -> tuple[object, ...]:
     took = (task.finished_at - task.started_at).total_seconds() if task.finished_at and task.started_at else None
-    return (task.task_id, task.state, task.attempts, duration(took), task.reason.text if task.reason else "-")
+    return (task.task_id, task.state, task.attempts, duration(took), _line(task.reason.text) if task.reason else "-")
+
+
+def _value(value: Json) -> str:
+    from json import dumps
+
+    return _line(value if isinstance(value, str) else dumps(value, ensure_ascii=False))
+
+
+def _line(text: str) -> str:
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _attempt_cells(attempt: Attempt) -> tuple[object, ...]:

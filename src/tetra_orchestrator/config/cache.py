@@ -109,7 +109,7 @@ def _ours(status: os.stat_result) -> bool:
 def _variant(overlays: Sequence[str], sets: Sequence[str]) -> str:
     from _blake2 import blake2b
 
-    return blake2b("\0".join((*overlays, "", *sets)).encode(), digest_size=4).hexdigest()
+    return blake2b(os.fsencode("\0".join((*overlays, "", *sets))), digest_size=4).hexdigest()
 
 
 def _named(text: bytes) -> set[str]:

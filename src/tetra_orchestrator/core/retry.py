@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import RetryPolicy
     from tetra_orchestrator.core.outcome import Outcome
 
-#: Starting again cannot mend these: the file or its rights are wrong.
-PERMANENT_SPAWN_ERRORS = frozenset({"ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EISDIR", "E2BIG"})
+#: Starting again cannot mend these: the file, its rights or its arguments are wrong, or an output is missing.
+PERMANENT_SPAWN_ERRORS = frozenset({"ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EISDIR", "E2BIG", "EINVAL", "template"})
 
 
 def delay_s(policy: RetryPolicy, failures: int, random: float = 0.5) -> float:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from itertools import dropwhile
 from zoneinfo import ZoneInfo
 
+from tetra_orchestrator.errors import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,31 @@ MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+FIELDS = "the fields are minute, hour, day of month, month, day of week"
+REFERENCE = datetime(2024, 1, 1, tzinfo=UTC)  # whether a rule can be read must not depend on the day
+
+
+def check_rule(cron: str) -> None:
+    """Raise `UsageError` with what to do for a rule that cannot be read or is never due."""
+    if cron.startswith("@"):
+        if cron not in MACROS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(cron, MACROS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(MACROS)}"
+            raise UsageError(f"the rule {cron!r} is not known", hint=hint)
+        return
+    fields = len(cron.split())
+    if fields != 5:
+        plural = "s" if fields != 1 else ""
+        raise UsageError(f"the rule {cron!r} has {fields} field{plural} instead of 5", hint=FIELDS)
+    try:
+        due = next_slot(cron, "UTC", REFERENCE)
+    except ValueError as error:
+        text = str(error)
+        raise UsageError(f"the rule {cron!r} cannot be read: {text[:1].lower()}{text[1:]}", hint=FIELDS) from None
+    if due is None:
+        raise UsageError(f"the rule {cron!r} is never due", hint="choose a day that exists")
 
 
 def slots(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:

@@ -12,6 +12,24 @@ def instant(when: datetime) -> str:
     return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z")
 
 
+def printable(text: str) -> str:
+    """Text that cannot drive a terminal: control characters other than newline and tab become `\\x1b`.
+
+    Half a surrogate pair becomes `\\ud800`, as no stream could take it.
+    """
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(_harmless(each) for each in text)
+
+
+def _harmless(character: str) -> str:
+    code = ord(character)
+    if 0xD800 <= code < 0xE000:
+        return f"\\u{code:04x}"
+    is_control = code < 0x20 or 0x7F <= code < 0xA0
+    return f"\\x{code:02x}" if is_control and character not in "\n\t" else character
+
+
 def duration(seconds: float | None) -> str:
     """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 03 min`; `-` for None."""
     if seconds is None:

@@ -58,13 +58,13 @@ def _sweep(store: Store, processes: Processes) -> None:
         if run.state == RunState.LOST:
             for attempt in store.attempts(run.run_id):
                 if attempt.kind == "lost":
-                    processes.end_tree(attempt.token, grace_s=GRACE_S)
+                    processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)
 
 
 def _end(attempts: Iterable[Attempt], processes: Processes) -> None:
     for attempt in attempts:
         if attempt.kind is None:
-            processes.end_tree(attempt.token, grace_s=GRACE_S)
+            processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)
 
 
 def _losses(run: Run, store: Store, now: datetime) -> list[Change]:

@@ -77,6 +77,15 @@ def test_fault_13_a_machine_out_of_processes_is_asked_again_a_few_times(
         assert wait_for(runner, answer) == expected
 
 
+@pytest.mark.parametrize("argv", [("no\0pe",), ("./no\0pe",), ("echo", "no\0pe")])
+def test_a_command_with_a_nul_does_not_start_and_ends_nothing_else(
+    runner: LocalRunner, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    (failed,) = runner.submit([launch(tmp_path, *argv)])
+    assert isinstance(failed, SpawnFailed)
+    assert failed.error == "EINVAL"
+
+
 def test_a_remembered_program_that_is_gone_is_looked_for_again(runner: LocalRunner, tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
     for folder, code in ((first, 1), (second, 2)):

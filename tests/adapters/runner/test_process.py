@@ -106,9 +106,27 @@ def test_survivors_of_one_token_are_asked_to_end_once(tmp_path: Path) -> None:
         while not log.exists():
             assert time.monotonic() < limit
             time.sleep(0.005)
-        ProcessTable().end_tree(token, 2.0)
+        ProcessTable().end_tree(token, None, 2.0)
         assert log.read_text() == "ready\nterm\n"
         assert find(token) == []
+
+
+@linux
+def test_a_survivor_that_dropped_its_environment_is_ended_by_its_handle(tmp_path: Path) -> None:
+    env = {**os.environ, TOKEN: f"bare-{tmp_path}"}
+    with subprocess.Popen(["env", "-i", "sleep", "60"], start_new_session=True, env=env) as child:
+        handle = str(identity(child.pid))
+        pid, start, boot = handle.split(":")
+        limit = time.monotonic() + 3
+        while Path(f"/proc/{child.pid}/comm").read_text() != "sleep\n":
+            assert time.monotonic() < limit
+            time.sleep(0.005)
+        assert find(env[TOKEN]) == []
+        ProcessTable().end_tree(env[TOKEN], f"{pid}:{int(start) - 5}:{boot}", 0.0)
+        assert is_alive(handle)
+        ProcessTable().end_tree(env[TOKEN], handle, 2.0)
+        assert not is_alive(handle)
+        assert child.wait(3) == -signal.SIGTERM
 
 
 def test_the_process_table_knows_us_and_signals_only_who_is_meant() -> None:

@@ -387,6 +387,26 @@ def test_a_journal_without_its_store_is_told(path: str) -> None:
     )
 
 
+def test_a_store_that_another_process_makes_between_two_looks_is_opened(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists, others = os.path.exists, []
+
+    def look(place: str) -> bool:
+        found = exists(place)
+        if place == path and not others:
+            others.append(None)
+            others[0] = SqliteStore(path)
+            Diary(others[0]).open("r1", "a")
+        return found
+
+    monkeypatch.setattr(os.path, "exists", look)
+    with closing(SqliteStore(path)) as store:
+        assert exists(f"{path}-wal")
+        assert [one.run_id for one in store.runs()] == ["r1"]
+    others[0].close()
+
+
 def test_a_database_of_another_program_is_left_alone(path: str) -> None:
     os.mkdir(os.path.dirname(path), 0o700)
     with closing(apsw.Connection(path)) as other:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from time import monotonic
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from tetra_orchestrator.adapters.report.narration import FAILED, last_lines
 from tetra_orchestrator.core import events
 from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.core.states import ACTIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ LOOKS = {
 }
 _FAILED_LOOK = ("✗", "bold red")
 _WORDS = {"submitted": "running"}
+GAP = 2  # columns between two cells
+NAME_MIN = 12
+AROUND = 2  # rows kept for the head line and the cursor
 
 
 class _Line:
@@ -54,6 +59,7 @@ class LiveReporter:
         self._subject = subject
         self._lines = {name: _Line(subject.expected_s.get(name)) for name in subject.tasks}
         self._console = Console(file=stream, highlight=False)
+        self._closed = False
         self._live = Live(console=self._console, auto_refresh=False, get_renderable=self._table)
         self._failures: list[tuple[str, int]] = []
         self._verdict = ""
@@ -75,6 +81,7 @@ class LiveReporter:
 
     def close(self) -> None:
         """Leave the final table and say what failed and where all of it is."""
+        self._closed = True
         self._live.stop()
         for task, attempt in self._failures:
             path = self._subject.log_of(task, attempt)
@@ -97,26 +104,79 @@ class LiveReporter:
             if line.state in FAILED:
                 self._failures.append((event.task or "", event.attempt or 0))
 
-    def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-        for overflow in ("fold", "fold", "fold", "ellipsis"):
-            table.add_column(overflow=overflow, no_wrap=overflow == "ellipsis")
-        for name, line in self._lines.items():
-            symbol, style = LOOKS.get(line.state, _FAILED_LOOK)
-            word = _WORDS.get(line.state, line.state).replace("_", " ")
-            attempt = f" (attempt {line.attempt})" if line.attempt > 1 else ""
-            table.add_row(
-                Text(f"{symbol} {name}", style), Text(word + attempt, style), self._time(line), Text(line.note)
+    def _table(self) -> Text:
+        """The lines that fit the terminal: the note is cut first, then forecasts go, then long names are cut."""
+        shown = self._shown()
+        rows = [self._cells(name, self._lines[name]) for name in shown]
+        width = self._console.width
+        names, states, elapsed = (max((cell_len(row[i]) for row in rows), default=0) for i in range(3))
+        forecasts = max((cell_len(row[2] + row[3]) for row in rows), default=0)
+        room = width - states - 3 * GAP
+        if room - forecasts >= min(names, width // 2):
+            elapsed, rows = forecasts, [(*row[:2], row[2] + row[3], "", *row[4:]) for row in rows]
+        names = min(names, max(room - elapsed, NAME_MIN))
+        lines = []
+        for name, state, time, _, note, style in rows:
+            line = Text.assemble(
+                _cell(_middle_cut(name, names), names, style), _cell(state, states, style), _cell(time, elapsed), note
             )
-        return table
+            line.rstrip()
+            line.truncate(width, overflow="ellipsis")
+            lines.append(line)
+        if left := [line for name, line in self._lines.items() if name not in shown]:
+            counts = Counter(_word(line.state) for line in left).most_common()
+            summary = Text(f"… {len(left)} more: {', '.join(f'{count} {word}' for word, count in counts)}", "dim")
+            summary.truncate(width, overflow="ellipsis")
+            lines.append(summary)
+        return Text("\n", no_wrap=True).join(lines)
 
-    def _time(self, line: _Line) -> str:
+    def _shown(self) -> list[str]:
+        """The tasks that have a line, in the order of the plan: what matters most now, in the end all that failed."""
+        room = max(self._console.height - AROUND, 2)
+        if len(self._lines) <= room:
+            return list(self._lines)
+        chosen = set(sorted(self._lines, key=lambda name: _rank(self._lines[name].state))[: room - 1])
+        if self._closed:
+            chosen.update(name for name, line in self._lines.items() if line.state in FAILED)
+        return [name for name in self._lines if name in chosen]
+
+    def _cells(self, name: str, line: _Line) -> tuple[str, str, str, str, str, str]:
+        """Name, state, elapsed time, forecast, note and style."""
+        symbol, style = LOOKS.get(line.state, _FAILED_LOOK)
+        attempt = f" (attempt {line.attempt})" if line.attempt > 1 else ""
+        return (f"{symbol} {name}", _word(line.state) + attempt, *self._time(line), " ".join(line.note.split()), style)
+
+    def _time(self, line: _Line) -> tuple[str, str]:
+        """How long it took so far, and what is expected."""
         if line.began is None:
-            return f"about {duration(line.expected_s)}" if line.expected_s else ""
+            return "", f"about {duration(line.expected_s)}" if line.expected_s and line.state == "pending" else ""
         elapsed = (line.ended or monotonic()) - line.began
         if line.ended is None and line.expected_s and line.expected_s > elapsed:
-            return f"{duration(elapsed)}, {duration(line.expected_s - elapsed)} to go"
-        return duration(elapsed)
+            return duration(elapsed), f", {duration(line.expected_s - elapsed)} to go"
+        return duration(elapsed), ""
+
+
+def _word(state: str) -> str:
+    return _WORDS.get(state, state).replace("_", " ")
+
+
+def _rank(state: str) -> int:
+    """Which tasks are shown first where not all can be."""
+    if state in ACTIVE:
+        return 0
+    return 1 if state in FAILED else {"waiting_retry": 2, "pending": 3}.get(state, 4)
+
+
+def _middle_cut(name: str, width: int) -> str:
+    """Names are often alike but for their ends."""
+    tail = width // 3
+    return name if cell_len(name) <= width else f"{name[: width - tail - 1]}…{name[-tail:]}"
+
+
+def _cell(text: str, width: int, style: str = "") -> Text:
+    cell = Text(text, style)
+    cell.truncate(width, overflow="ellipsis", pad=True)
+    return cell.append(" " * GAP)
 
 
 def _verdict(event: RunEvent) -> str:

@@ -55,7 +55,9 @@ def _finished(event: RunEvent, subject: Subject, why: str) -> list[str]:
     if event.state == "succeeded":
         return [f"{event.task} completed successfully"]
     if event.state not in FAILED:
-        return [f"{event.task} not started: {why}" if event.attempt is None else f"{event.task} {event.state}: {why}"]
+        if event.attempt is None:
+            return [f"{event.task} not started: {why}"]
+        return [f"{event.task} cancelled" if event.state == "cancelled" else f"{event.task} {event.state}: {why}"]
     number = event.attempt or 0
     path = subject.log_of(event.task or "", number)
     tail = [f"  | {line}" for line in last_lines(subject.tail_of(path))]

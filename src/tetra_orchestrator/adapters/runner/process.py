@@ -191,7 +191,10 @@ def end_tree(identities: Iterable[str], grace_s: float) -> bool:
     by_token: dict[str | None, list[str]] = {}
     for each in filter(is_alive, identities):
         by_token.setdefault(token_of(pid_of(each)), []).append(each)
-    endings = [Ending(roots, token, grace_s) for token, roots in by_token.items()]
+    return _complete([Ending(roots, token, grace_s) for token, roots in by_token.items()], grace_s)
+
+
+def _complete(endings: list[Ending], grace_s: float) -> bool:
     limit = time.monotonic() + grace_s + _KILL_LIMIT_S
     while endings := [each for each in endings if not each.step()]:
         now = time.monotonic()
@@ -216,6 +219,10 @@ class ProcessTable:
         """Send a signal to exactly this process; False when it is gone."""
         return signal_process(identity, number)
 
-    def end_tree(self, token: str, grace_s: float) -> None:
-        """End every process that carries the token, and what descends from it."""
-        end_tree(find(token), grace_s)
+    def end_tree(self, token: str, handle: str | None, grace_s: float) -> None:
+        """End every process that carries the token, the one `handle` names if it still is, and their descendants.
+
+        A process that dropped its environment shows no token, so only its handle tells.
+        """
+        named = [handle] if handle and is_alive(handle) else []
+        _complete([Ending([*named, *find(token)], token, grace_s)], grace_s)

@@ -67,7 +67,10 @@ def _enter(folder: str) -> SpawnFailed | None:
 def _spawn(launch: Launch) -> int | SpawnFailed:
     if not launch.argv or not launch.argv[0]:
         return SpawnFailed("EINVAL", "the command is empty")
-    program = _find(launch.argv[0], launch.env)
+    try:
+        program = _find(launch.argv[0], launch.env)
+    except ValueError as error:
+        return SpawnFailed("EINVAL", f"{launch.argv[0]!r} cannot be the name of a program: {error}")
     if isinstance(program, SpawnFailed):
         return program
     try:

@@ -37,7 +37,8 @@ def open_file(path: str, *, readonly: bool) -> apsw.Connection:
     folder = os.path.dirname(path)
     _check_private(folder, path)
     if not os.path.exists(path):
-        if os.path.exists(f"{path}-wal"):
+        # A journal comes after its store and goes before it, so a store that is made meanwhile is seen the second time.
+        if os.path.exists(f"{path}-wal") and not os.path.exists(path):
             raise faults.bereft(path)
         if readonly:
             raise faults.missing(path)
