@@ -200,6 +200,7 @@ def test_a_program_that_does_not_exist_is_named_and_the_run_ends_with_2(site):
 def test_an_error_is_one_json_object_when_json_was_asked_for(site):
     site.configure(FILE)
     done = site.run("run", "--mode", "dayly", "--json")
+    assert done.stdout.count("\n") == 1
     assert json.loads(done.stdout) == {
         "schema": "tetra.error/1",
         "exit": 64,

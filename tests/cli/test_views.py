@@ -229,3 +229,13 @@ def test_completion_is_generated_for_the_shell(site):
         "--show-completion", env={"SHELL": "/bin/bash", "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     )
     assert done.returncode in (0, 64), done.stderr
+
+
+def test_an_output_that_utf_8_cannot_carry_is_shown_all_the_same(site):
+    site.configure("""
+        pipelines:
+          odd: {shell: 'echo "{\\"x\\": \\"\\\\ud800\\"}" >> $TETRA_OUTPUT'}
+    """)
+    assert site.run("run").returncode == 0
+    assert site.json("show")["tasks"][0]["outputs"] == {"x": "\ud800"}
+    assert site.run("show").returncode == 0

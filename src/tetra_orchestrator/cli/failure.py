@@ -22,7 +22,8 @@ def show(error: TetraError, *, as_json: bool) -> int:
         from tetra_orchestrator.cli.output import print_json
 
         fields = ("code", "message", "hint", "where")
-        print_json("error", {"exit": error.exit_code, **{name: getattr(error, name) for name in fields}})
+        body = {"exit": error.exit_code, **{name: getattr(error, name) for name in fields}}
+        print_json("error", body, indent=None)  # one line, as every event of `run --json`
     problems = error.problems if isinstance(error, ConfigError) else ()
     for problem in problems:
         _tell(problem.render())  # type: ignore[attr-defined]

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def print_json(command: str, body: Mapping[str, Any]) -> None:
+def print_json(command: str, body: Mapping[str, Any], *, indent: int | None = 2) -> None:
     """Print `body` as one object whose first key is `"schema": "tetra.<command>/1"`."""
     from json import dumps
 
-    print(dumps({"schema": f"tetra.{command}/1", **body}, ensure_ascii=False, indent=2))
+    print(dumps({"schema": f"tetra.{command}/1", **body}, indent=indent))
 
 
 def instant(when: datetime | None) -> str | None:

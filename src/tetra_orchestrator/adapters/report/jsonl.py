@@ -22,7 +22,7 @@ class JsonReporter:
         reason = event.reason._asdict() if event.reason else None
         ts = event.ts.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         row = {"schema": "tetra.run/1", **event._asdict(), "ts": ts, "reason": reason}
-        self._stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._stream.write(json.dumps(row) + "\n")
         self._stream.flush()
 
     def tick(self) -> None:
