@@ -22,8 +22,9 @@ run: install ## run the weekly chain on the shipped data, with a live display
 test: lint type ## lint, types and all tests but the long ones; ends with what was skipped and why
 	@$(venv_python) -m pytest -n auto -m "not long" $(ARGS)
 
-test-all: lint type ## the same with the long tests
+test-all: lint type ## the same with the long tests, and the command line again as where there is no pidfd
 	@$(venv_python) -m pytest -n auto $(ARGS)
+	@TETRA_WAITER=portable $(venv_python) -m pytest -n auto tests/cli $(ARGS)
 
 lint: .venv/.installed-test ## check style and formatting
 	@$(venv_python) -m ruff check .

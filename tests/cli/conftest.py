@@ -24,6 +24,7 @@ class Site:
             "HOME": str(root / "home"),
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
             "TZ": "UTC",
+            **{name: os.environ[name] for name in ("TETRA_WAITER",) if name in os.environ},
         }
         (root / "home").mkdir(parents=True)
         (root / "config").mkdir()
