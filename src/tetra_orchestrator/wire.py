@@ -6,7 +6,8 @@ import os
 import sys
 from contextlib import contextmanager
 
-from tetra_orchestrator.errors import CannotWrite, ConfigError, UsageError
+from tetra_orchestrator.core.model import SQLITE
+from tetra_orchestrator.errors import CannotWrite, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from tetra_orchestrator.adapters.runner.waiters import Waiter
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import World
-    from tetra_orchestrator.ports import Clock, Notifier, Probe, Processes, Reporter, Store, Subject
+    from tetra_orchestrator.ports import Clock, Notifier, Probe, Processes, Reporter, Store, Subject, Workspace
 
-SQLITE = "sqlite:///"
+
+#: The folder of our own files, below the project's root.
+STATE = "state"
 
 
 def clock() -> Clock:
@@ -50,26 +53,31 @@ def notifier(name: str) -> Notifier:
     return DesktopNotifier()
 
 
-def store(url: str, root: str) -> Store:
-    """The store that `state:` names; a relative path starts at the project's root."""
-    if not url.startswith(SQLITE):
-        raise ConfigError(f"state: '{url}' is not a store", hint="write sqlite:///path/to/file.db")
+def store(url: str) -> Store:
+    """The store that a project's `store_url` names."""
     from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 
-    return SqliteStore(os.path.join(root, url[len(SQLITE) :]))
+    return SqliteStore(url.removeprefix(SQLITE))
 
 
 @contextmanager
-def settled(url: str, root: str, *, end_survivors: bool = False) -> Iterator[Store]:
+def settled(url: str, *, end_survivors: bool = False) -> Iterator[Store]:
     """The store, after what dead owners left behind was settled."""
     from tetra_orchestrator.engine.reconcile import reconcile
 
-    opened = store(url, root)
+    opened = store(url)
     try:
         reconcile(opened, clock(), processes(), end_survivors=end_survivors)
         yield opened
     finally:
         opened.close()
+
+
+def workspace(project: Project) -> Workspace:
+    """The files of the project's runs."""
+    from tetra_orchestrator.adapters import workspace
+
+    return workspace.Workspace(project.logs.dir, os.path.join(project.root, STATE))
 
 
 @contextmanager
@@ -79,24 +87,22 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
     from tetra_orchestrator.adapters.locks import LockTable
     from tetra_orchestrator.adapters.runner.local import LocalRunner
     from tetra_orchestrator.adapters.runner.process import become_subreaper
-    from tetra_orchestrator.adapters.workspace import Workspace
     from tetra_orchestrator.engine.start import World
 
     become_subreaper()
     waiter = _waiter(environ)
-    state = os.path.join(project.root, "state")
-    opened = store(project.store_url, project.root)
+    opened = store(project.store_url)
     _enter(project.root)
     try:
         with SignalInterrupts(children=waiter.fd is None) as interrupts:
             yield World(
                 store=opened,
                 runner=LocalRunner(waiter),
-                workspace=Workspace(project.logs.dir, state),
+                workspace=workspace(project),
                 clock=clock(),
                 interrupts=interrupts,
                 processes=processes(),
-                locks=LockTable(os.path.join(state, "locks")),
+                locks=LockTable(os.path.join(project.root, STATE, "locks")),
                 entropy=os.urandom,
                 environ=environ,
             )
@@ -154,11 +160,10 @@ def _screen(style: str, subject: Subject) -> Reporter:
 def log_refusal(project: Project, text: str, *, aloud: bool) -> None:
     """Leave a refused request in a log of its own and, `aloud`, on standard output, as a wrapper's user expects it."""
     from tetra_orchestrator.adapters.report.narration import stamp
-    from tetra_orchestrator.adapters.workspace import Workspace
 
     now = clock().now()
     line = f"{stamp(now)} {text}\n"
-    with open(Workspace(project.logs.dir, "").open_log(now), "a", encoding="utf-8") as log:
+    with open(workspace(project).open_log(now), "a", encoding="utf-8") as log:
         log.write(line)
     if aloud:
         sys.stdout.write(line)

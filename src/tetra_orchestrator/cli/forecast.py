@@ -24,7 +24,7 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
     from tetra_orchestrator import wire
 
     clock = wire.clock()
-    store = wire.store(request.project.store_url, request.project.root)
+    store = wire.store(request.project.store_url)
     try:
         expected = store.expected_s()
         waiting = {} if request.force else gate(request.project, request.selection, store, clock.now())

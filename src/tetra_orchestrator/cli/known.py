@@ -40,5 +40,5 @@ def glance(config: str | None) -> Glance:
 def settled_store(config: str | None, *, end_survivors: bool = False) -> Iterator[Store]:
     """The store of that configuration, after what dead owners left behind was settled."""
     seen = glance(config)
-    with wire.settled(seen.store_url, seen.root, end_survivors=end_survivors) as store:
+    with wire.settled(seen.store_url, end_survivors=end_survivors) as store:
         yield store

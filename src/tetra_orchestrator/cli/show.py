@@ -25,7 +25,6 @@ def command(
     as_json: JsonOption = False,
 ) -> int:
     """Show one run: its tasks, every attempt with its outcome and log, and the outputs."""
-
     with settled_store(config) as store:
         run = find_run(store, run_id)
         tasks, attempts = store.task_runs(run.run_id), store.attempts(run.run_id)
@@ -56,8 +55,13 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
 
 
 def _task_cells(task: TaskRun) -> tuple[object, ...]:
-    took = (task.finished_at - task.started_at).total_seconds() if task.finished_at and task.started_at else None
-    return (task.task_id, task.state, task.attempts, duration(took), _line(task.reason.text) if task.reason else "-")
+    return (task.task_id, task.state, task.attempts, _took(task), _line(task.reason.text) if task.reason else "-")
+
+
+def _took(one: TaskRun | Attempt) -> str:
+    if one.started_at is None or one.finished_at is None:
+        return duration(None)
+    return duration((one.finished_at - one.started_at).total_seconds())
 
 
 def _value(value: Json) -> str:
@@ -71,9 +75,6 @@ def _line(text: str) -> str:
 
 
 def _attempt_cells(attempt: Attempt) -> tuple[object, ...]:
-    took = None
-    if attempt.finished_at and attempt.started_at:
-        took = (attempt.finished_at - attempt.started_at).total_seconds()
     code = attempt.exit_code if attempt.exit_code is not None else attempt.signal
     outcome = " ".join(str(part) for part in (attempt.kind or attempt.state, code) if part is not None)
-    return (f"{attempt.task_id} {attempt.number}", outcome, duration(took), near(attempt.log))
+    return (f"{attempt.task_id} {attempt.number}", outcome, _took(attempt), near(attempt.log))

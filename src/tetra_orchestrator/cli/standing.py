@@ -38,7 +38,7 @@ def print_standing(*, as_json: bool, config: str | None) -> int:
     from tetra_orchestrator.cli.known import glance
 
     seen = glance(config)
-    with wire.settled(seen.store_url, seen.root) as store:
+    with wire.settled(seen.store_url) as store:
         now = wire.clock().now()
         body = {
             "pipelines": [_row(summary, seen, now) for summary in _with_unrun(store.summaries(), seen)],

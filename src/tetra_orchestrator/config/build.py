@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.core.model import (
+    SQLITE,
     Command,
     Environment,
     Host,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.config import schema
     from tetra_orchestrator.core.model import Program
-
-SQLITE = "sqlite:///"
 
 
 def build(

@@ -65,14 +65,8 @@ def _parsed(lines: list[str], root: str) -> Glance | None:
 
 
 def _glance(project: Project, now: datetime) -> Glance:
-    from tetra_orchestrator.core.schedule import next_slot
+    from tetra_orchestrator.core.schedule import next_slots
 
-    due: dict[str, str] = {}
-    for schedule in project.schedules:
-        slot = next_slot(schedule.cron, schedule.timezone, now) if schedule.enabled else None
-        mode = project.mode(schedule.mode)
-        if slot and mode:
-            for entry in mode.entries:
-                due[entry.pipeline] = min(instant(slot), due.get(entry.pipeline, "9999"))
+    due = {name: instant(slot) for name, slot in next_slots(project, now).items()}
     pipelines = tuple(pipeline.name for pipeline in project.pipelines)
     return Glance(project.root, project.store_url, pipelines, due, instant(now.replace(microsecond=0)))

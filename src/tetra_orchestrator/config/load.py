@@ -8,7 +8,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tetra_orchestrator.config.build import SQLITE, build
+from tetra_orchestrator.config.build import build
 from tetra_orchestrator.config.calendars import check_calendars
 from tetra_orchestrator.config.check import Sheet, check, warn_unprovided
 from tetra_orchestrator.config.complaints import check_shape
@@ -21,6 +21,7 @@ from tetra_orchestrator.config.modules import check_python
 from tetra_orchestrator.config.problems import Problem, Problems
 from tetra_orchestrator.config.references import resolve_references
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, find, parse, to_json
+from tetra_orchestrator.core.model import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
+#: How the `store_url` of a SQLite file begins; an absolute path follows.
+SQLITE = "sqlite:///"
+
+
 class Reason(Record):
     """Why something was decided: a stable `code` for programs and one clause of `text` for people."""
 

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tetra_orchestrator.core.model import Project
+
 #: The names that crontab(5) gives to common rules.
 MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -75,3 +77,15 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError):  # a path outside the database, a folder of it, or a file that is no zone
         raise KeyError(name) from None
+
+
+def next_slots(project: Project, after: datetime) -> dict[str, datetime]:
+    """For every pipeline that an enabled schedule's mode runs, when it is due next."""
+    due: dict[str, datetime] = {}
+    for schedule in project.schedules:
+        slot = next_slot(schedule.cron, schedule.timezone, after) if schedule.enabled else None
+        mode = project.mode(schedule.mode)
+        if slot and mode:
+            for entry in mode.entries:
+                due[entry.pipeline] = min(slot, due.get(entry.pipeline, slot))
+    return due

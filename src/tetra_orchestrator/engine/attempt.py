@@ -39,7 +39,7 @@ class TemplateError(TetraError):
     code = "template"
 
 
-def values(context: Context, outputs: Mapping[str, Mapping[str, Json]]) -> Mapping[str, Mapping[str, Json]]:
+def values(context: Context, outputs: Mapping[str, Mapping[str, Json]]) -> dict[str, Mapping[str, Json]]:
     """What references may name: every finished task's outputs, `params` and `partition`."""
     partition = context.run.partition
     known: dict[str, Mapping[str, Json]] = {**outputs, "params": context.params}

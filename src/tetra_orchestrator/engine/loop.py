@@ -78,7 +78,7 @@ class Execution:
         self._reporter = reporter
         self._entropy = entropy
         self._journal = Journal(self._run_id, store, reporter, clock)
-        self._outputs = dict(outputs)
+        self._known = values(context, outputs)
         self._live: dict[str, Start] = {}
         self._handles: dict[str, str] = {}
         self._files: dict[str, AttemptFiles] = {}
@@ -113,7 +113,7 @@ class Execution:
         task, fence, began = start.task, token(self._entropy(16)), self._clock.now()
         attempt = Attempt(self._run_id, task.id, start.attempt, fence, "submitted", "", started_at=began)
         try:
-            content = given(task, self._context, self._outputs)
+            content = given(task, self._context, self._known)
             files = self._workspace.prepare(self._run_id, task.id, start.attempt, content)
         except TetraError as error:
             self._files.pop(task.id, None)
@@ -122,7 +122,7 @@ class Execution:
         self._files[task.id] = files
         self._journal.add(AttemptOpened(attempt._replace(log=files.log)))
         try:
-            return launch(task, start.attempt, fence, files, self._context, values(self._context, self._outputs))
+            return launch(task, start.attempt, fence, files, self._context, self._known)
         except TetraError as error:
             return SpawnFailed(error.code, str(error))
 
@@ -180,7 +180,7 @@ class Execution:
         tail = None if good or files is None else self._workspace.tail(files.log)
         self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail))
         if good:
-            self._outputs[task_id] = outputs
+            self._known[task_id] = outputs
             if outputs:
                 self._journal.add(OutputsSaved(self._run_id, task_id, outputs))
 
@@ -197,7 +197,7 @@ class Execution:
             self._interrupt(number)
 
     def _interrupt(self, number: int) -> None:
-        """The first signal ends the run gracefully; a further Ctrl-C, when somebody has waited long enough, at once."""
+        """The first signal ends the run gracefully; a Ctrl-C after it ends what is left at once."""
         if self._plan.cancelled:
             if number == SIGINT:
                 for handle in self._live:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from tetra_orchestrator.core.freshness import freshness
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.schedule import next_slot
+from tetra_orchestrator.core.schedule import next_slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tetra_orchestrator.core.model import Project, TaskRun
+    from tetra_orchestrator.core.model import Pipeline, Project, TaskRun
     from tetra_orchestrator.ports import Clock, PipelineSummary, Probe, Store
 
 #: Runs that error rate and mean duration look back over.
@@ -56,8 +56,9 @@ def check(project: Project, store: Store, clock: Clock, probe: Probe) -> Health:
     """Look at everything once."""
     now = clock.now()
     summaries = {summary.pipeline.name: summary for summary in store.summaries()}
+    due = next_slots(project, now)
     pipelines = tuple(
-        _pipeline(project, pipeline.name, summaries.get(pipeline.name), store, probe, now)
+        _pipeline(pipeline, summaries.get(pipeline.name), due.get(pipeline.name), store, probe, now)
         for pipeline in project.pipelines
         if pipeline.enabled
     )
@@ -75,10 +76,14 @@ def check(project: Project, store: Store, clock: Clock, probe: Probe) -> Health:
 
 
 def _pipeline(
-    project: Project, name: str, summary: PipelineSummary | None, store: Store, probe: Probe, now: datetime
+    pipeline: Pipeline,
+    summary: PipelineSummary | None,
+    next_slot: datetime | None,
+    store: Store,
+    probe: Probe,
+    now: datetime,
 ) -> PipelineHealth:
-    pipeline = project.pipeline(name)
-    limit = pipeline.max_data_age_s if pipeline else None
+    name, limit = pipeline.name, pipeline.max_data_age_s
     history = [
         [task for task in store.task_runs(run.run_id) if task.pipeline == name]
         for run in store.runs(limit=WINDOW, pipeline=name)
@@ -93,7 +98,7 @@ def _pipeline(
         log_freshness=freshness(logged, limit, now),
         error_rate=sum(_failed(tasks) for tasks in history) / len(history) if history else None,
         avg_duration_s=_mean([span for tasks in history if (span := _span_s(tasks)) is not None]),
-        next_slot=_next(project, name, now),
+        next_slot=next_slot,
     )
 
 
@@ -118,15 +123,6 @@ def _span_s(tasks: Sequence[TaskRun]) -> float | None:
 
 def _mean(values: Sequence[float]) -> float | None:
     return round(sum(values) / len(values), 3) if values else None
-
-
-def _next(project: Project, name: str, now: datetime) -> datetime | None:
-    slots = []
-    for schedule in project.schedules:
-        mode = project.mode(schedule.mode)
-        if schedule.enabled and mode and any(entry.pipeline == name for entry in mode.entries):
-            slots.append(next_slot(schedule.cron, schedule.timezone, now))
-    return min((slot for slot in slots if slot), default=None)
 
 
 def _pipeline_findings(pipeline: PipelineHealth) -> list[Finding]:

@@ -16,11 +16,10 @@ from tetra_orchestrator.errors import Exit, StateConflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from tetra_orchestrator.core.changes import Change
-    from tetra_orchestrator.core.model import Attempt, Run, TaskRun
+    from tetra_orchestrator.core.model import Run, TaskRun
     from tetra_orchestrator.ports import Clock, Processes, Store
 
 #: Seconds between TERM and KILL for what survived its owner.
@@ -43,7 +42,7 @@ def reconcile(store: Store, clock: Clock, processes: Processes, *, end_survivors
         if run.owner is not None and processes.is_alive(run.owner):
             continue
         if end_survivors:
-            _end(store.attempts(run.run_id), processes)
+            _end(run, None, store, processes)
         try:
             store.record(_losses(run, store, clock.now()))
         except StateConflict:
@@ -56,14 +55,13 @@ def _sweep(store: Store, processes: Processes) -> None:
     """End what survived the recent runs that are lost already."""
     for run in store.runs(limit=RECENT):
         if run.state == RunState.LOST:
-            for attempt in store.attempts(run.run_id):
-                if attempt.kind == "lost":
-                    processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)
+            _end(run, "lost", store, processes)
 
 
-def _end(attempts: Iterable[Attempt], processes: Processes) -> None:
-    for attempt in attempts:
-        if attempt.kind is None:
+def _end(run: Run, kind: str | None, store: Store, processes: Processes) -> None:
+    """End the processes of the run's attempts of this kind of outcome; None: of those that have none yet."""
+    for attempt in store.attempts(run.run_id):
+        if attempt.kind == kind:
             processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)
 
 

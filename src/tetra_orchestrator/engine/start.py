@@ -1,4 +1,4 @@
-"""Starts one run: settles what dead owners left, checks the gate, takes the locks, opens the run and performs it."""
+"""Starts one run: takes the locks, settles what dead owners left, checks the gate, opens the run and performs it."""
 
 from __future__ import annotations
 
