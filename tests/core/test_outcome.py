@@ -10,12 +10,16 @@ from tetra_orchestrator.core.outcome import (
     OutputsInvalid,
     Signalled,
     SpawnFailed,
+    Stopped,
     TimedOut,
+    code_of,
     describe,
+    ending,
     kind_of,
     succeeded,
 )
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.states import Event
 
 CASES = [
     (Exited(0), ("exited", 0, None), "exited with code 0"),
@@ -26,6 +30,7 @@ CASES = [
     (TimedOut(1.5), ("timed_out", None, None), "ended by its time limit of 1.5 s"),
     (TimedOut(7200.0), ("timed_out", None, None), "ended by its time limit of 7200 s"),
     (Cancelled(), ("cancelled", None, None), "cancelled"),
+    (Stopped(), ("stopped", None, None), "stopped, because nothing in the run needed it any more"),
     (
         SpawnFailed("ENOENT", "no such file: extract"),
         ("spawn_error", None, None),
@@ -57,8 +62,23 @@ def test_the_cases_above_hold_every_kind_of_outcome() -> None:
 
 
 @pytest.mark.parametrize("outcome", [case[0] for case in CASES])
-def test_only_an_exit_status_of_0_is_a_success(outcome: outcomes.Record) -> None:
-    assert succeeded(outcome) is (outcome == Exited(0))
+def test_only_an_exit_status_of_0_and_a_service_that_was_stopped_is_a_success(outcome: outcomes.Record) -> None:
+    assert succeeded(outcome) is (outcome in (Exited(0), Stopped()))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "event", "code"),
+    [
+        (Exited(3), Event.FAIL, "failed"),
+        (Signalled(9), Event.FAIL, "failed"),
+        (OutputsInvalid("x"), Event.FAIL, "failed"),
+        (TimedOut(1.5), Event.TIME_OUT, "timeout"),
+        (Lost("x"), Event.LOSE, "lost"),
+        (Cancelled(), Event.CANCEL, "cancelled"),
+    ],
+)
+def test_a_failure_is_an_event_for_the_task_with_a_code(outcome: outcomes.Record, event: Event, code: str) -> None:
+    assert (ending(outcome), code_of(outcome)) == (event, code)
 
 
 @pytest.mark.parametrize("function", [kind_of, describe])

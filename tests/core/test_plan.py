@@ -1,55 +1,23 @@
 """The plan: what starts when, what follows from an end, and what the run comes to."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from support.builders import task
+from support.plans import Outcome, Run
+from tetra_orchestrator.core.admission import Limits
+from tetra_orchestrator.core.decision import Decision
 from tetra_orchestrator.core.forecast import forecast
 from tetra_orchestrator.core.model import Reason, RetryPolicy, Task
 from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, Signalled, SpawnFailed, TimedOut
-from tetra_orchestrator.core.plan import Decision, Limits, Plan
+from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.states import IllegalTransition, RunState, TaskState
 
 T = TaskState
-Outcome = Cancelled | Exited | Lost | Signalled | SpawnFailed | TimedOut
 OK = Exited(0)
 BY_HAND = Reason("interrupted", "interrupted by SIGINT")
 THREE = RetryPolicy(max_attempts=3, delay_s=60, backoff=2)
-
-
-class Run:
-    """A plan with its calls made short; what it starts is reported as started at once."""
-
-    def __init__(
-        self,
-        *tasks: Task,
-        max_parallel: int = 9,
-        expected_s: Mapping[str, float] | None = None,
-        pools: Mapping[str, int] | None = None,
-    ):
-        self.plan = Plan(tasks, Limits(max_parallel, tuple((pools or {}).items())), expected_s or {})
-        self.names = [one.id for one in tasks]
-
-    def starts(self, now: float = 0.0) -> list[str]:
-        return [start.task.id for start in self.decide(now).starts]
-
-    def decide(self, now: float = 0.0) -> Decision:
-        decision = self.plan.decide(now)
-        for start in decision.starts:
-            self.plan.started(start.task.id)
-        return decision
-
-    def end(self, name: str, outcome: Outcome = OK, now: float = 0.0) -> Outcome:
-        return self.plan.ended(name, outcome, now)
-
-    def states(self) -> dict[str, str]:
-        return {name: self.plan.state(name).value for name in self.names}
-
-    def reasons(self) -> dict[str, Reason | None]:
-        """The reason of each task's last move since the last call."""
-        return {move.task_id: move.reason for move in self.plan.take_moves()}
 
 
 def diamond(**fields: Any) -> tuple[Task, ...]:

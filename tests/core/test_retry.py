@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tetra_orchestrator.core.failure import Evidence
 from tetra_orchestrator.core.model import Reason, RetryPolicy
 from tetra_orchestrator.core.outcome import (
     Cancelled,
@@ -119,3 +120,104 @@ def test_a_missing_output_or_an_invalid_argument_is_among_what_cannot_heal(error
 def test_a_program_that_cannot_be_executed_is_not_tried_again(error: str) -> None:
     refused = refusal(RetryPolicy(max_attempts=3), 1, SpawnFailed(error, "why"))
     assert refused == Reason("spawn_error", "starting it again cannot help: why")
+
+
+# Which failures are tried again
+
+LISTED = RetryPolicy(max_attempts=3, on_exit_codes=(1, 2))
+PATTERNS = LISTED._replace(on_output=("ConnectionError", "Rate limit .*"))
+ERRORS = RetryPolicy(max_attempts=3, on_errors=("timeout", "connection_error", "memory_error"))
+NEVER = ERRORS._replace(not_on_errors=("file_not_found", "schema_error", "validation_error"))
+
+
+def why_not(policy: RetryPolicy, outcome: Exited, tail: str = "", **evidence: str) -> str | None:
+    refused = refusal(policy, 1, outcome, Evidence(tail, **evidence))  # type: ignore[arg-type]
+    assert refused is None or refused.code == "not_retryable"
+    return refused and refused.text
+
+
+def test_D_099_D_100_an_exit_code_is_tried_again_only_if_it_is_listed() -> None:
+    assert why_not(LISTED, Exited(1)) is None
+    assert why_not(LISTED, Exited(2)) is None
+    assert why_not(LISTED, Exited(3)) == "it is not tried again: `on_exit_codes` has only 1, 2"
+
+
+@pytest.mark.parametrize("outcome", [Signalled(9), TimedOut(5.0), OutputsInvalid("x"), SpawnFailed("EAGAIN", "x")])
+def test_an_end_without_an_exit_code_of_its_own_is_not_listed(outcome: Exited) -> None:
+    assert why_not(LISTED, outcome) == "it is not tried again: `on_exit_codes` has only 1, 2"
+
+
+def test_D_098_success_is_not_tried_again_even_if_0_is_listed() -> None:
+    policy = RetryPolicy(max_attempts=3, on_exit_codes=(0,))
+    assert refusal(policy, 1, Exited(0)) == Reason("succeeded", "it succeeded")
+
+
+def test_D_101_D_103_with_patterns_the_code_has_to_be_listed_and_one_of_them_found() -> None:
+    assert why_not(PATTERNS, Exited(1), "ConnectionError: reset\n") is None
+    assert why_not(PATTERNS, Exited(1), "HTTP 429 Rate limit exceeded\n") is None
+    assert why_not(PATTERNS, Exited(1), "KeyError: x\n") == (
+        "it is not tried again: nothing of `on_output` is in its log"
+    )
+    assert why_not(PATTERNS, Exited(3), "ConnectionError: reset\n") == (
+        "it is not tried again: `on_exit_codes` has only 1, 2"
+    )
+
+
+def test_D_102_without_patterns_the_exit_code_alone_decides() -> None:
+    assert why_not(LISTED, Exited(2), "KeyError: x\n") is None
+
+
+@pytest.mark.parametrize("error", ["TimeoutError", "ConnectionError", "MemoryError"])
+def test_R_043_the_classes_in_on_errors_are_tried_again(error: str) -> None:
+    assert why_not(NEVER, Exited(1), f"{error}: x\n") is None
+    assert why_not(NEVER, Exited(1), error_class=error) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("FileNotFoundError", "file_not_found"),
+        ("SchemaError", "schema_error"),
+        ("ValidationError", "validation_error"),
+    ],
+)
+def test_R_044_the_classes_in_not_on_errors_never_are(error: str, kind: str) -> None:
+    assert why_not(NEVER, Exited(1), f"{error}: x\n") == f"it is not tried again: {kind} is among `not_on_errors`"
+    assert why_not(NEVER._replace(on_errors=()), Exited(1), f"{error}: x\n") is not None
+
+
+def test_R_045_a_known_class_in_neither_list_is_not_tried_again() -> None:
+    assert why_not(NEVER, Exited(1), "ValueError: x\n") == "it is not tried again: ValueError is not among `on_errors`"
+    assert why_not(NEVER._replace(on_errors=()), Exited(1), "ValueError: x\n") is None
+
+
+def test_R_045_a_failure_of_no_known_class_is_tried_again() -> None:
+    assert why_not(NEVER, Exited(1), "it failed\n") is None
+    assert why_not(NEVER, Signalled(9)) is None
+
+
+def test_R_030_R_046_a_class_in_both_lists_is_not_tried_again() -> None:
+    assert why_not(ERRORS, TimedOut(5.0)) is None
+    both = ERRORS._replace(not_on_errors=("timeout",))
+    assert why_not(both, TimedOut(5.0)) == "it is not tried again: timeout is among `not_on_errors`"
+
+
+def test_a_class_may_be_named_as_python_does() -> None:
+    policy = RetryPolicy(max_attempts=3, on_errors=("sqlite3.OperationalError", "KeyError"))
+    assert why_not(policy, Exited(1), "sqlite3.OperationalError: database is locked\n") is None
+    assert why_not(policy, Exited(1), "KeyError: 'x'\n") is None
+    assert why_not(policy, Exited(1), "psycopg.OperationalError: x\n") == (
+        "it is not tried again: OperationalError is not among `on_errors`"
+    )
+
+
+def test_R_083_a_kill_under_a_memory_limit_is_tried_again_as_a_memory_error() -> None:
+    policy = RetryPolicy(max_attempts=2, on_errors=("timeout",))
+    assert refusal(policy, 1, Signalled(9), Evidence(memory_limited=True)) == Reason(
+        "not_retryable", "it is not tried again: memory_error is not among `on_errors`"
+    )
+    assert refusal(ERRORS, 1, Signalled(9), Evidence(memory_limited=True)) is None
+
+
+def test_the_last_attempt_is_the_last_whatever_the_failure() -> None:
+    assert refusal(PATTERNS, 3, Exited(9)) == Reason("attempts_exhausted", "all 3 attempts failed")

@@ -117,3 +117,64 @@ def test_a_pipeline_that_the_mode_does_not_run_is_refused() -> None:
         "mode 'outer' does not run the pipeline 'scenarios'",
         "it runs metrics, data; leave out --mode to run 'scenarios' by itself",
     )
+
+
+def test_the_name_of_a_mode_stands_for_a_pipeline_where_none_has_it() -> None:
+    assert select(CHAIN, None, ("daily",)) == select(CHAIN, "daily")
+    demo = project(pipeline("a"), pipeline("b"), modes=(mode("a", "b"),))
+    assert select(demo, None, ("a",)).pipelines == ("a",)
+
+
+def test_the_name_of_a_mode_is_no_pipeline_beside_another_name_or_within_a_mode() -> None:
+    unknown = ("Unknown pipeline: outer", "pipelines: data, scenarios, metrics")
+    assert refusal(CHAIN, None, ("data", "outer")) == unknown
+    assert refusal(CHAIN, "daily", ("outer",)) == unknown
+
+
+def conditions(*needs: tuple[str, str]) -> dict[str, object]:
+    return {"depends_on": tuple(name for name, _ in needs), "conditions": needs}
+
+
+def seen_through(near: dict[str, object], far: dict[str, object]) -> tuple[tuple[str, str], ...]:
+    """The conditions of `c` on `a` when `b` between them is not selected: `near` c on b, `far` b on a."""
+    b, c = task("b", "a")._replace(**far), task("c", "b")._replace(**near)
+    demo = project(pipeline("a"), pipeline("b", "a", tasks=(b,)), pipeline("c", "b", tasks=(c,)))
+    (found,) = [one for one in select(demo, None, ("a", "c")).tasks if one.id == "c"]
+    assert found.depends_on == ("a",)
+    return found.conditions
+
+
+def test_conditions_of_dependencies_are_kept() -> None:
+    c = task("c", "a", "b", conditions=(("b", "finished"),))
+    demo = project(pipeline("a"), pipeline("b"), pipeline("c", "a", "b", tasks=(c,)))
+    assert select(demo).tasks[2] == c
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "condition"),
+    [
+        ({}, {}, ()),
+        ({}, conditions(("a", "ready")), (("a", "ready"),)),
+        (conditions(("b", "ready")), {}, ()),
+        ({}, conditions(("a", "finished")), (("a", "finished"),)),
+        (conditions(("b", "finished")), {}, (("a", "finished"),)),
+        (conditions(("b", "finished")), conditions(("a", "ready")), (("a", "finished"),)),
+    ],
+)
+def test_what_is_left_out_hands_its_conditions_on(
+    near: dict[str, object], far: dict[str, object], condition: tuple[tuple[str, str], ...]
+) -> None:
+    assert seen_through(near, far) == condition
+
+
+@pytest.mark.parametrize("names", [("left", "right"), ("right", "left")])
+def test_of_several_ways_to_a_dependency_the_strictest_condition_counts(names: tuple[str, str]) -> None:
+    left = task("left", "a", conditions=(("a", "finished"),))
+    demo = project(
+        pipeline("a"),
+        pipeline("left", "a", tasks=(left,)),
+        pipeline("right", "a"),
+        pipeline("end", tasks=(task("end", *names),)),
+    )
+    (_, end) = select(demo, None, ("a", "end")).tasks
+    assert (end.depends_on, end.conditions) == (("a",), ())

@@ -138,7 +138,10 @@ def test_fault_46_files_that_cannot_be_made_fail_the_attempt_also_when_it_is_a_s
 def test_a_reference_without_a_value_fails_the_attempt_with_the_reference_named():
     stage = Stage(project(task("a"), task("b", "a", args=("{a.rows}",))))
     assert stage.run() == Exit.FAILED
-    assert stage.reasons()["b"] == "could not start: {a.rows} has no value: a left no output 'rows' (template)"
+    assert (
+        stage.reasons()["b"]
+        == "could not start: {a.rows} has no value: a left no output 'rows' (outputs: none) (template)"
+    )
 
 
 def test_outputs_that_cannot_be_read_fail_an_attempt_that_exited_zero():

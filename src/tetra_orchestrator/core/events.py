@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 RUN_STARTED = "run.started"
 RUN_FINISHED = "run.finished"
+TASK_READY = "task.ready"
 TASK_SKIPPED = "task.skipped"
 TASK_FINISHED = "task.finished"
 ATTEMPT_STARTED = "attempt.started"

@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tetra_orchestrator.core.admission import Limits
     from tetra_orchestrator.core.model import Task
-    from tetra_orchestrator.core.plan import Limits
 
 
 class Forecast(Record):
@@ -26,10 +26,13 @@ class Forecast(Record):
 
 
 def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, float]) -> Forecast:
-    """Simulate the run as if every attempt succeeded after its expected duration (seconds)."""
-    plan = Plan([task._replace(timeout_s=None) for task in tasks], limits, expected_s)
+    """Simulate the run as if every attempt succeeded after its expected duration (seconds) and no time limit held.
+
+    A service is ready at once and ends when nothing needs it.
+    """
+    plan = Plan([task._replace(timeout_s=None) for task in tasks], limits._replace(timeout_s=None), expected_s)
     running = [task for task in tasks if plan.state(task.id) is TaskState.PENDING]
-    known = {task.id: expected_s.get(task.id, task.expected_s) for task in running}
+    known = {t.id: 0.0 if t.service else expected_s.get(t.id, t.expected_s) for t in running}
     guess = {name: 1.0 if seconds is None else seconds for name, seconds in known.items()}
     inside = set(known)
     graph = {task.id: tuple(d for d in task.depends_on if d in inside) for task in running}
@@ -43,9 +46,18 @@ def _makespan(plan: Plan, seconds: Mapping[str, float]) -> float:
     now = 0.0
     running: list[tuple[float, str]] = []
     while not plan.finished:
-        for start in plan.decide(now).starts:
+        decision = plan.decide(now)
+        for start in decision.starts:
             plan.started(start.task.id)
-            heappush(running, (now + seconds[start.task.id], start.task.id))
+            if start.task.service is None:
+                heappush(running, (now + seconds[start.task.id], start.task.id))
+        ready = plan.starting()
+        for task_id in ready:
+            plan.ready(task_id)
+        for stop in decision.stops:
+            plan.ended(stop.task.id, Exited(0), now)
+        if ready or decision.stops:
+            continue
         if not running:
             break
         now, task_id = heappop(running)

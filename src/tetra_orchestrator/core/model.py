@@ -28,13 +28,21 @@ class Reason(Record):
 
 
 class RetryPolicy(Record):
-    """When a failed attempt is followed by another. `max_attempts` counts the first try."""
+    """When a failed attempt is followed by another. `max_attempts` counts the first try.
+
+    Where `on_exit_codes`, `on_output` (regular expressions) or `on_errors` (error classes) are given, only a failure
+    that fits each of them is tried again; one of a class in `not_on_errors` never is.
+    """
 
     max_attempts: int = 1
     delay_s: float = 0.0
     backoff: float = 1.0
     max_delay_s: float = 3600.0
     jitter: float = 0.0
+    on_exit_codes: tuple[int, ...] = ()
+    on_output: tuple[str, ...] = ()
+    on_errors: tuple[str, ...] = ()
+    not_on_errors: tuple[str, ...] = ()
 
 
 class Command(Record):
@@ -55,14 +63,90 @@ class Module(Record):
     name: str
 
 
+class Function(Record):
+    """A Python function by its dotted path, called with the task's `config` as keywords in a child interpreter.
+
+    The data sets named in `reads` are its positional arguments; what it returns is kept under the names in `writes`.
+    """
+
+    path: str
+    session: str | None = None
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+class Typed(Record):
+    """A registered task type; `target` is its `module:Class` where the file names it."""
+
+    type: str
+    target: str | None = None
+
+
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    Program: TypeAlias = Command | Shell | Module
+    Program: TypeAlias = Command | Shell | Module | Function | Typed
+
+
+class Resources(Record):
+    """What one task takes of the host while it runs; 0 is nothing said."""
+
+    cpu: float = 0.0
+    memory_bytes: int = 0
+    gpu: int = 0
+    disk_bytes: int = 0
+    processes: int = 0
+    open_files: int = 0
+    workers: int = 0
+
+
+class ContinueOn(Record):
+    """Failures after which the task counts as partial and what depends on it goes on."""
+
+    failure: bool = False
+    exit_codes: tuple[int, ...] = ()
+    output: str | None = None
+
+
+class RunIf(Record):
+    """A condition on a finished dependency; all that are given have to hold, else the task is skipped."""
+
+    task: str
+    states: tuple[str, ...] = ()
+    exit_codes: tuple[int, ...] = ()
+    output: str | None = None
+
+
+class Service(Record):
+    """A task that runs until nothing in the run needs it; ready by `ready_when` in its log, or by its outputs file."""
+
+    ready_when: str | None = None
+
+
+class OnFailure(Record):
+    """What is done when a pipeline fails."""
+
+    notify: tuple[str, ...] = ()
+    fallback: str | None = None
+    escalate: str | None = None
+    partial: bool = False
+    checkpoint: bool = False
+
+
+class RunPolicy(Record):
+    """What holds for a run as a whole. After `stop_after` failed tasks nothing more is started."""
+
+    timeout_s: float | None = None
+    stop_after: int | None = None
+    max_parallel: int | None = None
 
 
 class Task(Record):
-    """One node of the graph. `depends_on` holds task ids; `args` are appended to the program's own."""
+    """One node of the graph. `depends_on` holds task ids; `args` are appended to the program's own.
+
+    `conditions` names the dependencies that need not have succeeded: `(task id, "finished" or "ready")`. `config` is
+    JSON text.
+    """
 
     id: str
     pipeline: str
@@ -79,6 +163,20 @@ class Task(Record):
     priority: int = 0
     enabled: bool = True
     expected_s: float | None = None
+    config: str | None = None
+    python: str | None = None
+    conditions: tuple[tuple[str, str], ...] = ()
+    run_if: tuple[RunIf, ...] = ()
+    continue_on: ContinueOn | None = None
+    resources: Resources | None = None
+    service: Service | None = None
+    on_lost: str = "fail"
+    idempotent: bool = False
+    background: bool = False
+    survive: bool = False
+    output_limit_bytes: int = 1024 * 1024
+    tags: tuple[tuple[str, str], ...] = ()
+    tenant: str | None = None
 
 
 class Pipeline(Record):
@@ -92,6 +190,7 @@ class Pipeline(Record):
     max_data_age_s: float | None = None
     enabled: bool = True
     description: str | None = None
+    on_failure: OnFailure | None = None
 
 
 class ModeEntry(Record):
@@ -107,22 +206,49 @@ class Mode(Record):
     name: str
     entries: tuple[ModeEntry, ...]
     partition: str | None = None
+    run: RunPolicy = RunPolicy()
+    params: tuple[tuple[str, Json], ...] = ()
+    description: str | None = None
 
 
 class Schedule(Record):
-    """When a mode is due: a cron rule in a time zone."""
+    """When a mode, or single pipelines, are due: by a cron rule in a time zone, an interval or one instant."""
 
     name: str
-    mode: str
-    cron: str
+    mode: str | None
+    cron: str | None
     timezone: str
     enabled: bool = True
+    pipelines: tuple[str, ...] = ()
+    every_s: float | None = None
+    at: str | None = None
+    catch_up: str = "latest"
+    catch_up_window_s: float | None = None
+    catch_up_count: int | None = None
+    overlap: str = "skip"
+    dst_gap: str = "shift"
+    dst_fold: str = "first"
+    jitter_s: float = 0.0
+    max_concurrent_runs: int = 1
+    on_startup: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 class Host(Record):
-    """What one machine gives to all runs together."""
+    """What one machine gives to all runs together; 0 is nothing said."""
 
     max_parallel: int
+    cpu: float = 0.0
+    memory_bytes: int = 0
+    gpu: int = 0
+
+
+class Session(Record):
+    """One worker process per run in which several function tasks run as calls."""
+
+    name: str
+    threads: int = 1
+    python: str | None = None
 
 
 class Logs(Record):
@@ -169,6 +295,9 @@ class Project(Record):
     pools: tuple[tuple[str, int], ...] = ()
     params: tuple[Param, ...] = ()
     dialect: str = "native"
+    run: RunPolicy = RunPolicy()
+    sessions: tuple[Session, ...] = ()
+    plugins: tuple[str, ...] = ()
 
     def pipeline(self, name: str) -> Pipeline | None:
         """The pipeline called `name`, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.states import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Cancelled(Record):
     """We ended it because the run was cancelled."""
 
 
+class Stopped(Record):
+    """We ended a service because nothing in the run needed it any more."""
+
+
 class SpawnFailed(Record):
     """The process could not be started; `error` is the errno's name, such as ENOENT."""
 
@@ -55,15 +60,15 @@ class Lost(Record):
 
 
 if TYPE_CHECKING:
-    Outcome: TypeAlias = Exited | Signalled | TimedOut | Cancelled | SpawnFailed | OutputsInvalid | Lost
+    Outcome: TypeAlias = Exited | Signalled | TimedOut | Cancelled | Stopped | SpawnFailed | OutputsInvalid | Lost
 
 #: Names of the signals whose numbers are the same on Linux and macOS (signal(7)).
 SIGNALS = {1: "HUP", 2: "INT", 3: "QUIT", 4: "ILL", 6: "ABRT", 8: "FPE", 9: "KILL", 11: "SEGV", 13: "PIPE", 15: "TERM"}
 
 
 def succeeded(outcome: Outcome) -> bool:
-    """True for an exit status of 0, the one way to succeed."""
-    return isinstance(outcome, Exited) and outcome.code == 0
+    """True for an exit status of 0, and for a service that was no longer needed."""
+    return (isinstance(outcome, Exited) and outcome.code == 0) or isinstance(outcome, Stopped)
 
 
 def kind_of(outcome: Outcome) -> tuple[str, int | None, int | None]:
@@ -77,6 +82,8 @@ def kind_of(outcome: Outcome) -> tuple[str, int | None, int | None]:
             return ("timed_out", None, None)
         case Cancelled():
             return ("cancelled", None, None)
+        case Stopped():
+            return ("stopped", None, None)
         case SpawnFailed():
             return ("spawn_error", None, None)
         case OutputsInvalid():
@@ -98,6 +105,8 @@ def describe(outcome: Outcome) -> str:
             return f"ended by its time limit of {after_s:g} s"
         case Cancelled():
             return "cancelled"
+        case Stopped():
+            return "stopped, because nothing in the run needed it any more"
         case SpawnFailed(error, text):
             return f"could not start: {text} ({error})"
         case OutputsInvalid(text):
@@ -106,3 +115,22 @@ def describe(outcome: Outcome) -> str:
             return f"lost: {text}"
         case _:
             assert_never(outcome)
+
+
+def ending(outcome: Outcome) -> Event:
+    """What happens to a task whose last attempt failed with the outcome."""
+    match outcome:
+        case TimedOut():
+            return Event.TIME_OUT
+        case Lost():
+            return Event.LOSE
+        case Cancelled():
+            return Event.CANCEL
+        case _:
+            return Event.FAIL
+
+
+def code_of(outcome: Outcome) -> str:
+    """The code of the reason for such an end."""
+    codes = {Event.TIME_OUT: "timeout", Event.LOSE: "lost", Event.CANCEL: "cancelled"}
+    return codes.get(ending(outcome), "failed")

@@ -31,9 +31,16 @@ def partition_for(mode: Mode | None, start: str | None, end: str | None) -> Part
         raise UsageError(
             f"mode '{name}' runs over a range of dates: {missing} is missing", hint="give both as YYYY-MM-DD"
         )
-    if _day(start, "--start-date") > _day(end, "--end-date"):
-        raise UsageError(f"the start date {start} is after the end date {end}", hint="swap the two dates")
+    check_dates(start, end)
     return Partition(start, end)
+
+
+def check_dates(start: str | None, end: str | None) -> None:
+    """Raise `UsageError` for one that is no date (`YYYY-MM-DD`), and where the start is after the end."""
+    first = _day(start, "--start-date") if start is not None else None
+    last = _day(end, "--end-date") if end is not None else None
+    if first and last and first > last:
+        raise UsageError(f"the start date {start} is after the end date {end}", hint="swap the two dates")
 
 
 def _day(text: str, option: str) -> date:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.core.condition import found_in
+from tetra_orchestrator.core.failure import NOTHING, classes
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import Cancelled, Lost, SpawnFailed, succeeded
+from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, SpawnFailed, succeeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tetra_orchestrator.core.failure import Evidence
     from tetra_orchestrator.core.model import RetryPolicy
     from tetra_orchestrator.core.outcome import Outcome
 
+#: The code of a failure that the policy does not speak of.
+NOT_RETRYABLE = "not_retryable"
 #: Starting again cannot mend these: the file, its rights or its arguments are wrong, or an output is missing.
 PERMANENT_SPAWN_ERRORS = frozenset({"ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EISDIR", "E2BIG", "EINVAL", "template"})
 
@@ -27,7 +32,7 @@ def delay_s(policy: RetryPolicy, failures: int, random: float = 0.5) -> float:
     return max(0.0, wait * (1 + policy.jitter * (2 * random - 1)))
 
 
-def refusal(policy: RetryPolicy, attempts: int, outcome: Outcome) -> Reason | None:
+def refusal(policy: RetryPolicy, attempts: int, outcome: Outcome, evidence: Evidence = NOTHING) -> Reason | None:
     """Why there is no further attempt after `attempts` of them, or None when there is one."""
     if succeeded(outcome):
         return Reason("succeeded", "it succeeded")
@@ -39,4 +44,28 @@ def refusal(policy: RetryPolicy, attempts: int, outcome: Outcome) -> Reason | No
         return Reason("spawn_error", f"starting it again cannot help: {outcome.text}")
     if attempts >= policy.max_attempts:
         return Reason("attempts_exhausted", f"all {policy.max_attempts} attempts failed")
+    unfit = _wrong_class(policy, outcome, evidence) or _wrong_end(policy, outcome, evidence)
+    return Reason(NOT_RETRYABLE, f"it is not tried again: {unfit}") if unfit else None
+
+
+def _wrong_end(policy: RetryPolicy, outcome: Outcome, evidence: Evidence) -> str | None:
+    """What the policy wants of exit code and log and this failure does not have."""
+    codes = policy.on_exit_codes
+    if codes and not (isinstance(outcome, Exited) and outcome.code in codes):
+        return f"`on_exit_codes` has only {', '.join(map(str, codes))}"
+    if policy.on_output and not found_in(evidence.tail, policy.on_output):
+        return "nothing of `on_output` is in its log"
+    return None
+
+
+def _wrong_class(policy: RetryPolicy, outcome: Outcome, evidence: Evidence) -> str | None:
+    """Which class of failure is excluded; one of no known class never is."""
+    if not policy.on_errors and not policy.not_on_errors:
+        return None
+    found = classes(outcome, evidence)
+    excluded = [name for name in found if name in policy.not_on_errors]
+    if excluded:
+        return f"{excluded[0]} is among `not_on_errors`"
+    if found and policy.on_errors and not set(found) & set(policy.on_errors):
+        return f"{found[0]} is not among `on_errors`"
     return None

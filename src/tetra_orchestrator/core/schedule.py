@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from itertools import dropwhile
+from datetime import UTC, datetime, timedelta
+from itertools import count, dropwhile
 from zoneinfo import ZoneInfo
 
 from tetra_orchestrator.errors import UsageError
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.core.model import Project, Schedule
 
 #: The names that crontab(5) gives to common rules.
 MACROS = {
@@ -25,6 +25,7 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 FIELDS = "the fields are minute, hour, day of month, month, day of week"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REFERENCE = datetime(2024, 1, 1, tzinfo=UTC)  # whether a rule can be read must not depend on the day
 
 
@@ -79,13 +80,34 @@ def _zone(name: str) -> ZoneInfo:
         raise KeyError(name) from None
 
 
+def slots_of(schedule: Schedule, after: datetime) -> Iterator[datetime]:
+    """The instants (aware UTC) at which a schedule is due strictly after `after`; one without a rule has none.
+
+    An interval counts from 1970-01-01T00:00Z, so that it does not depend on when anything was started. `at` is local.
+    """
+    if schedule.cron is not None:
+        return slots(schedule.cron, schedule.timezone, after)
+    if schedule.every_s is not None:
+        step = timedelta(seconds=schedule.every_s)
+        first = EPOCH + ((after - EPOCH) // step + 1) * step
+        return (first + number * step for number in count())
+    if schedule.at is not None:
+        instant = datetime.fromisoformat(schedule.at).replace(tzinfo=_zone(schedule.timezone)).astimezone(UTC)
+        return iter([instant] if instant > after else [])
+    return iter(())
+
+
 def next_slots(project: Project, after: datetime) -> dict[str, datetime]:
-    """For every pipeline that an enabled schedule's mode runs, when it is due next."""
+    """For every pipeline that an enabled schedule runs, when it is due next."""
     due: dict[str, datetime] = {}
     for schedule in project.schedules:
-        slot = next_slot(schedule.cron, schedule.timezone, after) if schedule.enabled else None
-        mode = project.mode(schedule.mode)
-        if slot and mode:
-            for entry in mode.entries:
-                due[entry.pipeline] = min(slot, due.get(entry.pipeline, slot))
+        slot = next(slots_of(schedule, after), None) if schedule.enabled else None
+        if slot:
+            for name in _pipelines(project, schedule):
+                due[name] = min(slot, due.get(name, slot))
     return due
+
+
+def _pipelines(project: Project, schedule: Schedule) -> tuple[str, ...]:
+    mode = project.mode(schedule.mode) if schedule.mode else None
+    return tuple(entry.pipeline for entry in mode.entries) if mode else schedule.pipelines

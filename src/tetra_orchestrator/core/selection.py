@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.core.condition import FINISHED, READY
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.errors import UsageError
 
@@ -9,7 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tetra_orchestrator.core.model import Mode, Project, Task
+    from tetra_orchestrator.core.model import Mode, Param, Project, RunPolicy, Task
+
+
+#: Conditions of dependencies; None is to have succeeded.
+_STRICTNESS = (None, READY, FINISHED)
 
 
 class Selection(Record):
@@ -23,10 +28,13 @@ class Selection(Record):
 def select(project: Project, mode_name: str | None = None, names: Sequence[str] = ()) -> Selection:
     """The tasks of a mode, of named pipelines, of those pipelines within the mode, or (neither given) of the file.
 
-    Raises `UsageError` for a name that does not exist and for a pipeline that the mode does not run.
+    One name may be a mode's where no pipeline has it. Raises `UsageError` for a name that does not exist and for a
+    pipeline that the mode does not run.
     """
-    mode = _mode(project, mode_name) if mode_name is not None else None
     known = [pipeline.name for pipeline in project.pipelines]
+    if mode_name is None and len(names) == 1 and names[0] not in known and project.mode(names[0]):
+        mode_name, names = names[0], ()
+    mode = _mode(project, mode_name) if mode_name is not None else None
     for name in names:
         if name not in known:
             raise UsageError(f"Unknown pipeline: {name}", hint=_suggest(name, known, "pipelines"))
@@ -39,6 +47,21 @@ def select(project: Project, mode_name: str | None = None, names: Sequence[str] 
             )
     chosen = tuple(name for name in known if name in (names or entries))
     return Selection(mode, chosen, _tasks(project, chosen, entries))
+
+
+def policy(project: Project, mode: Mode | None) -> RunPolicy:
+    """What holds for a run as a whole: what the mode says, and for the rest what the project says."""
+    own = mode.run._asdict() if mode else {}
+    return project.run._replace(**{name: value for name, value in own.items() if value is not None})
+
+
+def declared(project: Project, mode: Mode | None) -> tuple[Param, ...]:
+    """The project's parameters, with the mode's values for their defaults."""
+    values = dict(mode.params) if mode else {}
+    return tuple(
+        param._replace(default=values[param.name], required=False) if param.name in values else param
+        for param in project.params
+    )
 
 
 def _mode(project: Project, name: str) -> Mode:
@@ -56,29 +79,44 @@ def _tasks(
     wanted = set(chosen)
     selected = [task for task in every.values() if task.pipeline in wanted]
     inside = {task.id for task in selected}
+    wired = {task.id: _wiring(task, every, inside) for task in selected}
     return tuple(
         task._replace(
             args=task.args + args[task.pipeline].get(task.id, ()),
-            depends_on=_nearest(task, every, inside),
+            depends_on=wired[task.id][0],
+            conditions=wired[task.id][1],
             enabled=task.enabled and enabled[task.pipeline],
         )
         for task in selected
     )
 
 
-def _nearest(task: Task, every: Mapping[str, Task], inside: set[str]) -> tuple[str, ...]:
-    """The selected tasks that `task` waits for, seen through those that are not selected."""
-    found: dict[str, None] = {}
-    seen: set[str] = set()
-    stack = list(reversed(task.depends_on))
+def _wiring(
+    task: Task, every: Mapping[str, Task], inside: set[str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """What `task` waits for among the selected tasks, seen through those that are not selected, and how.
+
+    Of several ways to one task the strictest condition counts: succeeded, ready, finished.
+    """
+    if inside.issuperset(task.depends_on):
+        return tuple(dict.fromkeys(task.depends_on)), task.conditions
+    found: dict[str, str | None] = {}
+    seen: set[tuple[str, bool]] = set()
+    stack = _needs(task, finished=False)
     while stack:
-        name = stack.pop()
+        name, condition = stack.pop()
         if name in inside:
-            found[name] = None
-        elif name not in seen:
-            seen.add(name)
-            stack.extend(reversed(every[name].depends_on))
-    return tuple(found)
+            found[name] = min(found.get(name, condition), condition, key=_STRICTNESS.index)
+        elif (name, condition == FINISHED) not in seen:
+            seen.add((name, condition == FINISHED))
+            stack.extend(_needs(every[name], finished=condition == FINISHED))
+    return tuple(found), tuple((name, condition) for name, condition in found.items() if condition is not None)
+
+
+def _needs(task: Task, *, finished: bool) -> list[tuple[str, str | None]]:
+    """What a task depends on with the conditions, last first; `finished` where it does not matter how itself ends."""
+    conditions = dict(task.conditions)
+    return [(name, FINISHED if finished else conditions.get(name)) for name in reversed(task.depends_on)]
 
 
 def _suggest(name: str, known: Iterable[str], kind: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tetra_orchestrator.core.changes import Change
-    from tetra_orchestrator.core.plan import Move
+    from tetra_orchestrator.core.decision import Move
     from tetra_orchestrator.ports import Clock, Reporter, Store
 
 
@@ -73,4 +73,4 @@ def _events_of(move: Move) -> tuple[str, ...]:
         return (events.TASK_SKIPPED,)
     if move.after in TERMINAL:
         return (events.ATTEMPT_FINISHED, events.TASK_FINISHED) if move.before in ACTIVE else (events.TASK_FINISHED,)
-    return ()
+    return (events.TASK_READY,) if move.after is TaskState.READY else ()

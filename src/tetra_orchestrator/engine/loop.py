@@ -9,8 +9,9 @@ from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, Attemp
 from tetra_orchestrator.core.identity import token
 from tetra_orchestrator.core.model import Attempt, Reason
 from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeeded
-from tetra_orchestrator.core.states import Event, RunState, advance_run
+from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
+from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.journal import Journal
 from tetra_orchestrator.errors import Exit, TetraError
 
@@ -18,9 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tetra_orchestrator.core.decision import Start
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome
-    from tetra_orchestrator.core.plan import Plan, Start
+    from tetra_orchestrator.core.plan import Plan
     from tetra_orchestrator.engine.attempt import Context
     from tetra_orchestrator.ports import AttemptFiles, Clock, Interrupts, Launch, Reporter, Runner, Store, Workspace
 
@@ -30,6 +32,8 @@ CANCEL_REQUEST = "cancel"
 LINGER_S = 0.02
 #: Seconds between two ticks of the reporter.
 TICK_S = 0.25
+#: Seconds between two looks at services that are starting.
+READY_POLL_S = 0.2
 
 EXIT_CODES = {
     RunState.SUCCEEDED: Exit.OK,
@@ -151,6 +155,7 @@ class Execution:
         fds = [self._interrupts.fileno()] + ([] if wakeup.fd is None else [wakeup.fd])
         until = [self._clock.monotonic() + wakeup.within_s] if wakeup.within_s is not None else []
         until += [wake_at] if wake_at is not None else []
+        until += [self._clock.monotonic() + READY_POLL_S] if self._plan.starting() else []
         if self._clock.wait(fds, min([LINGER_S, *(t - self._clock.monotonic() for t in until)])):
             return
         self._journal.moves(self._plan.take_moves())
@@ -167,19 +172,23 @@ class Execution:
             start = self._live.pop(ended.handle)
             del self._handles[start.task.id]
             self._close(start, ended.outcome)
+        for task_id in self._plan.starting():
+            if is_ready(self._live[self._handles[task_id]].task, self._files[task_id], self._workspace):
+                self._plan.ready(task_id)
 
     def _close(self, start: Start, outcome: Outcome) -> None:
         """Settle one attempt: its outputs, its row, and what the plan makes of it."""
-        task_id = start.task.id
-        outputs: Mapping[str, Json] = {}
+        task_id, files = start.task.id, self._files.get(start.task.id)
+        outputs: Mapping[str, Json] | None = None
         if succeeded(outcome):
             outcome, outputs = self._read_outputs(start, outcome)
-        outcome = self._plan.ended(task_id, outcome, self._clock.monotonic())
-        good = succeeded(outcome)
-        files = self._files.get(task_id)
-        tail = None if good or files is None else self._workspace.tail(files.log)
+        evidence = searched_log(files, outcome, self._workspace) if files and task_id in self._plan.searched else ()
+        outcome = self._plan.ended(task_id, outcome, self._clock.monotonic(), *evidence)
+        tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
         self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail))
-        if good:
+        if self._plan.state(task_id) in SATISFIED:
+            if outputs is None:
+                outputs = left_behind(files, self._workspace) if files else {}
             self._known[task_id] = outputs
             if outputs:
                 self._journal.add(OutputsSaved(self._run_id, task_id, outputs))

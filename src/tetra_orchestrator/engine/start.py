@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.core.admission import Limits
+from tetra_orchestrator.core.condition import FINISHED
 from tetra_orchestrator.core.freshness import unmet
 from tetra_orchestrator.core.identity import run_id
 from tetra_orchestrator.core.model import PipelineState, Run, TaskRun
-from tetra_orchestrator.core.plan import Limits, Plan
+from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.states import RunState, TaskState
+from tetra_orchestrator.core.selection import policy
+from tetra_orchestrator.core.states import SATISFIED, RunState, TaskState
 from tetra_orchestrator.engine.attempt import RESERVED, Context, referenced
+from tetra_orchestrator.engine.inputs import read_from, writers
 from tetra_orchestrator.engine.loop import Execution
 from tetra_orchestrator.engine.reconcile import reconcile
 from tetra_orchestrator.errors import NotNow, StateConflict, StoreError
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from tetra_orchestrator.core.model import Json, Partition, Project, Reason
+    from tetra_orchestrator.core.model import Json, Mode, Partition, Pipeline, Project, Reason
     from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Store, Workspace
 
@@ -65,7 +69,7 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
         reconcile(world.store, world.clock, world.processes, end_survivors=True)
         if not request.force:
             check_gate(request, world)
-        outputs = earlier_outputs(request.selection, world.store)
+        outputs = earlier_outputs(request.project, request.selection, world.store)
         run = run._replace(log=world.workspace.open_log(now))
         _open(run, request, world)
         return _execute(run, request, world, report, outputs)
@@ -85,18 +89,29 @@ def check_gate(request: Request, world: World) -> None:
 def gate(project: Project, selection: Selection, store: Store, now: datetime) -> dict[str, Reason]:
     """Selected pipelines that must wait for something outside the run, with why."""
     good = {s.pipeline.name: s.last_success_at for s in store.summaries() if s.last_state == RunState.SUCCEEDED}
-    return unmet(project, selection, good, now)
+    strict = project._replace(pipelines=tuple(_strict(pipeline) for pipeline in project.pipelines))
+    return unmet(strict, selection, good, now)
 
 
-def earlier_outputs(selection: Selection, store: Store) -> dict[str, Mapping[str, Json]]:
-    """The latest outputs of tasks outside the selection that tasks in it refer to.
+def _strict(pipeline: Pipeline) -> Pipeline:
+    """The pipeline without those before it that may have ended as they like."""
+    needs = [need for task in pipeline.tasks for need in task.conditions]
+    loose = {task_id.partition(".")[0] for task_id, condition in needs if condition == FINISHED}
+    if not loose:
+        return pipeline
+    return pipeline._replace(depends_on=tuple(name for name in pipeline.depends_on if name not in loose))
+
+
+def earlier_outputs(project: Project, selection: Selection, store: Store) -> dict[str, Mapping[str, Json]]:
+    """The latest outputs of tasks outside the selection that tasks in it refer to or read.
 
     Raises `NotNow` naming the reference where there are none.
     """
     inside = {task.id for task in selection.tasks}
+    written = writers(project)
     found: dict[str, Mapping[str, Json]] = {}
     for task in selection.tasks:
-        for reference in referenced(task):
+        for reference in (*referenced(task), *read_from(task, written)):
             owner = reference.owner
             if owner in inside or owner in found or owner in RESERVED:
                 continue
@@ -114,14 +129,24 @@ def earlier_outputs(selection: Selection, store: Store) -> dict[str, Mapping[str
 def _last_outputs(task_id: str, store: Store) -> Mapping[str, Json] | None:
     for run in store.runs(limit=HISTORY, pipeline=task_id.partition(".")[0]):
         for row in store.task_runs(run.run_id):
-            if row.task_id == task_id and row.state == TaskState.SUCCEEDED:
+            if row.task_id == task_id and row.state in SATISFIED:
                 return row.outputs or {}
     return None
 
 
-def limits(project: Project) -> Limits:
-    """What may run at the same time in one run of the project."""
-    return Limits(project.host.max_parallel, project.pools)
+def limits(project: Project, mode: Mode | None = None) -> Limits:
+    """What may run at the same time in one run of the mode, and what ends the run before it is done."""
+    host, rule = project.host, policy(project, mode)
+    places = min(host.max_parallel, rule.max_parallel or host.max_parallel)
+    return Limits(
+        places,
+        project.pools,
+        host.cpu,
+        host.memory_bytes,
+        host.gpu,
+        stop_after=rule.stop_after,
+        timeout_s=rule.timeout_s,
+    )
 
 
 def _new_run(request: Request, world: World, now: datetime) -> Run:
@@ -165,7 +190,7 @@ def _execute(
     )  # fmt: skip
     reporter = report(subject)
     execution = Execution(
-        Plan(tasks, limits(request.project), expected, lambda: world.entropy(1)[0] / 256),
+        Plan(tasks, limits(request.project, request.selection.mode), expected, lambda: world.entropy(1)[0] / 256),
         Context(request.project, run, request.params, world.environ),
         store=world.store,
         runner=world.runner,

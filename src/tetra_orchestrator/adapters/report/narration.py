@@ -38,6 +38,8 @@ def _texts(event: RunEvent, subject: Subject) -> list[str]:
             return [f"Starting orchestration {subject.title}", f"Run {subject.run_id}, log {subject.log}"]
         case events.ATTEMPT_STARTED:
             return [f"Running {event.task} (attempt {event.attempt})"]
+        case events.TASK_READY:
+            return [f"{event.task} is ready"]
         case events.RETRY_SCHEDULED:
             return [f"{event.task} {why}", f"{event.task} failed, retrying..."]
         case events.TASK_SKIPPED:

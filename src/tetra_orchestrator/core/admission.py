@@ -1,0 +1,65 @@
+"""What is free at the moment: places, the weights of pools, and what the host declares of itself."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.core.model import Task
+
+    Share = tuple[tuple[str, int], ...]
+
+#: No pool can have these names.
+CPU, MEMORY, GPU = "host.cpu", "host.memory", "host.gpu"
+#: CPUs are counted in thousandths, because sums of fractions drift.
+MILLI = 1000
+
+
+class Limits(Record):
+    """What may run at the same time: tasks in all, weights per pool, and what the host gives (0: nothing said).
+
+    After `stop_after` failed tasks nothing more is started; after `timeout_s` seconds everything is ended.
+    """
+
+    max_parallel: int
+    pools: tuple[tuple[str, int], ...] = ()
+    cpu: float = 0.0
+    memory_bytes: int = 0
+    gpu: int = 0
+    stop_after: int | None = None
+    timeout_s: float | None = None
+
+
+class Room:
+    """The room of one run. `places` is how many more tasks may start; services take none."""
+
+    def __init__(self, limits: Limits):
+        self.places = limits.max_parallel
+        host = {CPU: round(limits.cpu * MILLI), MEMORY: limits.memory_bytes, GPU: limits.gpu}
+        self._host = {name: size for name, size in host.items() if size > 0}
+        self._free = dict(limits.pools) | self._host
+
+    def share(self, task: Task) -> Share:
+        """What the task takes while it runs; of the host no more than there is, so that it does not wait for ever."""
+        if task.resources is None or not self._host:
+            return task.pool
+        cpu, memory_bytes, gpu = task.resources[:3]
+        wanted = {CPU: round(cpu * MILLI), MEMORY: memory_bytes, GPU: gpu}
+        return task.pool + tuple(
+            (name, min(wanted[name], size)) for name, size in self._host.items() if wanted[name] > 0
+        )
+
+    def fits(self, share: Share) -> bool:
+        """True when all of it is free."""
+        return all(self._free[name] >= amount for name, amount in share)
+
+    def take(self, share: Share) -> None:
+        """Take it, whether or not it is free."""
+        for name, amount in share:
+            self._free[name] -= amount
+
+    def give_back(self, share: Share) -> None:
+        """Free what was taken."""
+        for name, amount in share:
+            self._free[name] += amount
