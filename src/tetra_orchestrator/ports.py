@@ -17,8 +17,21 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
 
 
+class Call(Record):
+    """A function to be called in a session's worker. `env` and `cwd` hold while it lasts if `threads` is 1."""
+
+    session: str
+    threads: int
+    function: str
+    env: Mapping[str, str]
+    cwd: str
+
+
 class Launch(Record):
-    """All a runner needs to start one attempt. Paths are absolute; `env` is the child's whole environment."""
+    """All a runner needs to start one attempt. Paths are absolute; `env` is the child's whole environment.
+
+    With a `call`, the command and what surrounds it are those of the session's worker.
+    """
 
     token: str
     argv: tuple[str, ...]
@@ -26,6 +39,7 @@ class Launch(Record):
     cwd: str
     log: str
     kill_grace_s: float
+    call: Call | None = None
 
 
 class Ended(Record):
@@ -101,6 +115,9 @@ if TYPE_CHECKING:
 
         # In the order of the plan, with outputs.
         def task_runs(self, run_id: str) -> list[TaskRun]: ...
+
+        # The configuration that the run was started with, as `open_run` was given it; None where there is no run.
+        def config_text(self, run_id: str) -> str | None: ...
 
         # By task in the order of the plan, then by number.
         def attempts(self, run_id: str) -> list[Attempt]: ...

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.adapters.runner.waiters import Waiter
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import World
-    from tetra_orchestrator.ports import Clock, Notifier, Probe, Processes, Reporter, Store, Subject, Workspace
+    from tetra_orchestrator.ports import Clock, Notifier, Probe, Processes, Reporter, Runner, Store, Subject, Workspace
 
 
 #: The folder of our own files, below the project's root.
@@ -85,7 +85,6 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
     """Everything a run needs on this machine. Moves to the project's root, where relative paths start."""
     from tetra_orchestrator.adapters.interrupts import SignalInterrupts
     from tetra_orchestrator.adapters.locks import LockTable
-    from tetra_orchestrator.adapters.runner.local import LocalRunner
     from tetra_orchestrator.adapters.runner.process import become_subreaper
     from tetra_orchestrator.engine.start import World
 
@@ -97,7 +96,7 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
         with SignalInterrupts(children=waiter.fd is None) as interrupts:
             yield World(
                 store=opened,
-                runner=LocalRunner(waiter),
+                runner=_runner(project, waiter),
                 workspace=workspace(project),
                 clock=clock(),
                 interrupts=interrupts,
@@ -108,6 +107,17 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
             )
     finally:
         opened.close()
+
+
+def _runner(project: Project, waiter: Waiter) -> Runner:
+    from tetra_orchestrator.adapters.runner.local import LocalRunner
+
+    processes = LocalRunner(waiter)
+    if not project.sessions:
+        return processes
+    from tetra_orchestrator.adapters.runner.dispatch import Dispatch
+
+    return Dispatch(processes)
 
 
 def _waiter(environ: Mapping[str, str]) -> Waiter:

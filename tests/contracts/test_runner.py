@@ -1,5 +1,5 @@
-"""What every Runner must do, held against the local runner with each of its waiters. Numbers are those of the fault
-catalogue in docs: one sentence, one fault."""
+"""What every Runner must do, held against the local runner and the one of sessions, with each waiter; then what only
+processes can do. Numbers are those of the fault catalogue in docs: one sentence, one fault."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ import pytest
 
 from tetra_orchestrator.adapters.clock import SystemClock
 from tetra_orchestrator.adapters.interrupts import SignalInterrupts
+from tetra_orchestrator.adapters.runner.dispatch import Dispatch
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.adapters.runner.process import become_subreaper, identity, is_alive, signal_process
 from tetra_orchestrator.adapters.runner.waiters import choose_waiter
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
-from tetra_orchestrator.ports import Launch
+from tetra_orchestrator.ports import Call, Launch
+from tetra_orchestrator.worker import START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +37,11 @@ BASE = {"PATH": os.environ["PATH"]}
 class Bench:
     """Drives a runner as the loop does: submit, wait on the clock, poll."""
 
+    interrupted: Outcome = Signalled(signal.SIGTERM)
+
     def __init__(self, folder: Path, waiter: str, interrupts: SignalInterrupts) -> None:
         self.folder = folder
-        self.runner = LocalRunner(choose_waiter(waiter))
+        self.runner: LocalRunner | Dispatch = LocalRunner(choose_waiter(waiter))
         self.clock = SystemClock()
         self.interrupts = interrupts
         self.count = 0
@@ -47,6 +51,10 @@ class Bench:
         token = f"token-{os.getpid()}-{id(self)}-{self.count}"
         whole = {**BASE, **env, "TETRA_ATTEMPT_TOKEN": token}
         return Launch(token, argv, whole, cwd or os.getcwd(), str(self.folder / f"{self.count}.log"), grace_s)
+
+    def job(self, line: str, **options: object) -> Launch:
+        """One that does what the shell line says, whatever it is that the runner runs."""
+        return self.launch("sh", "-c", f"exec {line}" if line.startswith("sleep") else line, **options)  # type: ignore[arg-type]
 
     def start(self, launch: Launch) -> str:
         (handle,) = self.runner.submit([launch])
@@ -82,6 +90,45 @@ class Bench:
         return answer
 
 
+class CallBench(Bench):
+    """The same of calls in a session. They do what a line says by themselves, as a shell could not be interrupted."""
+
+    interrupted = Exited(130)
+
+    def __init__(self, folder: Path, waiter: str, interrupts: SignalInterrupts) -> None:
+        super().__init__(folder, waiter, interrupts)
+        self.runner = Dispatch(LocalRunner(choose_waiter(waiter)))
+        (folder / "jobs.py").write_text(JOBS)
+
+    def job(self, line: str, **options: object) -> Launch:
+        launch = self.launch(sys.executable, START, "session", **options)  # type: ignore[arg-type]
+        env = {"LINE": line, "TETRA_ATTEMPT_TOKEN": launch.token}
+        whole = {**BASE, "PYTHONPATH": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        return launch._replace(env=whole, cwd=os.getcwd(), call=Call("s", 1, "jobs.main", env, launch.cwd))
+
+
+JOBS = """
+import os, sys, time
+
+def main():
+    line = os.environ["LINE"]
+    if line.startswith("exit"):
+        sys.exit(int(line.split()[1]))
+    if line.startswith("echo"):
+        print("one")
+        print("two", file=sys.stderr)
+        print("three")
+    if line.startswith("trap"):
+        open(line.split()[4].rstrip(";"), "w").write("y")
+    while "sleep" in line:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            if not line.startswith("trap"):
+                raise
+"""
+
+
 @pytest.fixture(params=WAITERS)
 def waiter(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -91,6 +138,14 @@ def waiter(request: pytest.FixtureRequest) -> str:
 def bench(tmp_path: Path, waiter: str):
     with SignalInterrupts() as interrupts:
         bench = Bench(tmp_path, waiter, interrupts)
+        yield bench
+        bench.runner.close()
+
+
+@pytest.fixture(params=[Bench, CallBench], ids=["process", "call"])
+def any_bench(request: pytest.FixtureRequest, tmp_path: Path, waiter: str):
+    with SignalInterrupts() as interrupts:
+        bench: Bench = request.param(tmp_path, waiter, interrupts)
         yield bench
         bench.runner.close()
 
@@ -117,7 +172,96 @@ def written(path: Path) -> str:
     return eventually(lambda: path.exists() and path.read_text().strip())
 
 
-# How attempts end
+# What every runner does
+
+
+@pytest.mark.parametrize("code", [0, 7, 255])
+def test_an_attempt_that_ends_by_itself_has_exited_with_its_code(any_bench: Bench, code: int) -> None:
+    handle = any_bench.start(any_bench.job(f"exit {code}"))
+    assert any_bench.ended(handle) == {handle: Exited(code)}
+
+
+def test_every_attempt_is_reported_once_and_only_to_who_asks_for_it(any_bench: Bench) -> None:
+    one, two = any_bench.runner.submit([any_bench.job("exit 1"), any_bench.job("exit 2")])
+    assert any_bench.ended(two) == {two: Exited(2)}
+    assert any_bench.ended(one) == {one: Exited(1)}
+    assert any_bench.runner.poll([one, two]) == []
+
+
+def test_attempts_that_are_submitted_together_each_get_their_own_outcome(any_bench: Bench) -> None:
+    handles = any_bench.runner.submit([any_bench.job(f"exit {code}") for code in range(20)])
+    assert any_bench.ended(*handles) == {handle: Exited(code) for code, handle in enumerate(handles)}
+
+
+def test_every_attempt_has_a_private_log_with_its_output_and_errors_in_order(any_bench: Bench) -> None:
+    launches = [any_bench.job("echo one; echo two >&2; echo three") for _ in range(2)]
+    any_bench.ended(*any_bench.runner.submit(launches))
+    assert [log_of(launch) for launch in launches] == ["one\ntwo\nthree\n"] * 2
+    assert [stat.S_IMODE(os.stat(launch.log).st_mode) for launch in launches] == [0o600] * 2
+
+
+def test_cancel_ends_an_obedient_attempt_before_its_grace_is_over(any_bench: Bench) -> None:
+    handle = any_bench.start(any_bench.job("sleep 60", grace_s=30.0))
+    any_bench.runner.cancel(handle)
+    assert any_bench.ended(handle) == {handle: any_bench.interrupted}
+
+
+def test_cancel_kills_a_stubborn_attempt_after_its_grace(any_bench: Bench, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    handle = any_bench.start(any_bench.job(f"trap '' TERM; echo {ready}; echo y > {ready}; sleep 60; sleep 60"))
+    written(ready)
+    began = time.monotonic()
+    any_bench.runner.cancel(handle)
+    any_bench.runner.cancel(handle)
+    assert time.monotonic() - began < 0.1
+    assert any_bench.ended(handle) == {handle: Signalled(signal.SIGKILL)}
+    assert 0.2 <= time.monotonic() - began < 1.2
+
+
+def test_kill_ends_a_stubborn_attempt_at_once_although_its_grace_has_begun(any_bench: Bench, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    line = f"trap '' TERM; echo {ready}; echo y > {ready}; sleep 60; sleep 60"
+    handle = any_bench.start(any_bench.job(line, grace_s=60.0))
+    written(ready)
+    any_bench.runner.cancel(handle)
+    any_bench.runner.kill(handle)
+    assert any_bench.ended(handle) == {handle: Signalled(signal.SIGKILL)}
+
+
+def test_unknown_handles_are_left_alone(any_bench: Bench) -> None:
+    for handle in ("1:0:-", "1:0:-#1", "what"):
+        any_bench.runner.cancel(handle)
+        any_bench.runner.kill(handle)
+    assert any_bench.runner.poll(["1:0:-", "1:0:-#1", "what"]) == []
+
+
+@linux
+def test_an_attempt_is_found_by_its_token_while_it_lasts(any_bench: Bench) -> None:
+    launch = any_bench.job("sleep 60")
+    handle = any_bench.start(launch)
+    assert eventually(lambda: any_bench.runner.find(launch.token)) == [handle]
+    assert any_bench.runner.find(launch.token + "0") == []
+
+
+def test_an_attempt_whose_folder_or_log_is_missing_does_not_start(any_bench: Bench, tmp_path: Path) -> None:
+    failed = any_bench.failure(any_bench.job("exit 0", cwd=str(tmp_path / "gone")))
+    assert failed == SpawnFailed("ENOENT", f"the working folder {tmp_path}/gone does not exist")
+    failed = any_bench.failure(any_bench.job("exit 0")._replace(log=f"{tmp_path}/no/log"))
+    assert failed == SpawnFailed("ENOENT", f"cannot write the log {tmp_path}/no/log: No such file or directory")
+
+
+@linux
+def test_close_leaves_nothing_of_what_was_running_or_waiting(any_bench: Bench, tmp_path: Path, waiter: str) -> None:
+    with SignalInterrupts() as interrupts:
+        bench = type(any_bench)(tmp_path, waiter, interrupts)
+        launches = [bench.job("sleep 60", grace_s=30.0) for _ in range(3)]
+        bench.runner.submit(launches)
+        eventually(lambda: bench.runner.find(launches[0].token))
+        bench.runner.close()
+    assert [any_bench.runner.find(launch.token) for launch in launches] == [[], [], []]
+
+
+# How processes end
 
 
 def test_fault_01_a_child_that_exits_7_is_exited_7(bench: Bench) -> None:

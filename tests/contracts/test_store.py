@@ -149,6 +149,14 @@ def test_two_runs_may_share_a_configuration(store: Store) -> None:
     assert [one.run_id for one in store.runs()] == ["r2", "r1"]
 
 
+def test_a_run_keeps_the_configuration_that_it_was_started_with(store: Store) -> None:
+    for run_id, text in (("r1", '{"version":1}'), ("r2", '{"title":"Größe"}')):
+        store.open_run(run(run_id)._replace(config_hash=run_id), [], [], text)
+    assert store.config_text("r1") == '{"version":1}'
+    assert store.config_text("r2") == '{"title":"Größe"}'
+    assert store.config_text("r9") is None
+
+
 def test_runs_are_newest_first_in_the_order_they_were_opened(store: Store) -> None:
     names = ["r3", "r1", "r2"]
     for name in names:

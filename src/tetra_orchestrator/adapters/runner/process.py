@@ -224,5 +224,6 @@ class ProcessTable:
 
         A process that dropped its environment shows no token, so only its handle tells.
         """
-        named = [handle] if handle and is_alive(handle) else []
+        process = (handle or "").partition("#")[0]  # of a call: the worker that it is in
+        named = [process] if is_alive(process) else []
         _complete([Ending([*named, *find(token)], token, grace_s)], grace_s)

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 class _Folder:
     """All that belongs to one run."""
 
-    def __init__(self, run: Run, tasks: Sequence[TaskRun]):
+    def __init__(self, run: Run, tasks: Sequence[TaskRun], config: str):
         self.run = {run.run_id: run}
+        self.config = config
         self.tasks = {task.task_id: task for task in tasks}
         self.attempts: dict[str, dict[int, Attempt]] = {task.task_id: {} for task in tasks}
         self.events: dict[int, RunEvent] = {}
@@ -62,7 +63,7 @@ class MemoryStore:
         kept = [_settled(task) for task in tasks]
         if run.run_id in self._folders or len({task.task_id for task in kept}) < len(kept):
             raise conflicts.opened_already(run.run_id)
-        self._folders[run.run_id] = _Folder(run._replace(log=plain(run.log)), kept)
+        self._folders[run.run_id] = _Folder(run._replace(log=plain(run.log)), kept, config)
         self._pipelines |= {pipeline.name: pipeline for pipeline in pipelines}
 
     def record(self, changes: Iterable[Change]) -> None:
@@ -98,6 +99,11 @@ class MemoryStore:
         """The run's tasks in the order of the plan, with outputs."""
         folder = self._folders.get(run_id)
         return folder.ordered() if folder else []
+
+    def config_text(self, run_id: str) -> str | None:
+        """The configuration that the run was started with, or None where there is no such run."""
+        folder = self._folders.get(run_id)
+        return folder.config if folder else None
 
     def attempts(self, run_id: str) -> list[Attempt]:
         """The run's attempts, by task in the order of the plan, then by number."""

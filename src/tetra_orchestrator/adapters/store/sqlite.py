@@ -142,6 +142,12 @@ class SqliteStore:
         """The run's tasks in the order of the plan, with outputs."""
         return [rows.task_of(run_id, row) for row in self._rows(_TASKS, run_id)]
 
+    def config_text(self, run_id: str) -> str | None:
+        """The configuration that the run was started with, or None where there is no such run."""
+        query = "SELECT document FROM configs JOIN runs ON config_hash = hash WHERE run_id = ?"
+        found = self._rows(query, run_id)
+        return found[0][0] if found else None
+
     def attempts(self, run_id: str) -> list[Attempt]:
         """The run's attempts, by task in the order of the plan, then by number."""
         return [rows.attempt_of(run_id, row) for row in self._rows(_ATTEMPTS, run_id)]

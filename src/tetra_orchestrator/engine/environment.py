@@ -1,0 +1,82 @@
+"""The environment of a task's process: what it inherits, what the file says, and who it is."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tetra_orchestrator.core.model import Project, Run, Task
+    from tetra_orchestrator.ports import AttemptFiles
+
+#: What `env: {inherit: base}` keeps of our environment.
+BASE_NAMES = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+#: What no task inherits: the identity of another task, and what steers our own program.
+OURS = frozenset(
+    f"TETRA_{name}"
+    for name in (
+        *("HOME", "RUN_ID", "PIPELINE", "TASK", "ATTEMPT", "ATTEMPT_TOKEN", "MODE", "SLOT", "TENANT", "WORKERS"),
+        *("PARTITION_START", "PARTITION_END", "OUTPUT", "INPUT", "CHECKPOINT"),
+        *("STATE", "FAILPOINT", "WAITER", "PLUGINS"),
+    )
+)
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def surroundings(project: Project, run: Run, environ: Mapping[str, str], python: str) -> dict[str, str]:
+    """What all tasks of a run that use this interpreter have in common. `environ` is our own environment."""
+    rule = project.environment
+    if rule.inherit == "all":
+        env = {name: value for name, value in environ.items() if name not in OURS}
+    else:
+        env = {name: environ[name] for name in (*BASE_NAMES, *rule.passed) if name in environ}
+    env["PATH"] = _path(env.get("PATH") or DEFAULT_PATH, python)
+    if project.pythonpath:
+        inherited = [env["PYTHONPATH"]] if env.get("PYTHONPATH") else []
+        env["PYTHONPATH"] = ":".join([*(resolve(project.root, p) for p in project.pythonpath), *inherited])
+    # a log that is followed should show a line when it is printed, not when 8 KB are full
+    env.setdefault("PYTHONUNBUFFERED", "1")
+    env.update(rule.extra)
+    env.update(of_run(project, run))
+    return env
+
+
+def of_run(project: Project, run: Run) -> dict[str, str]:
+    """What tells a process which run it belongs to."""
+    env = {"TETRA_HOME": project.root, "TETRA_RUN_ID": run.run_id}
+    if run.mode:
+        env["TETRA_MODE"] = run.mode
+    if run.partition:
+        env.update(TETRA_PARTITION_START=run.partition.start, TETRA_PARTITION_END=run.partition.end)
+    return env
+
+
+def of_attempt(task: Task, number: int, token: str, files: AttemptFiles) -> dict[str, str]:
+    """What tells a process which attempt it is."""
+    env = {
+        "TETRA_PIPELINE": task.pipeline,
+        "TETRA_TASK": task.id,
+        "TETRA_ATTEMPT": str(number),
+        "TETRA_ATTEMPT_TOKEN": token,
+        "TETRA_OUTPUT": files.output,
+        "TETRA_INPUT": files.input,
+        "TETRA_CHECKPOINT": files.checkpoint,
+    }
+    if task.tenant:
+        env["TETRA_TENANT"] = task.tenant
+    if task.resources and task.resources.workers:
+        env["TETRA_WORKERS"] = str(task.resources.workers)
+    return env
+
+
+def resolve(root: str, path: str | None) -> str:
+    """The absolute path, which starts at the project's root; None is the root itself."""
+    if not path:
+        return root
+    return path if path.startswith("/") else f"{root}/{path}"
+
+
+def _path(path: str, python: str) -> str:
+    """PATH with the task's own interpreter first, so that `command: [python, ...]` means that one."""
+    folder = python.rpartition("/")[0]
+    return path if not folder or folder in path.split(":") else f"{folder}:{path}"
