@@ -48,7 +48,7 @@ class UsageError(TetraError):
     """The command line asks for something that does not exist or does not fit."""
 
 
-class ConfigError(TetraError):
+class ConfigError(TetraError, ValueError):
     """The configuration cannot be used; `problems` holds every fault found, in file order."""
 
     exit_code = Exit.CONFIG

@@ -49,3 +49,7 @@ class Folder:
     def faults(self, text: str, **options: list[str]) -> str:
         """The problems of the file with `version` and `project` on its first two lines."""
         return self.problems(HEAD + textwrap.dedent(text), **options)
+
+    def warnings(self, text: str) -> list[str]:
+        """What deserves a look in the file with `version` and `project` on its first two lines, without its places."""
+        return [f"{warning.message}" for warning in self.native(text).warnings]

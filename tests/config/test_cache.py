@@ -87,7 +87,7 @@ def test_a_module_that_has_gone_is_told_although_the_file_is_the_same(site):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "KEY", "KEY\n", "KEY\n[1, 2]", 'KEY\n["", [], {"Nothing": []}, null, []]', "KEY\n\xff"]
+    "text", ["", "{", "KEY", "KEY\n", "KEY\n\n[1, 2]", 'KEY\n\n["", [], {"Nothing": []}, null, []]', "KEY\n\n\xff"]
 )
 def test_a_damaged_or_foreign_cache_means_parsing_again(site, parsed, text):
     first = load(site)

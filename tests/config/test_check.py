@@ -26,21 +26,21 @@ from config.configs import Folder
         ),
         (
             "pipelines: {a: {module: m, depends_on: [b]}, b: {module: m, depends_on: [a]}}",
-            "f.yaml:3:74: a cycle of dependencies: a -> b -> a\n"
+            "f.yaml:3:74: Circular dependency detected: a <-> b\n"
             "  pipelines: {a: {module: m, depends_on: [b]}, b: {module: m, depends_on: [a]}}\n"
             "                                                                           ^\n"
             "  hint: remove one of these dependencies",
         ),
         (
             "pipelines: {a: {module: m, depends_on: [a]}}",
-            "f.yaml:3:41: a cycle of dependencies: a -> a\n"
+            "f.yaml:3:41: Circular dependency detected: a -> a\n"
             "  pipelines: {a: {module: m, depends_on: [a]}}\n"
             "                                          ^\n"
             "  hint: remove one of these dependencies",
         ),
         (
             "pipelines: {p: {tasks: {a: {module: m, depends_on: [b]}, b: {module: m, depends_on: [a]}}}}",
-            "f.yaml:3:86: a cycle of dependencies: a -> b -> a\n"
+            "f.yaml:3:86: Circular dependency detected: a <-> b\n"
             "  pipelines: {p: {tasks: {a: {module: m, depends_on: [b]}, b: {module: m, depends_on: [a]}}}}\n"
             "                                                                                       ^\n"
             "  hint: remove one of these dependencies",
@@ -78,7 +78,7 @@ from config.configs import Folder
             "f.yaml:3:13: 'a' has nothing to run\n"
             "  pipelines: {a: {description: x}}\n"
             "              ^\n"
-            "  hint: add one of `module`, `command`, `shell` or `tasks`",
+            "  hint: add one of `module`, `command`, `shell`, `function`, `type` or `tasks`",
         ),
         (
             "pipelines: {a: {module: m, shell: x}}",
@@ -148,7 +148,7 @@ def test_what_does_not_fit_together_is_told(folder: Folder, text: str, problem: 
 
 def test_every_cycle_is_told_up_to_a_limit(folder: Folder) -> None:
     lines = [f"  a{i}: {{module: m, depends_on: [b{i}]}}\n  b{i}: {{module: m, depends_on: [a{i}]}}" for i in range(30)]
-    assert folder.faults("pipelines:\n" + "\n".join(lines)).count("a cycle of dependencies") == 20
+    assert folder.faults("pipelines:\n" + "\n".join(lines)).count("Circular dependency detected") == 20
 
 
 def test_required_data_that_nobody_upstream_provides_is_a_warning(folder: Folder) -> None:

@@ -20,15 +20,15 @@ from config.configs import Folder
             "f.yaml:3:36: unknown key 'qqq'\n"
             "  pipelines: {a: {module: m, retry: {qqq: 5}}}\n"
             "                                     ^\n"
-            "  hint: known here: max_attempts, delay, backoff, max_delay, jitter",
+            "  hint: known here: max_attempts, delay, backoff, max_delay, jitter, on_exit_codes, on_output, on_errors,"
+            " not_on_errors",
         ),
         (
             "pipelines: {a: {module: m, max_parallel: 2}}\nenv: {pas: [A]}",
             "f.yaml:3:28: unknown key 'max_parallel'\n"
             "  pipelines: {a: {module: m, max_parallel: 2}}\n"
             "                             ^\n"
-            "  hint: known here: timeout, kill_grace, retry, module, command, shell, args, depends_on, enabled, env,"
-            " cwd, pool, priority, outputs, expected, provides, requires, max_data_age, description, tasks\n"
+            "  hint: `tetra schema` prints all known keys\n"
             "f.yaml:4:7: unknown key 'pas'\n"
             "  env: {pas: [A]}\n"
             "        ^\n"
@@ -39,7 +39,7 @@ from config.configs import Folder
             "f.yaml:3:25: 'b' has nothing to run\n"
             "  pipelines: {a: {tasks: {b: {modul: m}}}}\n"
             "                          ^\n"
-            "  hint: add one of `module`, `command`, `shell`\n"
+            "  hint: add one of `module`, `command`, `shell`, `function`, `type`\n"
             "f.yaml:3:29: unknown key 'modul'\n"
             "  pipelines: {a: {tasks: {b: {modul: m}}}}\n"
             "                              ^\n"
@@ -134,9 +134,10 @@ from config.configs import Folder
         ),
         (
             "pipelines: {a: {module: m}}\nschedules: {s: {mode: d}}\nmodes: {d: [a]}",
-            "f.yaml:4:13: 's' has no 'cron'\n"
+            "f.yaml:4:13: the schedule 's' does not say when it is due\n"
             "  schedules: {s: {mode: d}}\n"
-            "              ^",
+            "              ^\n"
+            "  hint: add one of `cron`, `every`, `at`",
         ),
         (
             "pipelines: {a: {module: m}}\nparams: {n: {type: int, default: x}}",

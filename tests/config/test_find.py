@@ -56,14 +56,25 @@ def test_the_places_are_named_when_nothing_is_found(tmp_path: Path) -> None:
         find_config(None, {"TETRA_HOME": str(tmp_path)}, "/")
     assert str(caught.value) == (
         f"there is no configuration file; looked for {tmp_path}/config/orchestration.yaml, "
-        f"{tmp_path}/orchestration.yaml\n"
+        f"{tmp_path}/orchestration.yaml, {tmp_path}/pipeline_config.yaml\n"
         "  hint: name one with --config FILE or PIPELINE_CONFIG, or change to the project's folder"
     )
     assert caught.value.exit_code == 78
 
 
+@pytest.mark.parametrize("name", ["config/orchestration.yaml", "pipeline_config.yaml", "nodes.yml", "runner.yaml"])
+def test_of_a_named_folder_its_configuration_is_taken(tmp_path: Path, name: str) -> None:
+    file = make(tmp_path / name)
+    assert find_config(str(tmp_path), {}, "/") == file
+
+
+def test_a_folder_without_one_is_answered_as_it_is(tmp_path: Path) -> None:
+    assert find_config(str(tmp_path), {}, "/") == str(tmp_path)
+
+
 def test_the_root_is_above_a_folder_called_config() -> None:
     assert project_root("/x/config/orchestration.yaml") == "/x"
+    assert project_root("/x/configs/runner.yaml") == "/x"
     assert project_root("/x/orchestration.yaml") == "/x"
     assert project_root("/orchestration.yaml") == "/"
 

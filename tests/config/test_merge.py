@@ -93,7 +93,7 @@ def test_set_changes_the_hash_of_the_configuration(folder: Folder) -> None:
         (
             "pipelines.c.timeout=3",
             "--set pipelines.c.timeout=3: 'c' has nothing to run\n"
-            "  hint: add one of `module`, `command`, `shell` or `tasks`",
+            "  hint: add one of `module`, `command`, `shell`, `function`, `type` or `tasks`",
         ),
         ("title", "--set title: this is not KEY=VALUE\n  hint: write it like --set host.max_parallel=2"),
         ("=3", "--set =3: this is not KEY=VALUE\n  hint: write it like --set host.max_parallel=2"),

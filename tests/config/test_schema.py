@@ -5,7 +5,8 @@ from importlib.resources import files
 
 import yaml
 
-from tetra_orchestrator.config.schema import Document, json_schema
+from tetra_orchestrator.config.json_schema import json_schema
+from tetra_orchestrator.config.schema import Document
 
 
 def test_the_shipped_schema_is_current() -> None:

@@ -5,33 +5,42 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config import scalars
+from tetra_orchestrator.config.build_task import Surroundings, build_task, session_pool, tenant_pool
+from tetra_orchestrator.config.calendars import zone_name
 from tetra_orchestrator.core.model import (
     SQLITE,
-    Command,
     Environment,
     Host,
     Logs,
     Mode,
     ModeEntry,
-    Module,
+    OnFailure,
     Param,
     Pipeline,
     Project,
-    RetryPolicy,
+    RunPolicy,
     Schedule,
-    Shell,
-    Task,
+    Session,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tetra_orchestrator.config import schema
-    from tetra_orchestrator.core.model import Program
+    from tetra_orchestrator.config import schema, schema_operations
+    from tetra_orchestrator.config.schema_tasks import Pipeline as CheckedPipeline
+    from tetra_orchestrator.core.model import Json, Task
 
 
 def build(
-    document: schema.Document, *, root: str, file: str, config_hash: str, python: str, environ: Mapping[str, str]
+    document: schema.Document,
+    *,
+    root: str,
+    file: str,
+    dialect: str,
+    config_hash: str,
+    python: str,
+    environ: Mapping[str, str],
 ) -> Project:
     """The project that a sound document describes. Paths are resolved against `root`."""
     return Project(
@@ -39,28 +48,29 @@ def build(
         root=root,
         file=file,
         config_hash=config_hash,
-        timezone=document.timezone,
+        timezone=zone_name(document.timezone),
         store_url=SQLITE + os.path.join(root, document.state.removeprefix(SQLITE)),
         python=python,
         pipelines=_pipelines(document, root),
         modes=tuple(_mode(name, mode, document) for name, mode in document.modes.items()),
-        schedules=tuple(
-            Schedule(name, s.mode, s.cron, s.timezone or document.timezone, s.enabled)
-            for name, s in document.schedules.items()
-        ),
-        host=Host(document.host.max_parallel or os.cpu_count() or 1),
+        schedules=tuple(_schedule(name, schedule, document) for name, schedule in document.schedules.items()),
+        host=_host(document.host),
         logs=Logs(os.path.join(root, environ.get("LOG_DIR") or document.logs.dir)),
         title=document.title,
         pythonpath=tuple(os.path.normpath(os.path.join(root, folder)) for folder in document.pythonpath),
         environment=Environment(document.env.inherit, tuple(document.env.passed), tuple(document.env.set.items())),
-        pools=tuple(document.pools.items()),
+        pools=_pools(document),
         params=tuple(
             Param(name, p.kind(), p.value(), required=p.default is None) for name, p in document.params.items()
         ),
+        dialect=dialect,
+        run=_policy(document.defaults.run),
+        sessions=tuple(Session(name, s.threads, s.python) for name, s in document.sessions.items()),
+        plugins=tuple(plugin[""] for plugin in document.plugins if "" in plugin),
     )
 
 
-def task_ids(name: str, pipeline: schema.Pipeline) -> dict[str, str]:
+def task_ids(name: str, pipeline: CheckedPipeline) -> dict[str, str]:
     """Task ids by short name; a program of the pipeline's own has the name `""`."""
     if pipeline.tasks is None:
         return {"": name}
@@ -68,86 +78,52 @@ def task_ids(name: str, pipeline: schema.Pipeline) -> dict[str, str]:
 
 
 def _pipelines(document: schema.Document, root: str) -> tuple[Pipeline, ...]:
+    types = {name: target for plugin in document.plugins for name, target in plugin.items() if name}
+    tenants = {name: tenant.env for name, tenant in document.tenants.items()}
+    around = Surroundings(root, document.defaults.task, types, tenants)
     sinks = {name: _sinks(name, pipeline) for name, pipeline in document.pipelines.items()}
     return tuple(
         Pipeline(
             name=name,
-            tasks=_tasks(name, pipeline, tuple(s for u in pipeline.depends_on for s in sinks[u]), document, root),
-            depends_on=tuple(pipeline.depends_on),
+            tasks=_tasks(name, pipeline, sinks, around),
+            depends_on=tuple(map(str, pipeline.depends_on)),
             provides=tuple(pipeline.provides),
             requires=tuple(pipeline.requires),
             max_data_age_s=pipeline.max_data_age,
             enabled=pipeline.enabled,
             description=pipeline.description,
+            on_failure=_on_failure(pipeline.on_failure),
         )
         for name, pipeline in document.pipelines.items()
     )
 
 
-def _sinks(name: str, pipeline: schema.Pipeline) -> tuple[str, ...]:
+def _on_failure(given: schema_operations.OnFailure | None) -> OnFailure | None:
+    if given is None:
+        return None
+    return OnFailure(tuple(given.notify), given.fallback, given.escalate, given.partial, given.checkpoint)
+
+
+def _sinks(name: str, pipeline: CheckedPipeline) -> tuple[str, ...]:
     """The tasks behind which nothing of the pipeline follows."""
     followed = {upstream for task in (pipeline.tasks or {}).values() for upstream in task.depends_on}
     return tuple(task_id for short, task_id in task_ids(name, pipeline).items() if short not in followed)
 
 
 def _tasks(
-    name: str, pipeline: schema.Pipeline, before: tuple[str, ...], document: schema.Document, root: str
+    name: str, pipeline: CheckedPipeline, sinks: Mapping[str, tuple[str, ...]], around: Surroundings
 ) -> tuple[Task, ...]:
-    defaults = document.defaults.task
+    """The pipeline's tasks; those of several that depend on none of their own wait for the pipelines before."""
+    before = {sink: need.condition for need in pipeline.depends_on for sink in sinks[need]}
+    owner = (name, pipeline)
     if pipeline.tasks is None:
-        return (_task(name, name, pipeline, before, defaults, root),)
+        return (build_task(name, owner, pipeline, before, sinks, around),)
     ids = task_ids(name, pipeline)
+    names = {short: (task_id,) for short, task_id in ids.items()}
     return tuple(
-        _task(ids[short], name, task, tuple(ids[n] for n in task.depends_on) or before, defaults, root)
+        build_task(ids[short], owner, task, {ids[n]: n.condition for n in task.depends_on} or before, names, around)
         for short, task in pipeline.tasks.items()
     )
-
-
-def _task(
-    task_id: str,
-    pipeline: str,
-    task: schema.Task,
-    depends_on: tuple[str, ...],
-    defaults: schema.TaskDefaults,
-    root: str,
-) -> Task:
-    grace = task.kill_grace if task.kill_grace is not None else defaults.kill_grace
-    return Task(
-        id=task_id,
-        pipeline=pipeline,
-        program=_program(task),
-        args=tuple(task.args),
-        depends_on=depends_on,
-        env=tuple(task.env.items()),
-        cwd=os.path.join(root, task.cwd) if task.cwd else None,
-        timeout_s=task.timeout or defaults.timeout,
-        kill_grace_s=10.0 if grace is None else grace,
-        retry=_retry(task.retry, defaults.retry),
-        outputs=tuple(task.outputs.items()),
-        pool=tuple(task.pool.items()),
-        priority=task.priority,
-        enabled=task.enabled,
-        expected_s=task.expected,
-    )
-
-
-def _program(task: schema.Task) -> Program:
-    if task.module is not None:
-        return Module(task.module)
-    if task.command is not None:
-        return Command(tuple(task.command))
-    assert task.shell is not None
-    return Shell(task.shell)
-
-
-def _retry(own: schema.Retry | None, default: schema.Retry | None) -> RetryPolicy:
-    """The task's own fields over the defaults over one attempt."""
-    merged = {
-        **(default.model_dump(exclude_none=True) if default else {}),
-        **(own.model_dump(exclude_none=True) if own else {}),
-    }
-    names = {"delay": "delay_s", "max_delay": "max_delay_s"}
-    return RetryPolicy(**{names.get(key, key): value for key, value in merged.items()})
 
 
 def _mode(name: str, mode: schema.Mode, document: schema.Document) -> Mode:
@@ -158,4 +134,47 @@ def _mode(name: str, mode: schema.Mode, document: schema.Document) -> Mode:
         only = next(iter(ids.values()))
         args = tuple((ids[task] if task else only, tuple(args)) for task, args in by_task.items())
         entries.append(ModeEntry(pipeline, args))
-    return Mode(name, tuple(entries), mode.partition)
+    params = tuple((key, _param_value(document.params[key], text)) for key, text in mode.params.items())
+    return Mode(name, tuple(entries), mode.partition, _policy(mode.run), params, mode.description)
+
+
+def _param_value(param: schema.Param, text: str) -> Json:
+    return scalars.value(param.kind(), text)
+
+
+def _pools(document: schema.Document) -> tuple[tuple[str, int], ...]:
+    """The file's pools, and those that sessions and tenants imply."""
+    sessions = ((session_pool(name), session.threads) for name, session in document.sessions.items())
+    tenants = ((tenant_pool(name), tenant.concurrency) for name, tenant in document.tenants.items())
+    return (*document.pools.items(), *sessions, *tenants)
+
+
+def _schedule(name: str, given: schema_operations.Schedule, document: schema.Document) -> Schedule:
+    return Schedule(
+        name=name,
+        mode=given.mode,
+        cron=given.cron,
+        timezone=zone_name(given.timezone or document.timezone),
+        enabled=given.enabled,
+        pipelines=tuple(given.pipelines or ()),
+        every_s=given.every,
+        at=given.at,
+        catch_up=given.catch_up.policy,
+        catch_up_window_s=given.catch_up.window,
+        catch_up_count=given.catch_up.count,
+        overlap=given.overlap,
+        dst_gap=given.dst.gap,
+        dst_fold=given.dst.fold,
+        jitter_s=given.jitter,
+        max_concurrent_runs=given.max_concurrent_runs,
+        on_startup=given.on_startup,
+        tags=tuple(given.tags.items()),
+    )
+
+
+def _host(given: schema.Host) -> Host:
+    return Host(given.max_parallel or os.cpu_count() or 1, given.cpu or 0.0, given.memory or 0, given.gpu or 0)
+
+
+def _policy(given: schema.RunPolicy) -> RunPolicy:
+    return RunPolicy(given.timeout, given.stop_after, given.max_parallel)

@@ -1,8 +1,9 @@
 """Parsed configurations in `state/cache/`, so that only a changed file is parsed.
 
-The key covers everything a result depends on: our version, the files and `.env`, the command line's changes, the
-machine. A file that names a variable which is set is parsed anew each time, so that no value of one is ever kept.
-A cache that is wrong, stale or somebody else's means parsing again.
+The key covers everything a result depends on: our version, every file that was read or looked for, `.env`, the command
+line's changes, the machine. What names a variable that is set, reads secrets or asks the tasks' interpreter for task
+types is parsed anew each time, so that no value is ever kept. A cache that is wrong, stale or somebody else's means
+parsing again.
 """
 
 from __future__ import annotations
@@ -13,37 +14,60 @@ from tetra_orchestrator import __version__
 from tetra_orchestrator.config.find import find_python, module_on_disk, project_root, read_bytes
 from tetra_orchestrator.config.loaded import Loaded
 from tetra_orchestrator.core import model
-from tetra_orchestrator.core.model import Module
+from tetra_orchestrator.core.model import Module, Typed
 from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from tetra_orchestrator.core.model import Project
 
 FOLDER = os.path.join("state", "cache")
+_NOTHING = object()
 #: Variables that a project depends on although no file names them.
 IMPLIED = ("LOG_DIR", "PYTHONPATH")
+#: Beginnings of variables that a dialect reads although no file names them.
+READ_BY_DIALECTS = ("TAURO_", "DATABRICKS_")
+#: Dialects whose jobs are given the content of secret files.
+WITH_SECRETS = ("dativo",)
 
 
-def load(path: str, *, environ: Mapping[str, str], overlays: Sequence[str] = (), sets: Sequence[str] = ()) -> Loaded:
+def load(
+    path: str,
+    *,
+    environ: Mapping[str, str],
+    overlays: Sequence[str] = (),
+    sets: Sequence[str] = (),
+    dialect: str | None = None,
+    bindings: str | None = None,
+) -> Loaded:
     """The checked project of a configuration, without its warnings; raises what `load_project` raises."""
-    key = key_of(path, environ, overlays, sets)
-    file = os.path.join(project_root(path), FOLDER, f"project-{_variant(overlays, sets)}")
-    if key:
-        known = _decoded(read(file, key), environ)
-        if known:
-            return known
+    said = (*sets, f"dialect={dialect}", f"bindings={bindings}") if dialect or bindings else tuple(sets)
+    file = os.path.join(project_root(path), FOLDER, f"project-{_variant(overlays, said)}")
+    known = _decoded(read(file, lambda more: key_of(path, environ, overlays, said, more)), environ)
+    if known:
+        return known
     from json import dumps
 
     from tetra_orchestrator.config.load import load_project
 
-    loaded = load_project(path, environ=environ, overlays=overlays, sets=sets)
+    loaded = load_project(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
+    more = further(path, overlays, loaded)
+    key = key_of(path, environ, overlays, said, more) if _may_be_kept(loaded.project) else None
     if key:
-        write(file, key, [dumps([loaded.document, loaded.files, _encoded(loaded.project), *_outside(loaded)])])
+        write(file, key, more, [dumps([loaded.document, loaded.files, _encoded(loaded.project), *_outside(loaded)])])
     return loaded
+
+
+def further(path: str, overlays: Sequence[str], loaded: Loaded) -> tuple[str, ...]:
+    """What was read or looked for besides the file and its overlays."""
+    return tuple(name for name in (*loaded.files, *loaded.looked_for) if name not in (path, *overlays))
+
+
+def _may_be_kept(project: Project) -> bool:
+    return project.dialect not in WITH_SECRETS and not any(isinstance(task.program, Typed) for task in project.tasks())
 
 
 def _outside(loaded: Loaded) -> tuple[str | None, list[tuple[str, str]]]:
@@ -55,50 +79,80 @@ def _outside(loaded: Loaded) -> tuple[str | None, list[tuple[str, str]]]:
     return loads(loaded.document).get("python"), found
 
 
-def key_of(path: str, environ: Mapping[str, str], overlays: Sequence[str] = (), sets: Sequence[str] = ()) -> str | None:
-    """A digest of all that parsing depends on; None where a file cannot be read or a variable gives a value to keep."""
+def key_of(
+    path: str,
+    environ: Mapping[str, str],
+    overlays: Sequence[str] = (),
+    said: Sequence[str] = (),
+    more: Sequence[str] = (),
+) -> str | None:
+    """A digest of all that parsing depends on; None where a file cannot be read or a value would be kept.
+
+    `said` are the command line's changes, `more` the paths that `further` gave.
+    """
     from _blake2 import blake2b  # hashlib would load OpenSSL for it, at 3 ms a wake
 
     if environ.get("TETRA_STATE"):
         return None
     try:
-        texts = [read_bytes(name) for name in (path, *overlays)]
+        texts = [*(read_bytes(name) for name in (path, *overlays)), *map(_content, more)]
     except ConfigError:
         return None
     dotenv = _dotenv(path)
-    if any(_is_set(name, environ, dotenv) for text in (*texts, *map(os.fsencode, sets)) for name in _named(text)):
+    named = {name for text in (*texts, *map(os.fsencode, said)) for name in _named(text)}
+    if any(_is_set(name, environ, dotenv) for name in named) or (named and any(b"secrets" in text for text in texts)):
+        return None
+    if more and any(name.startswith(READ_BY_DIALECTS) for name in environ):
         return None
     machine = [f"{__version__} {os.cpu_count()}", *(f"{name}={environ.get(name)}" for name in IMPLIED)]
     digest = blake2b(digest_size=16)
-    for part in (*texts, dotenv, *map(os.fsencode, (path, *overlays, *sets, *machine))):
+    for part in (*texts, dotenv, *map(os.fsencode, (path, *overlays, *said, *more, *machine))):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
 
 
-def read(file: str, key: str | None) -> list[str] | None:
-    """The lines that `write` kept under this key, or under any for None; None where there are none."""
+def read(file: str, key: Callable[[Sequence[str]], str | None] | None) -> list[str] | None:
+    """The lines that `write` kept, if `key` of the further paths is still theirs (None: whatever they are)."""
     try:
         with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as stream:
             if not _ours(os.fstat(stream.fileno())):
                 return None
-            first, *lines = stream.read().split("\n")
-        return lines if key in (first, None) else None
+            first, more, *lines = stream.read().split("\n")
+        return lines if key is None or first == key(_split(more)) else None
     except (OSError, ValueError):
         return None
 
 
-def write(file: str, key: str, lines: Sequence[str]) -> None:
+def write(file: str, key: str, more: Sequence[str], lines: Sequence[str]) -> None:
     """Keep lines of text; a folder that cannot be written only means parsing again."""
+    if any("\n" in path for path in more):
+        return
     temporary = f"{file}.{os.getpid()}"
     try:
         for folder in (os.path.dirname(os.path.dirname(file)), os.path.dirname(file)):
             if not os.path.isdir(folder):
                 os.mkdir(folder, 0o700)
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-            stream.write("\n".join((key, *lines)))
+            stream.write("\n".join((key, "\0".join(more), *lines)))
         os.replace(temporary, file)
-    except OSError:
+    except (OSError, ValueError):
         return
+
+
+def _split(more: str) -> list[str]:
+    return more.split("\0") if more else []
+
+
+def _content(path: str) -> bytes:
+    """What a further path stands for: the bytes of a file, the names that fit a pattern, or that it is absent."""
+    if "*" in path or "?" in path or "[" in path:
+        from glob import glob
+
+        return os.fsencode("\0".join(sorted(glob(path, recursive=True))))
+    try:
+        return read_bytes(path)
+    except ConfigError:
+        return b"\0absent"
 
 
 def _ours(status: os.stat_result) -> bool:
@@ -154,11 +208,16 @@ def _decoded(kept: list[str] | None, environ: Mapping[str, str]) -> Loaded | Non
 
 
 def _encoded(value: Any) -> Any:
-    """A record as `{"Class": [fields]}`, all else as JSON has it."""
-    if isinstance(value, tuple):
-        fields = [_encoded(item) for item in value]
-        return {type(value).__name__: fields} if hasattr(value, "_fields") else fields
-    return value
+    """A record as `{"Class": [fields]}`, without the defaults at its end; all else as JSON has it."""
+    if not isinstance(value, tuple):
+        return value
+    if not hasattr(value, "_fields"):
+        return [_encoded(item) for item in value]
+    given: list[Any] = list(value)
+    names, defaults = type(value)._fields, type(value)._field_defaults  # type: ignore[attr-defined]
+    while given and defaults.get(names[len(given) - 1], _NOTHING) == given[-1]:
+        given.pop()
+    return {type(value).__name__: [_encoded(item) for item in given]}
 
 
 def _record(value: Any) -> Any:
@@ -167,5 +226,5 @@ def _record(value: Any) -> Any:
         return tuple([_record(item) for item in value])
     if isinstance(value, dict):
         ((name, fields),) = value.items()
-        return getattr(model, name)._make([_record(item) for item in fields])
+        return getattr(model, name)(*[_record(item) for item in fields])
     return value

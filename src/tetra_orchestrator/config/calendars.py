@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,27 +11,82 @@ from tetra_orchestrator.core.schedule import check_rule
 from tetra_orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from tetra_orchestrator.config import schema
-    from tetra_orchestrator.config.check import Sheet
+    from collections.abc import Sequence
+
     from tetra_orchestrator.config.problems import Path
+    from tetra_orchestrator.config.schema_operations import Schedule
+    from tetra_orchestrator.config.sheet import Sheet
+
+#: The zone of the machine, whichever that is.
+LOCAL = "local"
 
 
 def check_calendars(sheet: Sheet) -> None:
     """Report unknown time zones and modes, and cron rules that cannot be read or are never due."""
     _check_zone(sheet, ("timezone",), sheet.document.timezone)
     for name, schedule in sheet.document.schedules.items():
-        path = ("schedules", name)
+        path: tuple[str, str] = ("schedules", name)
         if schedule.timezone is not None:
             _check_zone(sheet, (*path, "timezone"), schedule.timezone)
-        modes = sheet.names("modes")
-        if schedule.mode not in modes:
-            hint = sheet.problems.guess(schedule.mode, modes, f"modes: {', '.join(modes) or 'none'}")
-            sheet.error("unknown_mode", (*path, "mode"), f"there is no mode '{schedule.mode}'", hint)
-        _check_partition(sheet, path, schedule)
-        _check_cron(sheet, (*path, "cron"), schedule.cron)
+        _check_what(sheet, path, schedule)
+        _check_when(sheet, path, schedule)
+
+
+def _check_what(sheet: Sheet, path: tuple[str, str], schedule: Schedule) -> None:
+    if _has_one(sheet, path, ("mode", "pipelines"), "what it runs"):
+        if schedule.mode is not None:
+            _check_mode(sheet, (*path, "mode"), schedule.mode)
+        for index, name in enumerate(schedule.pipelines or ()):
+            known = sheet.names("pipelines")
+            if name not in known:
+                hint = sheet.problems.guess(name, known)
+                sheet.error("unknown_pipeline", (*path, "pipelines", index), f"there is no pipeline '{name}'", hint)
+
+
+def _check_mode(sheet: Sheet, path: Path, name: str) -> None:
+    modes = sheet.names("modes")
+    mode = sheet.document.modes.get(name)
+    if name not in modes:
+        hint = sheet.problems.guess(name, modes, f"modes: {', '.join(modes) or 'none'}")
+        sheet.error("unknown_mode", path, f"there is no mode '{name}'", hint)
+    elif mode is not None and mode.partition is not None:
+        message = f"the mode '{name}' runs over a range of dates, which a schedule does not give"
+        sheet.error("needs_range", path, message, "schedule a mode without `partition`")
+
+
+def _check_when(sheet: Sheet, path: tuple[str, str], schedule: Schedule) -> None:
+    if schedule.on_startup and not {"cron", "every", "at"} & set(sheet.names(*path)):
+        return
+    if _has_one(sheet, path, ("cron", "every", "at"), "when it is due"):
+        if schedule.cron is not None:
+            _check_cron(sheet, (*path, "cron"), schedule.cron)
+        if schedule.at is not None:
+            _check_instant(sheet, (*path, "at"), schedule.at)
+
+
+def _has_one(sheet: Sheet, path: tuple[str, str], keys: Sequence[str], what: str) -> bool:
+    given = [key for key in keys if key in sheet.names(*path)]
+    if not given:
+        hint = f"add one of {', '.join(f'`{key}`' for key in keys)}"
+        sheet.error("missing_key", path, f"the schedule '{path[1]}' does not say {what}", hint, key=True)
+    for extra in given[1:]:
+        message = f"the schedule '{path[1]}' has both '{given[0]}' and '{extra}'"
+        sheet.error("two_values", (*path, extra), message, "keep one of the two", key=True)
+    return len(given) == 1
+
+
+def zone_name(zone: str) -> str:
+    """The IANA name; for `local` that of the machine's zone, UTC where it cannot be told."""
+    if zone != LOCAL:
+        return zone
+    # TZ(3): a leading colon is allowed; /etc/localtime(5) links into the zone database
+    named = os.environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
+    return named if named in available_timezones() else "UTC"
 
 
 def _check_zone(sheet: Sheet, path: Path, zone: str) -> None:
+    if zone == LOCAL:
+        return
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
@@ -39,15 +96,20 @@ def _check_zone(sheet: Sheet, path: Path, zone: str) -> None:
         sheet.error("unknown_timezone", path, f"there is no time zone {zone!r}", hint)
 
 
-def _check_partition(sheet: Sheet, path: Path, schedule: schema.Schedule) -> None:
-    mode = sheet.document.modes.get(schedule.mode)
-    if mode is not None and mode.partition is not None:
-        message = f"the mode '{schedule.mode}' runs over a range of dates, which a schedule does not give"
-        sheet.error("needs_range", (*path, "mode"), message, "schedule a mode without `partition`")
-
-
 def _check_cron(sheet: Sheet, path: Path, cron: str) -> None:
     try:
         check_rule(cron)
     except UsageError as error:
         sheet.error("bad_cron", path, error.message, error.hint)
+
+
+def _check_instant(sheet: Sheet, path: Path, text: str) -> None:
+    try:
+        zoned = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        zoned = None
+    if zoned is None:
+        sheet.error("bad_value", path, f"{text!r} is not a date and time", "write it like 2026-12-01T02:00")
+    elif zoned:
+        hint = "leave out its zone and give the schedule a `timezone`"
+        sheet.error("bad_value", path, f"{text!r} has a time zone of its own", hint)

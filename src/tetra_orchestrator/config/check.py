@@ -4,43 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find
+from tetra_orchestrator.config.schema_tasks import Task
+from tetra_orchestrator.config.sheet import Sheet, item_path
+from tetra_orchestrator.config.task_checks import check_task
+from tetra_orchestrator.config.yaml_tree import Seq, find
 from tetra_orchestrator.core.graph import find_cycle, order
-from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tetra_orchestrator.config import schema
-    from tetra_orchestrator.config.problems import Path, Problems
-    from tetra_orchestrator.config.yaml_tree import Node
+    from tetra_orchestrator.config.problems import Path
+    from tetra_orchestrator.config.schema_tasks import Pipeline
 
 RESERVED = ("params", "partition", "run")
 BY_NAME = "pipelines depend on pipelines, and a task on tasks of its own pipeline, by their short names"
 MAX_CYCLES = 20
-PROGRAMS = ("module", "command", "shell")
-OF_A_TASK = (
-    *(*PROGRAMS, "args", "env", "cwd", "pool", "priority", "outputs"),
-    *("expected", "timeout", "kill_grace", "retry"),
-)
-
-
-class Sheet(Record):
-    """What is checked: the models, the tree they came from, and where faults go."""
-
-    document: schema.Document
-    tree: Node
-    problems: Problems
-
-    def error(self, code: str, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> None:
-        """Report a fault at the value of `path`, or at its key."""
-        node, mark, _ = find(self.tree, path)
-        self.problems.error(code, mark if key else node.mark, path, message, hint)
-
-    def names(self, *path: str) -> Collection[str]:
-        """The keys of a mapping as the file has them, faulty entries included."""
-        node, _, existing = find(self.tree, path)
-        return node.entries.keys() if existing == path and isinstance(node, Map) else ()
+#: Keys of a pipeline that has tasks which would say something of a task.
+OF_A_TASK = tuple(key for key in Task.model_fields if key not in ("depends_on", "enabled", "tags", "tenant"))
 
 
 def check(sheet: Sheet) -> None:
@@ -53,7 +33,7 @@ def check(sheet: Sheet) -> None:
             sheet.error("bad_name", ("pipelines", name), message, "choose another name", key=True)
     for name, pipeline in sheet.document.pipelines.items():
         _check_pipeline(sheet, name, pipeline)
-    graph = {name: tuple(pipeline.depends_on) for name, pipeline in sheet.document.pipelines.items()}
+    graph = {name: _needs(pipeline) for name, pipeline in sheet.document.pipelines.items()}
     _check_cycles(sheet, ("pipelines",), graph)
     for mode in sheet.document.modes:
         _check_mode(sheet, mode)
@@ -73,7 +53,11 @@ def warn_unprovided(sheet: Sheet) -> None:
                 path = ("pipelines", name, "requires", index)
                 message = f"no pipeline before '{name}' provides '{item}'"
                 hint = sheet.problems.guess(item, found, "add it to the `provides` of the pipeline that makes it")
-                sheet.problems.warning("unprovided", find(sheet.tree, path)[0].mark, path, message, hint)
+                sheet.warn("unprovided", path, message, hint)
+
+
+def _needs(task: Task) -> tuple[str, ...]:
+    return tuple(map(str, (*task.depends_on, *task.run_if)))
 
 
 def _check_unique(sheet: Sheet, *path: str) -> None:
@@ -85,11 +69,11 @@ def _check_unique(sheet: Sheet, *path: str) -> None:
             sheet.error("duplicate_name", (*path, name), message, "rename one of the two", key=True)
 
 
-def _check_pipeline(sheet: Sheet, name: str, pipeline: schema.Pipeline) -> None:
+def _check_pipeline(sheet: Sheet, name: str, pipeline: Pipeline) -> None:
     path = ("pipelines", name)
     _check_dependencies(sheet, (*path, "depends_on"), pipeline.depends_on, sheet.names("pipelines"), "pipeline")
     if pipeline.tasks is None:
-        _check_task(sheet, path, pipeline)
+        check_task(sheet, path, pipeline, sheet.names("pipelines"))
         return
     for key in OF_A_TASK:
         if key in pipeline.model_fields_set:
@@ -100,33 +84,9 @@ def _check_pipeline(sheet: Sheet, name: str, pipeline: schema.Pipeline) -> None:
     for task_name, task in pipeline.tasks.items():
         task_path = (*path, "tasks", task_name)
         _check_dependencies(sheet, (*task_path, "depends_on"), task.depends_on, siblings, f"task of '{name}'")
-        _check_task(sheet, task_path, task)
-    graph = {task_name: tuple(task.depends_on) for task_name, task in pipeline.tasks.items()}
+        check_task(sheet, task_path, task, siblings)
+    graph = {task_name: _needs(task) for task_name, task in pipeline.tasks.items()}
     _check_cycles(sheet, (*path, "tasks"), graph)
-
-
-def _check_task(sheet: Sheet, path: Path, task: schema.Task) -> None:
-    given = [key for key in PROGRAMS if key in sheet.names(*map(str, path))]
-    if not given:
-        tasks = " or `tasks`" if len(path) == 2 else ""
-        hint = f"add one of `module`, `command`, `shell`{tasks}"
-        sheet.error("no_program", path, f"'{path[-1]}' has nothing to run", hint, key=True)
-    for extra in given[1:]:
-        message = f"'{path[-1]}' has both '{given[0]}' and '{extra}'"
-        sheet.error("two_programs", (*path, extra), message, "keep one of the two", key=True)
-    _check_pools(sheet, path, task)
-
-
-def _check_pools(sheet: Sheet, path: Path, task: schema.Task) -> None:
-    pools = sheet.document.pools
-    for pool, weight in task.pool.items():
-        place = _item(sheet, (*path, "pool"), pool)
-        if pool not in sheet.names("pools"):
-            hint = sheet.problems.guess(pool, pools, f"add it: `pools: {{{pool}: 1}}`")
-            sheet.error("unknown_pool", place, f"there is no pool '{pool}'", hint)
-        elif weight > pools.get(pool, weight):
-            message = f"'{path[-1]}' takes {weight} of the pool '{pool}', which has {pools[pool]}"
-            sheet.error("pool_too_small", place, message, "it could never start")
 
 
 def _check_dependencies(sheet: Sheet, path: Path, names: Sequence[str], known: Collection[str], kind: str) -> None:
@@ -149,10 +109,15 @@ def _check_cycles(sheet: Sheet, path: Path, graph: dict[str, tuple[str, ...]]) -
         if cycle is None:
             return
         last, first = cycle[-2:]
-        place = _item(sheet, (*path, last, "depends_on"), first)
-        text = " -> ".join(cycle)
-        sheet.error("cycle", place, f"a cycle of dependencies: {text}", "remove one of these dependencies")
+        place = item_path(sheet, (*path, last, "depends_on"), first)
+        text = f"Circular dependency detected: {cycle_text(cycle)}"
+        sheet.error("cycle", place, text, "remove one of these dependencies")
         graph[last] = tuple(n for n in graph[last] if n != first)
+
+
+def cycle_text(cycle: Sequence[str]) -> str:
+    """`a <-> b`, or `a -> b -> c -> a`; the first name comes again at the end of `cycle`."""
+    return " <-> ".join(sorted(cycle[:2])) if len(cycle) == 3 else " -> ".join(cycle)
 
 
 def _check_mode(sheet: Sheet, mode: str) -> None:
@@ -176,6 +141,10 @@ def _check_mode(sheet: Sheet, mode: str) -> None:
 def _check_entry(sheet: Sheet, place: Path, name: str, args: dict[str, list[str]]) -> None:
     tasks = sheet.names("pipelines", name, "tasks")
     for task in args:
+        keys = sheet.names("pipelines", name, *(("tasks", task) if task else ()))
+        if args[task] and ("function" in keys or "type" in keys):
+            message = f"'{task or name}' takes no arguments: a function and a type take `config`"
+            sheet.error("misplaced_key", place, message, "use `params` and {params.name} in its `config`")
         if not task and len(tasks) > 1:
             message = f"'{name}' has several tasks: for which one are these arguments?"
             sheet.error("ambiguous_args", place, message, f"write {{{name}: {{{next(iter(tasks))}: [...]}}}}")
@@ -184,12 +153,3 @@ def _check_entry(sheet: Sheet, place: Path, name: str, args: dict[str, list[str]
                 sheet.problems.guess(task, tasks, f"tasks: {', '.join(tasks)}") if tasks else f"write {{{name}: [...]}}"
             )
             sheet.error("unknown_task", (*place, task), f"'{name}' has no task '{task}'", hint, key=True)
-
-
-def _item(sheet: Sheet, path: Path, name: str) -> Path:
-    """The path of `name` in the list, mapping or text at `path`."""
-    node = find(sheet.tree, path)[0]
-    if isinstance(node, Seq):
-        texts = [item.text if isinstance(item, Scalar) else None for item in node.items]
-        return (*path, texts.index(name)) if name in texts else path
-    return (*path, name) if isinstance(node, Map) else path

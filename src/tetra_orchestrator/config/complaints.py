@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from tetra_orchestrator.config.problems import dotted
-from tetra_orchestrator.config.schema import Document, Plain, kind, to_data
+from tetra_orchestrator.config.values import Plain, kind, to_data
 from tetra_orchestrator.config.yaml_tree import Map, Null, Scalar, find
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.yaml_tree import Node
 
 ROUNDS = 8
+LISTED = 20  # more keys than that are no help
 STAND_INS = {"version": Plain("1"), "project": "unnamed"}
+Model = TypeVar("Model", bound=BaseModel)
 KEY = "[key]"  # how pydantic marks a fault in a mapping's key
 
 _MESSAGES = {
@@ -42,32 +44,33 @@ _REMEDIES: dict[Path, str] = {
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
 
 
-def check_shape(tree: Node, problems: Problems) -> Document | None:
-    """The file as models. Faulty parts are reported and left out, so that the rest can be checked as well.
+def check_shape(tree: Node, problems: Problems, shape: type[Model]) -> Model | None:
+    """The tree as `shape`. Faulty parts are reported and left out, so that the rest can be checked as well.
 
     None where nothing usable is left.
     """
     data = to_data(tree)
     for attempt in range(ROUNDS):
         try:
-            return Document.model_validate(data)
+            return shape.model_validate(data)
         except ValidationError as error:
             faults = error.errors(include_url=False)
             for fault in faults:
                 if attempt == 0:
-                    _report(fault, tree, problems)
+                    _report(fault, tree, problems, shape)
                 _leave_out(data, fault["loc"])
             if isinstance(data, dict):
-                data = {**STAND_INS, **data}
+                data = {**{key: text for key, text in STAND_INS.items() if key in shape.model_fields}, **data}
     return None
 
 
-def _report(fault: ErrorDetails, tree: Node, problems: Problems) -> None:
+def _report(fault: ErrorDetails, tree: Node, problems: Problems, shape: type[BaseModel]) -> None:
     loc = fault["loc"]
     node, key, path = find(tree, loc)
     if fault["type"] == "extra_forbidden":
-        known = _known_keys(loc)
-        hint = problems.guess(str(loc[-1]), known, f"known here: {', '.join(known)}")
+        known = _known_keys(loc, shape)
+        listed = f"known here: {', '.join(known)}" if len(known) <= LISTED else "`tetra schema` prints all known keys"
+        hint = problems.guess(str(loc[-1]), known, listed)
         problems.error("unknown_key", key, path, f"unknown key {loc[-1]!r}", hint)
     elif fault["type"] == "missing":
         owner = f"'{_label(path)}'" if path else "the file"
@@ -108,9 +111,9 @@ def _label(path: Path) -> str:
     return dotted(path[start:])
 
 
-def _known_keys(loc: Path) -> list[str]:
+def _known_keys(loc: Path, root: type[BaseModel]) -> list[str]:
     """The keys of the model to which the last part of `loc` was given."""
-    shape: Any = Document
+    shape: Any = root
     for part in loc[:-1]:
         if isinstance(shape, type) and issubclass(shape, BaseModel):
             shape = _fields(shape)[str(part)]

@@ -14,7 +14,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-FILES = ("config/orchestration.yaml", "orchestration.yaml")
+FILES = ("config/orchestration.yaml", "orchestration.yaml", "pipeline_config.yaml")
+#: What a folder's configuration is called, where the folder itself is named.
+IN_FOLDER = (
+    *FILES,
+    *(f"{name}.{end}" for name in ("pipelines", "nodes", "nodes_config", "global_settings") for end in ("yaml", "yml")),
+    "runner.yaml",
+)
 MAX_BYTES = 10 * 1024 * 1024
 
 
@@ -24,7 +30,7 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: str) -> s
     The nearest is searched for from `cwd` upwards. Raises `ConfigError` naming the places where it was looked for.
     """
     if explicit or environ.get("PIPELINE_CONFIG"):
-        return os.path.abspath(os.path.join(cwd, explicit or environ["PIPELINE_CONFIG"]))
+        return _in_folder(os.path.abspath(os.path.join(cwd, explicit or environ["PIPELINE_CONFIG"])))
     places = list(_places(environ.get("TETRA_HOME"), cwd))
     found = next(filter(os.path.lexists, places), None)
     if found is None:
@@ -36,9 +42,9 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: str) -> s
 
 
 def project_root(file: str) -> str:
-    """The folder of the file, or the one above when that is called `config`. `file` is absolute."""
+    """The folder of the file, or the one above when that is called `config` or `configs`. `file` is absolute."""
     folder = os.path.dirname(file)
-    return os.path.dirname(folder) if os.path.basename(folder) == "config" else folder
+    return os.path.dirname(folder) if os.path.basename(folder) in ("config", "configs") else folder
 
 
 def module_on_disk(folder: str, name: str, pythonpath: Sequence[str]) -> bool:
@@ -88,6 +94,14 @@ def read_bytes(path: str) -> bytes:
             return file.read(MAX_BYTES)
     finally:
         os.close(descriptor)
+
+
+def _in_folder(path: str) -> str:
+    """The configuration in a folder, or the path itself where it is none or holds none."""
+    if not os.path.isdir(path):
+        return path
+    places = (os.path.join(path, name) for name in IN_FOLDER)
+    return next(filter(os.path.isfile, places), path)
 
 
 def _places(home: str | None, cwd: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator.config.cache import FOLDER, key_of, load, read, write
+from tetra_orchestrator.config.cache import FOLDER, further, key_of, load, read, write
 from tetra_orchestrator.config.find import project_root
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import instant
@@ -34,16 +34,18 @@ def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     """The glance at the configuration in `path`; raises `ConfigError` where that has problems."""
     root = project_root(path)
     file = os.path.join(root, FOLDER, "glance")
-    key = key_of(path, environ)
-    kept = read(file, key) if key else None
+    kept = read(file, lambda more: key_of(path, environ, more=more))
     if kept:
         seen = _parsed(kept, root)
         if seen and seen.seen_at <= instant(now.replace(microsecond=0)) < min(seen.next_slots.values(), default="9999"):
             return seen
-    seen = _glance(load(path, environ=environ).project, now)
+    loaded = load(path, environ=environ)
+    seen = _glance(loaded.project, now)
+    more = further(path, (), loaded)
+    key = key_of(path, environ, more=more)
     if key:
         slots = [f"{name} {seen.next_slots.get(name, '')}" for name in seen.pipelines]
-        write(file, key, [seen.store_url, seen.seen_at, *slots])
+        write(file, key, more, [seen.store_url, seen.seen_at, *slots])
     return seen
 
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
+#: Sections of which nothing is needed to run.
+MESSAGES = (("alerting",), ("notifications",))
+#: Keys of a task in which `{task.key}` is filled in later.
+TEMPLATES = (("args",), ("command",), ("config",), ("env",))
+
 
 def interpolate(tree: Node, values: Mapping[str, str], problems: Problems) -> Node:
     """The tree with every reference filled in; those that cannot be are reported and stay."""
@@ -45,7 +50,7 @@ class _Interpolation:
                 return Seq(node.mark, [self.walk(item, (*path, i)) for i, item in enumerate(node.items)])
             case Scalar() if "${" in node.text and not (path[-1:] == ("shell",) and _is_task(path[:-1])):
                 # a value from outside is as untyped as text without quotes
-                return Scalar(node.mark, self._fill(node, path), plain=True)
+                return Scalar(node.mark, self._fill(node, path), True, node.text)
         return node
 
     def _fill(self, node: Scalar, path: Path) -> str:
@@ -71,7 +76,7 @@ class _Interpolation:
             name = match[1]
             if name and name not in variables and name not in self._project_env:
                 text = self._value(match, line, (*path[:-1], "env"))
-                variables[name] = Entry(line.mark, Scalar(line.mark, text, plain=True))
+                variables[name] = Entry(line.mark, Scalar(line.mark, text, True, match[0]))
             return "${" if match[0] == "$${" else match[0]
 
         entries["shell"] = Entry(shell.mark, Scalar(line.mark, _REFERENCE.sub(replacement, line.text), line.plain))
@@ -87,7 +92,9 @@ class _Interpolation:
         if default is not None:
             return default
         hint = f"set it in the environment or in .env beside the file, or write ${{{name}:-default}}"
-        self._problems.error("missing_variable", node.mark, path, f"the variable {name} is not set", hint)
+        # who cannot be told of a failure is no reason not to run
+        report = self._problems.warning if path[:1] in MESSAGES else self._problems.error
+        report("missing_variable", node.mark, path, f"the variable {name} is not set", hint)
         return match[0]
 
     def _report_malformed(self, node: Scalar, path: Path, text: str) -> None:
@@ -103,7 +110,7 @@ def _is_task(path: Path) -> bool:
 def _is_template(path: Path) -> bool:
     """True where `{task.key}` is filled in later."""
     return path[:1] == ("modes",) or any(
-        _is_task(path[:depth]) and path[depth : depth + 1] in (("args",), ("command",), ("env",)) for depth in (2, 4)
+        _is_task(path[:depth]) and path[depth : depth + 1] in TEMPLATES for depth in (2, 4)
     )
 
 

@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.build import build
 from tetra_orchestrator.config.calendars import check_calendars
-from tetra_orchestrator.config.check import Sheet, check, warn_unprovided
+from tetra_orchestrator.config.check import check, warn_unprovided
 from tetra_orchestrator.config.complaints import check_shape
-from tetra_orchestrator.config.find import find_config, find_python, project_root, read_bytes
-from tetra_orchestrator.config.interpolate import interpolate, read_dotenv
+from tetra_orchestrator.config.find import find_config, find_python, project_root
 from tetra_orchestrator.config.loaded import Loaded
-from tetra_orchestrator.config.merge import merge, set_value
 from tetra_orchestrator.config.modules import check_modules as report_missing_modules
 from tetra_orchestrator.config.modules import check_python
-from tetra_orchestrator.config.problems import Problem, Problems
+from tetra_orchestrator.config.problems import Problem
+from tetra_orchestrator.config.read import read
 from tetra_orchestrator.config.references import resolve_references
-from tetra_orchestrator.config.yaml_tree import Map, Scalar, find, parse, to_json
+from tetra_orchestrator.config.schema import Document
+from tetra_orchestrator.config.settings import check_settings
+from tetra_orchestrator.config.sheet import Sheet
+from tetra_orchestrator.config.task_types import check_task_types
 from tetra_orchestrator.core.model import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tetra_orchestrator.config.yaml_tree import Node
+    from tetra_orchestrator.config.loaded import Configuration
     from tetra_orchestrator.core.model import Project
 
 __all__ = ["Loaded", "Problem", "find_config", "load_project"]
 
-VERSION = "1"
 HASH_DIGITS = 16
 
 
@@ -41,22 +42,19 @@ def load_project(
     environ: Mapping[str, str],
     overlays: Sequence[str] = (),
     sets: Sequence[str] = (),
+    dialect: str | None = None,
+    bindings: str | None = None,
     check_modules: bool = True,
 ) -> Loaded:
-    """Read, merge and check a configuration.
+    """Read, merge, translate and check a configuration.
 
     Raises `ConfigError` with every problem found, `UsageError` for a `--set` that does not fit. `check_modules=False`
-    leaves out whether the interpreter and the modules exist.
+    leaves out whether the interpreter, the modules and the task types exist.
     """
-    problems = Problems(path)
     with _collector_at_rest():
-        tree = _merged(path, overlays, sets, problems)
-        document = to_json(tree)
-        if "${" in document:
-            values = {**read_dotenv(os.path.dirname(os.path.abspath(path)), problems), **environ}
-            tree = interpolate(tree, values, problems)
-        project = _project(tree, path, document, environ, check_modules, problems)
-    return Loaded(project, document, (path, *overlays), problems.warnings)
+        found = read(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
+        project = _project(found, path, environ, check_modules)
+    return Loaded(project, found.text, found.files, found.problems.warnings, found.looked_for)
 
 
 @contextmanager
@@ -71,33 +69,9 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _merged(path: str, overlays: Sequence[str], sets: Sequence[str], problems: Problems) -> Node:
-    trees = [parse(read_bytes(name), name, problems) for name in (path, *overlays)]
-    tree = trees[0]
-    for over in trees[1:]:
-        tree = merge(tree, over) if tree and over else None
-    if tree is None:
-        problems.raise_any()
-    assert tree is not None
-    for assignment in sets:
-        tree = set_value(tree, assignment)
-    _check_version(tree, problems)
-    return tree
-
-
-def _check_version(tree: Node, problems: Problems) -> None:
-    """A file of another version may use anything: tell that, and nothing else."""
-    node = find(tree, ("version",))[0]
-    if isinstance(tree, Map) and isinstance(node, Scalar) and node.text.isdecimal() and node.text != VERSION:
-        message = f"this file is of version {node.text}, and this program reads version {VERSION}"
-        problems.error("version", node.mark, ("version",), message, "upgrade tetra-orchestrator, or correct the number")
-        problems.raise_any()
-
-
-def _project(
-    tree: Node, path: str, text: str, environ: Mapping[str, str], modules: bool, problems: Problems
-) -> Project:
-    document = check_shape(tree, problems)
+def _project(found: Configuration, path: str, environ: Mapping[str, str], modules: bool) -> Project:
+    tree, problems = found.tree, found.problems
+    document = check_shape(tree, problems, Document)
     if document is None:
         problems.raise_any()
     assert document is not None
@@ -105,6 +79,7 @@ def _project(
         document = document.model_copy(update={"state": environ["TETRA_STATE"]})
     sheet = Sheet(document, tree, problems)
     check(sheet)
+    check_settings(sheet)
     check_calendars(sheet)
     _check_state(sheet)
     file = os.path.abspath(path)
@@ -118,13 +93,15 @@ def _project(
         document,
         root=root,
         file=file,
-        config_hash=hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS],
+        dialect=found.dialect,
+        config_hash=hashlib.sha256(found.text.encode()).hexdigest()[:HASH_DIGITS],
         python=python or document.python or "python3",
         environ=environ,
     )
     project = resolve_references(project, sheet)
     if modules and executable:
         report_missing_modules(project, sheet, environ)
+        project = check_task_types(project, sheet, environ)
     problems.raise_any()
     return project
 

@@ -1,4 +1,4 @@
-"""A loaded configuration: the project and where it came from."""
+"""A configuration that was read, and the project it describes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,31 @@ from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tetra_orchestrator.config.problems import Problem
+    from tetra_orchestrator.config.problems import Problem, Problems
+    from tetra_orchestrator.config.yaml_tree import Node
     from tetra_orchestrator.core.model import Project
 
 
+class Configuration(Record):
+    """A native document and where it came from.
+
+    `tree` has every `${VAR}` filled in, `text` is the same as JSON with none of them filled in; what was written in
+    another dialect is translated in both. `files` were read; `looked_for` are those that would have been, too.
+    """
+
+    tree: Node
+    text: str
+    dialect: str
+    files: tuple[str, ...]
+    looked_for: tuple[str, ...]
+    problems: Problems
+
+
 class Loaded(Record):
-    """A project and where it came from. `document` is the merged file as JSON, its `${...}` still unresolved."""
+    """A project and where it came from. `document` is the native document as JSON, its `${...}` still unresolved."""
 
     project: Project
     document: str
     files: tuple[str, ...]
     warnings: tuple[Problem, ...]
+    looked_for: tuple[str, ...] = ()

@@ -67,7 +67,7 @@ class Problems:
         self._found: dict[tuple[str, int, int, str], Problem] = {}
         self._options: list[Problem] = []
         self._comparisons = COMPARISONS
-        self._warnings: list[Problem] = []
+        self._warnings: dict[tuple[Mark, str], Problem] = {}
 
     def __bool__(self) -> bool:
         return bool(self._found or self._options)
@@ -81,8 +81,8 @@ class Problems:
             self._found.setdefault((problem.file, problem.line, problem.column, problem.path), problem)
 
     def warning(self, code: str, mark: Mark, path: Path, message: str, hint: str | None = None) -> None:
-        """Add something that deserves a look but stops nothing."""
-        self._warnings.append(_problem(code, mark, path, message, hint))
+        """Add something that deserves a look but stops nothing; what was said of the same place is not said twice."""
+        self._warnings.setdefault((mark, message), _problem(code, mark, path, message, hint))
 
     def guess(self, word: str, known: Collection[str], otherwise: str | None = None) -> str | None:
         """`did you mean 'x'?`, or `otherwise` where no known word is close."""
@@ -93,7 +93,7 @@ class Problems:
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """The warnings so far, in file order."""
-        return tuple(self._in_file_order(self._warnings))
+        return tuple(self._in_file_order(self._warnings.values()))
 
     def raise_any(self) -> None:
         """Raise `UsageError` for the first fault in an option, else `ConfigError` with every fault in file order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.yaml_tree import Seq, find
@@ -10,9 +11,9 @@ from tetra_orchestrator.core.model import Command, Shell
 from tetra_orchestrator.core.template import Reference, references, rewrite
 
 if TYPE_CHECKING:
-    from tetra_orchestrator.config.check import Sheet
     from tetra_orchestrator.config.problems import Path
-    from tetra_orchestrator.core.model import Mode, ModeEntry, Pipeline, Program, Project, Task
+    from tetra_orchestrator.config.sheet import Sheet
+    from tetra_orchestrator.core.model import Json, Mode, ModeEntry, Pipeline, Program, Project, Task
 
 ALWAYS_THERE = ("records_processed", "metrics", "error_class", "completed_items")
 PARTITION = ("start", "end")
@@ -60,6 +61,7 @@ class _Resolver:
         self.refuse((*path, "cwd"), task.cwd)
         return task._replace(
             program=self._program(task, path),
+            config=self._config(task, (*path, "config")),
             args=self._texts(task.args, task, (*path, "args")),
             env=tuple((name, self._text(text, task, (*path, "env", name))) for name, text in task.env),
         )
@@ -71,6 +73,18 @@ class _Resolver:
             case Shell(line):
                 return Shell(self._text(line, task, (*path, "shell")))
         return task.program
+
+    def _config(self, task: Task, path: Path) -> str | None:
+        if task.config is None or "." not in task.config:
+            return task.config
+        return json.dumps(self._value(json.loads(task.config), task, path), ensure_ascii=False)
+
+    def _value(self, value: Json, task: Task, path: Path) -> Json:
+        if isinstance(value, dict):
+            return {key: self._value(item, task, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._value(item, task, (*path, index)) for index, item in enumerate(value)]
+        return self._text(value, task, path) if isinstance(value, str) else value
 
     def _entry(self, entry: ModeEntry, path: Path, partitioned: bool) -> ModeEntry:
         rewritten = []

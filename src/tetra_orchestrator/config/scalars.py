@@ -19,6 +19,9 @@ _NAME = re.compile(NAME)
 _VARIABLE = re.compile(VARIABLE)
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?(?:([kKMGT])i?)?B?")
+_STEPS = ("", "K", "M", "G", "T")
 _AMOUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 _DURATION = re.compile(rf"{_AMOUNT}|(?=.)(?:{_AMOUNT}d)?(?:{_AMOUNT}h)?(?:{_AMOUNT}m)?(?:{_AMOUNT}s)?")
 _UNIT_S = (1, 86400, 3600, 60, 1)
@@ -44,6 +47,25 @@ def duration_s(text: str) -> float:
     if not match:
         raise ValueError("is not a duration", "write it like 90s, 5m, 2h, 1d or 1h30m")
     return sum(float(amount) * unit for amount, unit in zip(match.groups(), _UNIT_S, strict=True) if amount)
+
+
+def size_bytes(text: str) -> int:
+    """`4096`, `64KB`, `1.5GB` or `8 GiB` in bytes; every unit counts in steps of 1024."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError("is not a size", "write it like 512MB or 8GB")
+    return int(float(match[1]) * 1024 ** _STEPS.index((match[2] or "").upper()))
+
+
+def typed(text: str) -> Json:
+    """What `text` is without quotes: true, false, a decimal number, or text."""
+    if text in ("true", "false"):
+        return text == "true"
+    if len(text) > MAX_DIGITS:
+        return text
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 def whole(text: str) -> int:

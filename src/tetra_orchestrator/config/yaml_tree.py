@@ -8,8 +8,8 @@ whatever the bytes are, the answer is a tree or a problem.
 from __future__ import annotations
 
 import codecs
-import json
 import re
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING
 
 import yaml
@@ -33,17 +33,19 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_JSON_LITERAL = re.compile(r"true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_JSON_LITERAL = re.compile(r"true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
+_TYPED = frozenset("-0123456789tf")  # how the text of such a literal begins
 _NULL = {"", "~", "null"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Scalar(Record):
-    """Text as written; `plain` when it stands without quotes."""
+    """Text; `plain` when it stands without quotes, `raw` as written where `${...}` was filled in."""
 
     mark: Mark
     text: str
     plain: bool
+    raw: str | None = None
 
 
 class Null(Record):
@@ -84,7 +86,7 @@ def parse(data: bytes, name: str, problems: Problems, *, option: bool = False) -
         return None
     source = Source(name, tuple(_LINE_BREAK.split(text)), option)
     try:
-        return _Composer(source, problems).compose(yaml.parse(text, Loader=_LOADER))
+        return _Composer(source, problems).compose(iter(_LOADER(text).get_event, None))
     except _Fault as fault:
         problems.error(fault.code, fault.mark, (), fault.message, fault.hint)
     except yaml.MarkedYAMLError as error:
@@ -109,15 +111,15 @@ def find(root: Node, path: Path) -> tuple[Node, Mark, Path]:
 
 
 def to_json(node: Node) -> str:
-    """The tree as compact JSON; parsing that gives the same tree again, spellings included."""
+    """The tree as written, as compact JSON; parsing that gives the same tree again, spellings included."""
     match node:
+        case Scalar():
+            text = node.raw or node.text
+            return text if node.plain and text[:1] in _TYPED and is_typed(text) else _quoted(text)
         case Map():
-            pairs = (f"{json.dumps(key)}:{to_json(entry.value)}" for key, entry in node.entries.items())
-            return "{" + ",".join(pairs) + "}"
+            return "{" + ",".join([f"{_quoted(k)}:{to_json(e.value)}" for k, e in node.entries.items()]) + "}"
         case Seq():
             return "[" + ",".join(map(to_json, node.items)) + "]"
-        case Scalar():
-            return node.text if node.plain and is_typed(node.text) else json.dumps(node.text)
         case Null():
             return "null"
 
@@ -206,13 +208,14 @@ class _Composer:
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         mark = self._checked(event)
-        plain = event.implicit[0]
-        node = Null(mark) if plain and event.value in _NULL else Scalar(mark, event.value, plain)
+        text, plain = event.value, event.implicit[0]
+        # a key is text however it is written
+        empty = plain and text in _NULL and not self._key_is_due()
+        node = Null(mark) if empty else Scalar(mark, text, plain)
         self._spend(1, mark)
         if event.anchor:
             self._anchors[event.anchor] = (node, 1)
-        # a key is text however it is written
-        self._put(Scalar(mark, event.value, plain) if self._key_is_due() else node)
+        self._put(node)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         mark = self._mark(event)

@@ -1,0 +1,161 @@
+"""One checked task to `core.model`: its program, its dependencies with their conditions, its inherited defaults."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from tetra_orchestrator.config.schema_tasks import MOST_OUTPUT
+from tetra_orchestrator.core.model import (
+    Command,
+    ContinueOn,
+    Function,
+    Module,
+    Resources,
+    RetryPolicy,
+    RunIf,
+    Service,
+    Shell,
+    Task,
+    Typed,
+)
+from tetra_orchestrator.core.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tetra_orchestrator.config import schema_tasks as schema
+    from tetra_orchestrator.core.model import Program
+
+KILL_GRACE_S = 10.0
+RETRY_NAMES = {"delay": "delay_s", "max_delay": "max_delay_s"}
+RESOURCE_NAMES = {"memory": "memory_bytes", "disk": "disk_bytes"}
+
+
+class Surroundings(Record):
+    """What all tasks of a file share: the root, their defaults, the classes of task types, and tenants' variables."""
+
+    root: str
+    defaults: schema.TaskDefaults
+    types: Mapping[str, str]
+    tenants: Mapping[str, Mapping[str, str]]
+
+
+def build_task(
+    task_id: str,
+    pipeline: tuple[str, schema.Pipeline],
+    task: schema.Task,
+    needs: Mapping[str, str],
+    ids: Mapping[str, Sequence[str]],
+    around: Surroundings,
+) -> Task:
+    """The task `task_id` of a named pipeline.
+
+    `needs` maps the ids of its dependencies to their conditions; `ids` the names that it may use for tasks to ids.
+    """
+    defaults = around.defaults
+    name, owner = pipeline
+    run_if = _run_if(task, ids)
+    # a condition on how a task ended wants it ended, however
+    needs = {**needs, **{each.task: "finished" for each in run_if}}
+    return Task(
+        id=task_id,
+        pipeline=name,
+        program=_program(task, around),
+        args=tuple(task.args),
+        depends_on=tuple(needs),
+        env=tuple({**around.tenants.get(task.tenant or owner.tenant or "", {}), **task.env}.items()),
+        cwd=os.path.join(around.root, task.cwd) if task.cwd else None,
+        timeout_s=task.timeout or defaults.timeout,
+        kill_grace_s=_first(task.kill_grace, defaults.kill_grace, KILL_GRACE_S),
+        retry=_retry(task.retry, defaults.retry),
+        outputs=tuple(task.outputs.items()),
+        pool=_pools(task, owner.tenant),
+        priority=task.priority,
+        enabled=task.enabled,
+        expected_s=task.expected,
+        config=None if task.config is None else json.dumps(task.config, ensure_ascii=False),
+        python=os.path.join(around.root, task.python) if task.python and "/" in task.python else task.python,
+        conditions=tuple((need, condition) for need, condition in needs.items() if condition != "succeeded"),
+        run_if=run_if,
+        continue_on=_continue_on(task.continue_on),
+        resources=_resources(task.resources, defaults.resources),
+        service=Service(task.ready_when) if task.until else None,
+        on_lost=task.on_lost or ("resume" if task.idempotent else "fail"),
+        idempotent=task.idempotent,
+        background=task.background,
+        survive=task.survive,
+        output_limit_bytes=task.output_limit or MOST_OUTPUT,
+        tags=tuple({**owner.tags, **task.tags}.items()),
+        tenant=task.tenant or owner.tenant,
+    )
+
+
+def session_pool(name: str) -> str:
+    """The pool in which calls of a session wait for a thread; no user's pool can be called so."""
+    return f"session {name}"
+
+
+def tenant_pool(name: str) -> str:
+    """The pool in which a tenant's tasks wait for each other."""
+    return f"tenant {name}"
+
+
+def _pools(task: schema.Task, owner: str | None) -> tuple[tuple[str, int], ...]:
+    tenant = task.tenant or owner
+    implied = [session_pool(task.session)] if task.session else []
+    implied += [tenant_pool(tenant)] if tenant else []
+    return (*task.pool.items(), *((pool, 1) for pool in implied))
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
+
+
+def _program(task: schema.Task, around: Surroundings) -> Program:
+    if task.module is not None:
+        return Module(task.module)
+    if task.command is not None:
+        return Command(tuple(task.command))
+    if task.function is not None:
+        return Function(task.function, task.session, tuple(task.reads), tuple(task.writes))
+    if task.type is not None:
+        return Typed(task.type, around.types.get(task.type))
+    assert task.shell is not None
+    return Shell(task.shell)
+
+
+def _run_if(task: schema.Task, ids: Mapping[str, Sequence[str]]) -> tuple[RunIf, ...]:
+    return tuple(
+        RunIf(task_id, tuple(each.states or ()), tuple(each.exit_codes or ()), each.output)
+        for name, each in task.run_if.items()
+        for task_id in ids[name]
+    )
+
+
+def _continue_on(given: schema.ContinueOn | None) -> ContinueOn | None:
+    return ContinueOn(given.failure, tuple(given.exit_codes), given.output) if given else None
+
+
+def _retry(own: schema.Retry | None, default: schema.Retry | None) -> RetryPolicy:
+    """The task's own fields over the defaults over one attempt."""
+    if own is None and default is None:
+        return RetryPolicy()
+    return RetryPolicy(**_fields(own, default, RETRY_NAMES))
+
+
+def _resources(own: schema.Resources | None, default: schema.Resources | None) -> Resources | None:
+    if own is None and default is None:
+        return None
+    return Resources(**_fields(own, default, RESOURCE_NAMES))
+
+
+def _fields(own: object, default: object, names: Mapping[str, str]) -> dict[str, Any]:
+    """What the two models say, the own winning, by the model's names; lists as tuples."""
+    merged: dict[str, Any] = {}
+    for model in (default, own):
+        for key, value in vars(model).items() if model else ():
+            if value is not None:
+                merged[names.get(key, key)] = tuple(value) if isinstance(value, list) else value
+    return merged
