@@ -6,7 +6,7 @@ venv_python := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run test test-all lint type fmt bench clean
+.PHONY: help install run test test-all lint type fmt cases schema bench clean
 
 # An environment whose interpreter has gone, or that was made in another folder, is not this project's: install anew.
 $(shell [ -x $(venv_python) ] && [ "$$(cat .venv/.installed-run 2>/dev/null)" = "$$(pwd -P)" ] || rm -f .venv/.installed-*)
@@ -36,6 +36,14 @@ type: .venv/.installed-test ## check types
 fmt: .venv/.installed-test ## format the code and mend what can be mended by itself
 	@$(venv_python) -m ruff check --fix .
 	@$(venv_python) -m ruff format .
+
+cases: .venv/.installed-test ## run the files of other systems' users, and print what holds and what is to come
+	@$(venv_python) -m pytest -n auto -q tests/cases --cases $(ARGS)
+
+schema: .venv/.installed-test ## write the JSON Schema of configuration files anew, shipped and published
+	@$(venv_python) -c 'from tetra_orchestrator.config.json_schema import json_schema; print(json_schema(), end="")' \
+	    >docs/schema.json
+	@cp docs/schema.json src/tetra_orchestrator/config/schema.json
 
 bench: .venv/.installed-test ## measure against the budgets
 	@$(venv_python) -m benchmarks $(ARGS)

@@ -19,13 +19,20 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 PACKAGE = "tetra_orchestrator"
 
 #: A module imports only from its own group and the groups before it.
-LAYERS = ("__init__", "errors", "core", "ports", "config", "engine", "adapters", "wire", "fire", "cli", "__main__")
+LAYERS = (
+    *("__init__", "task_types", "stages", "worker", "errors", "core", "ports", "config", "engine", "adapters"),
+    *("wire", "fire", "api", "cli", "__main__"),
+)
+#: What runs in the tasks' own interpreter, where neither our dependencies nor this Python version may be there.
+CHILD_SIDE = {"task_types", "stages", "worker"}
+CHILD_PYTHON = (3, 9)
 #: What the order alone would allow, and is forbidden all the same.
 FORBIDDEN = {
     "adapters": {"config", "engine"},
     "engine": {"config"},
     "fire": {"adapters"},
     "cli": {"adapters"},
+    "api": {"adapters", "engine"},
     "__main__": {"adapters"},
 }
 CORE_MAY_IMPORT = {"__future__", "bisect", "collections", "datetime", "difflib", "enum", "functools", "heapq"}
@@ -192,6 +199,20 @@ def libraries_stay_at_home(package: Package) -> list[str]:
     return found
 
 
+def children_need_nothing(package: Package) -> list[str]:
+    found = []
+    for module in package.values():
+        if module.layer in CHILD_SIDE:
+            for one in module.imports:
+                if one.when != "typing" and one.target.split(".")[0] not in sys.stdlib_module_names | {PACKAGE}:
+                    found.append(f"{place(module, one.line)}: {one.target} may not be there")
+            try:
+                ast.parse(module.text, feature_version=CHILD_PYTHON)
+            except SyntaxError as error:
+                found.append(f"{place(module, error.lineno or 1)}: {error.msg}")
+    return found
+
+
 def only_the_cli_prints(package: Package) -> list[str]:
     return [
         f"{place(module, line)}: print outside cli"
@@ -258,6 +279,10 @@ def test_pydantic_typer_and_apsw_stay_where_they_belong() -> None:
     check(libraries_stay_at_home)
 
 
+def test_what_runs_in_the_tasks_interpreter_needs_only_an_older_standard_library() -> None:
+    check(children_need_nothing)
+
+
 def test_only_the_cli_prints() -> None:
     check(only_the_cli_prints)
 
@@ -274,7 +299,7 @@ def test_no_module_is_longer_than_400_lines() -> None:
 
 RULES = (
     layers_are_known, arrows_point_up, layers_keep_apart, adapters_keep_apart, imports_have_no_cycle, core_is_pure,
-    libraries_stay_at_home, only_the_cli_prints, nothing_is_unsafe, modules_are_short,
+    libraries_stay_at_home, children_need_nothing, only_the_cli_prints, nothing_is_unsafe, modules_are_short,
 )  # fmt: skip
 
 SOUND = {
@@ -304,6 +329,13 @@ OF = "from tetra_orchestrator."
 
 FAULTS = {
     "a module outside the layers": ("utils.py", "", layers_are_known, "utils.py:1: 'utils' is no layer"),
+    "a library in the tasks' interpreter": (
+        "worker/bad.py", "import yaml", children_need_nothing, "worker/bad.py:1: yaml may not be there",
+    ),
+    "new syntax in the tasks' interpreter": (
+        "worker/bad.py", "match 1:\n    case _: pass", children_need_nothing,
+        "worker/bad.py:2: Pattern matching is only supported in Python 3.10 and greater",
+    ),
     "an arrow to a later layer": (
         "core/bad.py", OF + "ports import Store", arrows_point_up,
         "core/bad.py:1: core imports ports (tetra_orchestrator.ports)",

@@ -46,8 +46,8 @@ def test_every_exit_code_is_listed():
 
 
 def test_every_variable_a_task_gets_is_listed():
-    source = (REPOSITORY / "src/tetra_orchestrator/engine/attempt.py").read_text()
-    given = set(re.findall(r'"(TETRA_[A-Z_]+)"', source))
+    sources = [REPOSITORY / "src/tetra_orchestrator/engine" / name for name in ("attempt.py", "environment.py")]
+    given = {name for source in sources for name in re.findall(r'"(TETRA_[A-Z_]+)"', source.read_text())}
     assert {name for name in given if name not in DOCS["running.md"]} == set()
 
 

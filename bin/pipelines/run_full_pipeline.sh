@@ -13,4 +13,4 @@ done
 # shellcheck source-path=SCRIPTDIR source=_home.sh
 . "${self%/*}/_home.sh"
 
-tetra run --mode weekly --progress steps --notify desktop --set defaults.task.retry.max_attempts=1 "$@"
+tetra run --mode weekly --progress steps --notify desktop --no-retry "$@"

@@ -1,3 +1,27 @@
-"""Runs chains of data pipelines with nothing resident between runs."""
+"""Runs chains of data pipelines with nothing resident between runs.
+
+The names below are the public Python interface. They are loaded when they are first used: every timer imports this
+module, and a task's own interpreter may have none of our dependencies.
+"""
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "ConfigError": "errors",
+    "Project": "api",
+    "RunRefused": "api",
+    "RunResult": "api",
+    "TaskType": "task_types",
+    "TetraError": "errors",
+    "UsageError": "errors",
+    "load": "api",
+}
+__all__ = ["ConfigError", "Project", "RunRefused", "RunResult", "TaskType", "TetraError", "UsageError", "load"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -121,7 +121,7 @@ orchestrator() { "$project/bin/pipelines/orchestrator.sh" "$@"; }
 
 @test "T-077 run_full_pipeline.sh runs the weekly chain once without retries" {
     "$project/bin/pipelines/run_full_pipeline.sh" --force
-    calls run --mode weekly --progress steps --notify desktop --set defaults.task.retry.max_attempts=1 --force
+    calls run --mode weekly --progress steps --notify desktop --no-retry --force
 }
 
 @test "T-083 run_daily.sh is orchestrator.sh daily" {

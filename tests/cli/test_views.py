@@ -147,7 +147,10 @@ def test_graph_draws_ascii_mermaid_dot_and_json(ran):
 
 def test_validate_prints_groups_per_mode_and_a_summary(ran):
     body = ran.json("validate")
-    assert list(body) == ["schema", "ok", "dialect", "files", "errors", "warnings", "groups", "modes", "summary"]
+    assert list(body) == [
+        *("schema", "ok", "project", "title", "dialect", "files", "errors", "warnings", "groups", "disabled"),
+        *("modes", "summary"),
+    ]
     assert (body["ok"], body["dialect"], body["errors"], body["warnings"]) == (True, "native", [], [])
     assert body["groups"] == [["data"], ["report.draw"], ["report.send"]]
     assert body["modes"]["daily"] == {"groups": [["data"]]}

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 #: Every command in the order of `--help`: a module of the same name that holds `command`, or an `app` of its own.
-COMMANDS = ("run", "status", "show", "logs", "cancel", "validate", "graph", "schedule", "monitor", "version")
+COMMANDS = (
+    *("run", "status", "show", "logs", "cancel", "validate", "graph"),
+    *("config", "schema", "init", "schedule", "monitor", "version"),
+)
 
 HELP = "Run chains of data pipelines on the machine you have, with nothing resident between runs."
 EXIT_CODES = (

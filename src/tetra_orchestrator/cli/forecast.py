@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
 from tetra_orchestrator.core.forecast import forecast
-from tetra_orchestrator.core.plan import DISABLED, FIRST_TRY, NO_DEPENDENCIES
+from tetra_orchestrator.core.plan import CONDITIONS_HOLD, DISABLED, FIRST_TRY, NO_DEPENDENCIES
 from tetra_orchestrator.core.spoken import duration
 from tetra_orchestrator.engine.start import gate, limits, title
 
@@ -31,7 +31,7 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
     finally:
         store.close()
     tasks = request.selection.tasks
-    outlook = forecast(tasks, limits(request.project), expected)
+    outlook = forecast(tasks, limits(request.project, request.selection.mode), expected)
     finish = None if outlook.finish_s is None else clock.now() + timedelta(seconds=outlook.finish_s)
     rows = [_decision(task, waiting, expected) for task in tasks]
     if as_json:
@@ -54,6 +54,12 @@ def _decision(task: Task, waiting: Mapping[str, Reason], expected: Mapping[str, 
     elif task.pipeline in waiting:
         decision, reason = "wait", waiting[task.pipeline]
     else:
-        decision, reason = "run", FIRST_TRY if task.depends_on else NO_DEPENDENCIES
+        decision, reason = "run", _why(task)
     seconds = expected.get(task.id, task.expected_s)
     return {"id": task.id, "decision": decision, "reason": reason._asdict(), "expected_s": seconds}
+
+
+def _why(task: Task) -> Reason:
+    if task.conditions:
+        return CONDITIONS_HOLD
+    return FIRST_TRY if task.depends_on else NO_DEPENDENCIES

@@ -7,8 +7,17 @@ from typing import Annotated, Literal
 import typer
 
 from tetra_orchestrator.cli.output import print_json
-from tetra_orchestrator.cli.project import ConfigOption, JsonOption, OverlayOption, SetOption, Source, load
-from tetra_orchestrator.cli.validate import groups
+from tetra_orchestrator.cli.project import (
+    BindingsOption,
+    ConfigOption,
+    DialectOption,
+    JsonOption,
+    OverlayOption,
+    SetOption,
+    Source,
+    load,
+)
+from tetra_orchestrator.cli.verdict import groups
 from tetra_orchestrator.core.selection import select
 
 TYPE_CHECKING = False
@@ -26,10 +35,12 @@ def command(
     config: ConfigOption = None,
     overlay: OverlayOption = None,
     set_: SetOption = None,
+    dialect: DialectOption = None,
+    bindings: BindingsOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Draw the graph of dependencies."""
-    loaded = load(Source(config, tuple(overlay or ()), tuple(set_ or ())))
+    loaded = load(Source(config, tuple(overlay or ()), tuple(set_ or ()), dialect, bindings))
     tasks = select(loaded.project, mode).tasks
     if as_json:
         edges = [[upstream, task.id] for task in tasks for upstream in task.depends_on]

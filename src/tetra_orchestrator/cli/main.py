@@ -75,6 +75,12 @@ def _dispatch(argv: list[str]) -> int:
         options = standing.quick_options(argv[1:])
         if options is not None:
             return standing.print_standing(**options)
+    if argv[:1] == ["validate"]:
+        from tetra_orchestrator.cli import verdict
+
+        code = verdict.quick_answer(argv[1:])
+        if code is not None:
+            return code
     from tetra_orchestrator.cli.app import invoke
 
     return invoke(argv)

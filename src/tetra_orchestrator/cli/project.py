@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +26,14 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one value, such as host.max_parallel=2. Repeatable."),
 ]
+DialectOption = Annotated[
+    str | None,
+    typer.Option("--dialect", metavar="NAME", help="native, tetra, recomart, stages, tauro or dativo, or by shape."),
+]
+BindingsOption = Annotated[
+    str | None,
+    typer.Option("--bindings", metavar="FILE", help="What runs for names left open. [default: bindings.yaml beside]"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -35,6 +43,8 @@ class Source(Record):
     config: str | None = None
     overlays: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
+    dialect: str | None = None
+    bindings: str | None = None
 
 
 def load(source: Source) -> Loaded:
@@ -43,7 +53,17 @@ def load(source: Source) -> Loaded:
     from tetra_orchestrator.config.find import find_config
 
     path = find_config(source.config, os.environ, os.getcwd())
-    return load(path, environ=os.environ, overlays=source.overlays, sets=source.sets)
+    return load(path, environ=os.environ, **options(source))
+
+
+def options(source: Source) -> dict[str, Any]:
+    """What the command line says of how to read the file, as keywords of the loader."""
+    return {
+        "overlays": source.overlays,
+        "sets": source.sets,
+        "dialect": source.dialect,
+        "bindings": source.bindings,
+    }
 
 
 def pairs(option: str, values: list[str] | None) -> dict[str, str]:

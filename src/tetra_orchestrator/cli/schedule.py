@@ -82,7 +82,7 @@ def _of_file(config: str | None, name: str | None) -> Sequence[Schedule]:
 def _slots(schedule: Schedule, after: datetime, number: int) -> list[dict[str, str | None]]:
     from zoneinfo import ZoneInfo
 
-    from tetra_orchestrator.core.schedule import slots
+    from tetra_orchestrator.core.schedule import slots_of
 
     zone = ZoneInfo(schedule.timezone)
     return [
@@ -93,7 +93,7 @@ def _slots(schedule: Schedule, after: datetime, number: int) -> list[dict[str, s
             "local": slot.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z"),
             "zone": schedule.timezone,
         }
-        for slot in islice(slots(schedule.cron, schedule.timezone, after), number)
+        for slot in islice(slots_of(schedule, after), number)
     ]
 
 

@@ -1,0 +1,224 @@
+"""The public Python interface: load a project, ask its graph, run it, and be told what happens.
+
+    import tetra_orchestrator as tetra
+
+    project = tetra.load("config/orchestration.yaml")
+    project.parallel_groups()              # [["data_pipeline"], ["scenarios_pipeline"], ...]
+    result = project.run(mode="weekly")
+    result.ok, result.tasks                # True, {"data_pipeline": "succeeded", ...}
+
+A run is performed by our own command in a child process, so that it is recorded, locked, limited and cleaned up
+after exactly as one from the command line, and so that nothing of ours meddles with the caller's processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+from tetra_orchestrator import wire
+from tetra_orchestrator.config.find import find_config
+from tetra_orchestrator.config.load import load_project
+from tetra_orchestrator.core.graph import levels, order
+from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.selection import select
+from tetra_orchestrator.errors import TetraError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import IO, Any
+
+    from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.config.problems import Problem
+    from tetra_orchestrator.core.model import Json, Task
+    from tetra_orchestrator.core.model import Project as Model
+
+    Event = Mapping[str, Json]
+
+ERROR = "tetra.error/1"
+GRACE_S = 60
+
+
+class RunResult(Record):
+    """How a run ended. `tasks` maps task ids to states, `outputs` to what they handed on, `reasons` to one clause each.
+
+    `state` is a run's state, `exit_code` one of `Exit`, `duration_s` seconds, `log` the path of the run's log.
+    """
+
+    run_id: str
+    state: str
+    exit_code: int
+    tasks: Mapping[str, str]
+    outputs: Mapping[str, Mapping[str, Json]]
+    reasons: Mapping[str, str]
+    duration_s: float | None
+    log: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every task succeeded or was skipped on purpose."""
+        return self.exit_code == 0
+
+
+class RunRefused(TetraError):
+    """The command did not start a run; message, hint and exit code are the command's."""
+
+
+class Project:
+    """A checked configuration. `model` is all of it as values, `warnings` what deserves a look."""
+
+    def __init__(self, loaded: Loaded, arguments: Sequence[str]):
+        self.model: Model = loaded.project
+        self.warnings: tuple[Problem, ...] = loaded.warnings
+        self._document = loaded.document
+        self._arguments = list(arguments)
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.model.name
+
+    @property
+    def dialect(self) -> str:
+        """What the file is written in: native, tetra, recomart, stages, tauro or dativo."""
+        return self.model.dialect
+
+    def to_dict(self) -> dict[str, Any]:
+        """The native document, its `${VAR}` not filled in."""
+        return dict(json.loads(self._document))
+
+    def tasks(self, mode: str | None = None) -> dict[str, Task]:
+        """The tasks of the file, or of one mode, by id. Raises `UsageError` for an unknown mode."""
+        return {task.id: task for task in select(self.model, mode).tasks}
+
+    def task(self, name: str) -> Task:
+        """One task by its id. Raises `UsageError` naming the tasks that there are."""
+        tasks = self.tasks()
+        if name not in tasks:
+            raise UsageError(f"Unknown task: {name}", hint=f"tasks: {', '.join(tasks)}")
+        return tasks[name]
+
+    def execution_order(self, mode: str | None = None) -> list[str]:
+        """Task ids, each after what it depends on."""
+        return order(self._graph(mode))
+
+    def parallel_groups(self, mode: str | None = None) -> list[list[str]]:
+        """Task ids by level: those of a group depend only on groups before it."""
+        return levels(self._graph(mode))
+
+    def run(
+        self,
+        mode: str | None = None,
+        *,
+        pipelines: Sequence[str] = (),
+        params: Mapping[str, Json] | None = None,
+        start_date: str | None = None,
+        end_date: str | None = None,
+        max_parallel: int | None = None,
+        force: bool = False,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> RunResult:
+        """Run a mode, some pipelines, or everything, and wait for the end.
+
+        `on_event` is called with every event (DESIGN: `event, seq, ts, run_id, task, attempt, state, reason`) after it
+        is on disk; an exception in it ends the run as Ctrl-C would, and is raised. Raises `RunRefused` where no run
+        was started, for instance because one is active.
+        """
+        options = {
+            "--mode": mode,
+            "--start-date": start_date,
+            "--end-date": end_date,
+            "--max-parallel": None if max_parallel is None else str(max_parallel),
+        }
+        words = [word for option, value in options.items() if value is not None for word in (option, value)]
+        words += [word for name in pipelines for word in ("--pipeline", name)]
+        words += [word for name, value in (params or {}).items() for word in ("--param", f"{name}={_text(value)}")]
+        exit_code, last = _perform([*self._arguments, *words, *(["--force"] if force else [])], on_event)
+        if "run_id" not in last:
+            raise _refusal(last, exit_code)
+        return self._result(str(last["run_id"]), exit_code)
+
+    def _graph(self, mode: str | None) -> dict[str, tuple[str, ...]]:
+        return {name: task.depends_on for name, task in self.tasks(mode).items()}
+
+    def _result(self, run_id: str, exit_code: int) -> RunResult:
+        store = wire.store(self.model.store_url)
+        try:
+            run, rows = store.run(run_id), store.task_runs(run_id)
+        finally:
+            store.close()
+        assert run is not None
+        return RunResult(
+            run_id=run_id,
+            state=run.state,
+            exit_code=exit_code,
+            tasks={row.task_id: row.state for row in rows},
+            outputs={row.task_id: dict(row.outputs or {}) for row in rows},
+            reasons={row.task_id: row.reason.text for row in rows if row.reason},
+            duration_s=run.duration_s,
+            log=run.log,
+        )
+
+
+def load(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    overlays: Sequence[str] = (),
+    sets: Sequence[str] = (),
+    dialect: str | None = None,
+    bindings: str | None = None,
+) -> Project:
+    """Load and check a configuration of any dialect; without a path it is found as the command line finds it.
+
+    Raises `ConfigError` with every problem in it.
+    """
+    found = find_config(None if path is None else os.fspath(path), os.environ, os.getcwd())
+    loaded = load_project(found, environ=os.environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
+    given = [("--config", found), *(("--overlay", o) for o in overlays), *(("--set", s) for s in sets)]
+    given += [(option, value) for option, value in (("--dialect", dialect), ("--bindings", bindings)) if value]
+    return Project(loaded, [word for pair in given for word in pair])
+
+
+def _perform(words: Sequence[str], on_event: Callable[[Event], object] | None) -> tuple[int, Event]:
+    """The exit code of `run --json` with these words, and the last object that it printed."""
+    command = [sys.executable, "-m", "tetra_orchestrator", "run", "--json", *words]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as noise:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, text=True, encoding="utf-8")
+        assert child.stdout is not None
+        try:
+            last = _follow(child.stdout, on_event)
+            return child.wait(), last or {"message": _said(noise)}
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                child.wait(GRACE_S)
+            child.stdout.close()
+
+
+def _follow(lines: IO[str], on_event: Callable[[Event], object] | None) -> Event:
+    last: Event = {}
+    for line in lines:
+        last = json.loads(line)
+        if on_event is not None and last.get("schema") != ERROR:
+            on_event(last)
+    return last
+
+
+def _said(noise: IO[str]) -> str:
+    noise.seek(0)
+    return noise.read().strip() or "the command ended without a word"
+
+
+def _refusal(last: Event, exit_code: int) -> RunRefused:
+    words = {name: str(last[name]) for name in ("hint", "where", "code") if last.get(name)}
+    refusal = RunRefused(str(last.get("message")), **words)
+    refusal.exit_code = exit_code
+    return refusal
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
