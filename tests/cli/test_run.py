@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 
 import pytest
@@ -164,6 +165,63 @@ def test_a_dry_run_gives_a_reason_per_task_and_starts_nothing(site):
     body = site.json("run", "--mode", "all", "--dry-run")
     assert all(task["expected_s"] > 0 for task in body["tasks"])
     assert body["expected_finish"].endswith("Z")
+
+
+def test_T_242_a_dry_run_prints_the_exact_commands_in_order(site):
+    site.configure("""
+        params: {days: 5}
+        pipelines:
+          one: {module: jobs.one, args: [--days, "{params.days}"]}
+          two: {shell: 'echo "$HOME"', depends_on: [one]}
+          three: {command: [echo, "{one.rows}", a b], depends_on: [two]}
+        modes: {all: [{one: [--fast]}, two, three]}
+    """)
+    site.write("jobs/one.py", "")
+    done = site.run("run", "--mode", "all", "--dry-run", "--param", "days=7")
+    assert done.stdout.partition("commands:\n")[2].partition("\n\n")[0].splitlines() == [
+        f"  one: {sys.executable} -m jobs.one --days 7 --fast",
+        "  two: /bin/sh -c 'echo \"$HOME\"'",
+        "  three: echo '{one.rows}' 'a b'",
+    ]
+    assert site.json("run", "--mode", "all", "--dry-run")["tasks"][2]["command"] == ["echo", "{one.rows}", "a b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (
+            ("start",),
+            "error: this version has no command 'start' yet\n  hint: nothing of ours runs between runs; have cron or a"
+            " timer start `tetra run`, see `tetra schedule next`\n",
+        ),
+        (
+            ("run", "--resume"),
+            "error: --resume is for checkpoints, which this version does not write yet\n"
+            "  hint: leave it out; `tetra show` shows what every task handed on\n",
+        ),
+    ],
+)
+def test_what_other_systems_documents_show_and_is_not_there_yet_is_said_so(site, words, text):
+    site.configure(CHAIN)
+    done = site.run(*words)
+    assert (done.returncode, done.stderr) == (64, text)
+
+
+def test_A_084_a_run_without_checkpoints_is_accepted(site):
+    site.configure(CHAIN)
+    assert site.run("run", "--no-checkpoint", "--max-parallel", "4").returncode == 0
+
+
+def test_R_017_a_run_can_be_told_to_try_every_task_once_and_how_many_at_a_time(site):
+    site.configure("""
+        pipelines:
+          a: {shell: "echo x >> tries; exit 1", retry: {max_attempts: 3}}
+          b: {shell: "mkdir only && sleep 0.1 && rmdir only"}
+          c: {shell: "mkdir only && sleep 0.1 && rmdir only"}
+    """)
+    assert site.run("run", "--no-retry", "--max-parallel", "1").returncode == 2
+    assert (site.root / "tries").read_text() == "x\n"
+    assert [t["state"] for t in site.json("show")["tasks"]] == ["failed", "succeeded", "succeeded"]
 
 
 def test_a_pipeline_alone_needs_force_until_what_it_depends_on_has_succeeded(site):

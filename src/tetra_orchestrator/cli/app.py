@@ -25,6 +25,13 @@ COMMANDS = (
     *("config", "schema", "init", "schedule", "monitor", "version"),
 )
 
+#: Commands that the documents of other systems show, and what there is instead in this version.
+NOT_YET = {
+    "start": "nothing of ours runs between runs; have cron or a timer start `tetra run`, see `tetra schedule next`",
+    "stop": "nothing of ours runs between runs; `tetra cancel RUN` ends a run",
+    "list": "`tetra status` shows every pipeline's last run, `tetra show` the newest run",
+}
+
 HELP = "Run chains of data pipelines on the machine you have, with nothing resident between runs."
 EXIT_CODES = (
     "Exit codes: 0 succeeded, 1 partial, 2 failed, 64 usage, 69 store unavailable, 70 our bug, 73 cannot write, "
@@ -59,6 +66,8 @@ def _root(
 
 def invoke(argv: Sequence[str]) -> int:
     """Parse and run one command line; returns its exit code. Raises `UsageError` for one that does not parse."""
+    if argv and argv[0] in NOT_YET:
+        raise UsageError(f"this version has no command '{argv[0]}' yet", hint=NOT_YET[argv[0]])
     known = argv[:1] if argv and argv[0] in COMMANDS else []
     command = get_command(build(known or COMMANDS))
     try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from shlex import join
 
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
 from tetra_orchestrator.core.forecast import forecast
+from tetra_orchestrator.core.model import Function, Shell, Typed
 from tetra_orchestrator.core.plan import CONDITIONS_HOLD, DISABLED, FIRST_TRY, NO_DEPENDENCIES
-from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.core.spoken import duration, printable
+from tetra_orchestrator.engine.attempt import command_line
 from tetra_orchestrator.engine.start import gate, limits, title
 
 TYPE_CHECKING = False
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from tetra_orchestrator.core.model import Reason, Task
+    from tetra_orchestrator.core.model import Json, Reason, Task
+    from tetra_orchestrator.core.template import Reference
     from tetra_orchestrator.engine.start import Request
 
 
@@ -33,7 +37,7 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
     tasks = request.selection.tasks
     outlook = forecast(tasks, limits(request.project, request.selection.mode), expected)
     finish = None if outlook.finish_s is None else clock.now() + timedelta(seconds=outlook.finish_s)
-    rows = [_decision(task, waiting, expected) for task in tasks]
+    rows = [{**_decision(task, waiting, expected), "command": _command(task, request)} for task in tasks]
     if as_json:
         path = list(outlook.critical_path)
         print_json("run", {"tasks": rows, "critical_path": path, "expected_finish": instant(finish)})
@@ -43,6 +47,9 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
         ("task", "decision", "why", "takes about"),
         [(r["id"], r["decision"], r["reason"]["text"], duration(r["expected_s"])) for r in rows],
     )
+    print("\ncommands:")
+    for row in rows:
+        print(f"  {row['id']}: {printable(join(row['command']))}")
     print(f"\ncritical path: {' -> '.join(outlook.critical_path) or '-'}")
     print(f"expected finish: {local(finish) if finish else 'unknown until every task has run once'}")
     return 0
@@ -63,3 +70,23 @@ def _why(task: Task) -> Reason:
     if task.conditions:
         return CONDITIONS_HOLD
     return FIRST_TRY if task.depends_on else NO_DEPENDENCIES
+
+
+def _command(task: Task, request: Request) -> list[str]:
+    """What would be started, with parameters and dates filled in; what other tasks will hand on stays a reference."""
+    partition = request.partition
+    dates = {"start": partition.start, "end": partition.end} if partition else {}
+    known: Mapping[str, Mapping[str, Json]] = {"params": request.params, "partition": dates}
+
+    def value_of(reference: Reference) -> Json:
+        return known.get(reference.owner, {}).get(reference.key, str(reference))
+
+    match task.program:
+        case Function(path):
+            return ["function", path]
+        case Typed(name):
+            return ["type", name]
+        case Shell(line):
+            return ["/bin/sh", "-c", line, *(["sh", *task.args] if task.args else [])]
+    argv, _ = command_line(task, task.python or request.project.python, value_of)
+    return list(argv)

@@ -51,6 +51,9 @@ def command(
     max_parallel: Annotated[
         int | None, typer.Option("--max-parallel", "--max-workers", min=1, metavar="N", help="Tasks at the same time.")
     ] = None,
+    checkpoint_dir: Annotated[str | None, typer.Option(metavar="DIR", hidden=True)] = None,
+    no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Accepted: no checkpoint is written.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", hidden=True)] = False,
     no_retry: Annotated[bool, typer.Option("--no-retry", help="Try every task once, whatever the file says.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run although what it depends on is not there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; start nothing.")] = False,
@@ -70,6 +73,8 @@ def command(
     from tetra_orchestrator import wire
     from tetra_orchestrator.engine.start import perform
 
+    if not no_checkpoint:
+        _refuse_checkpoints("--resume" if resume else "--checkpoint-dir" if checkpoint_dir else None)
     loaded = load(Source(config, tuple(overlay or ()), tuple(set_ or ()), dialect, bindings))
     if max_parallel is not None:
         loaded = loaded._replace(project=limited(loaded.project, max_parallel))
@@ -124,6 +129,12 @@ def _refuse_unregistered(request: Request) -> None:
         from tetra_orchestrator.config.task_types import refuse_unregistered
 
         refuse_unregistered(request.project, typed, os.environ)
+
+
+def _refuse_checkpoints(option: str | None) -> None:
+    if option:
+        message = f"{option} is for checkpoints, which this version does not write yet"
+        raise UsageError(message, hint="leave it out; `tetra show` shows what every task handed on")
 
 
 def limited(project: Project, tasks: int) -> Project:
