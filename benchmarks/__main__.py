@@ -8,7 +8,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import machine, table, workloads
+from benchmarks import machine, planning, table, workloads
 from benchmarks.timing import measure
 from tetra_orchestrator import __version__
 
@@ -20,17 +20,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the budgets.")
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help=f"at least {LEAST_ROUNDS} (default: 15)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the page there as well")
+    parser.add_argument("--peers", type=Path, default=planning.PEERS, metavar="DIR", help="environments of other tools")
+    parser.add_argument("--planning", action="store_true", help="measure planning alone, print that part of the page")
     given = parser.parse_args()
     if given.rounds < LEAST_ROUNDS:
         parser.error(f"--rounds {given.rounds} is too few: a median of fewer than {LEAST_ROUNDS} tells little")
     with tempfile.TemporaryDirectory(prefix="tetra-bench-") as folder:
-        page = _page(Path(folder), given.rounds)
+        plans = _planning(Path(folder), given.rounds, given.peers)
+        page = plans if given.planning else _page(Path(folder), given.rounds, plans)
     print(page, end="")
     if given.out:
         given.out.write_text(page, encoding="utf-8")
 
 
-def _page(folder: Path, rounds: int) -> str:
+def _planning(folder: Path, rounds: int, peers: Path) -> str:
+    load = os.getloadavg()[0]
+    done = planning.plan(folder, rounds, peers)
+    return planning.section(done, date=datetime.now(UTC).date(), load=load, rounds=rounds)
+
+
+def _page(folder: Path, rounds: int, plans: str) -> str:
     load = os.getloadavg()[0]
     chains = [workloads.make_chain(folder, "W1", 1), workloads.make_chain(folder, "W2", 4)]
     cases = workloads.cases(chains)
@@ -51,6 +60,7 @@ def _page(folder: Path, rounds: int) -> str:
         table=table.render(cases, figures),
         no_op=workloads.NO_OP,
         synchronous=durable.synchronous,
+        planning=plans,
     )
 
 

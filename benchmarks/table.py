@@ -23,6 +23,7 @@ Written by `make bench ARGS="--out docs/benchmarks.md"` on {date}. Trust the rat
 a chain of four, **W9** the commands that run nothing. Gates and aims are times bare: a release keeps its gates and
 works towards its aims.
 
+{planning}
 ## How
 
 - Every round runs each command once, in an order that rotates by one from round to round. The time is the wall clock
@@ -41,11 +42,12 @@ works towards its aims.
   budget is not settled by one run.
 - It is not equal work. make keeps no state, so nothing of its run survives but the logs, and it has no time limits,
   retries or events. It needs a shell for each task to give it a log of its own; we do not.
-- The first command after a change of the configuration reads and checks it anew; the table does not show that.
+- The first command after a change of the configuration reads and checks it anew; only the table of W7 shows that.
 - On a few no-op tasks make wins and will go on winning: it is done before a bare interpreter has started. What a task
   costs once we are up shows only in longer chains.
-- Not measured yet: long chains, wide and layered graphs (W3 to W5), uneven tasks (W6), planning (W7), one gigabyte of
-  output (W10), memory, peers other than make, and macOS. W8, what must stay alive between runs, is nothing by design.
+- Not measured yet: running long chains, wide and layered graphs (W3 to W5), uneven tasks (W6), one gigabyte of output
+  (W10), peers other than make at anything but planning, and macOS. W8, what must stay alive between runs, is nothing by
+  design.
 """
 
 

@@ -30,7 +30,10 @@ VERSION, STATUS, OTHER = Budget(1.5, 1.2), Budget(3, 1.6), Budget(8, 6)
 
 
 class Case(NamedTuple):
-    """A command to time. `peer` names the case that does the same work with make."""
+    """A command to time. `peer` names the case that does the same work with make.
+
+    One that takes long is timed only `times` times, and not once before; `without` is removed before each time.
+    """
 
     name: str
     label: str
@@ -39,6 +42,8 @@ class Case(NamedTuple):
     workload: str = ""
     budget: Budget | None = None
     peer: str | None = None
+    times: int | None = None
+    without: Path | None = None
 
 
 class Chain(NamedTuple):
@@ -75,7 +80,7 @@ def cases(chains: Sequence[Chain]) -> list[Case]:
     found = [Case(BARE, "`python -c pass`", (sys.executable, "-c", "pass"), folder)]
     for chain in chains:
         name, peer = chain.workload, f"{chain.workload} make"
-        found.append(Case(peer, "`make`", (_program("make"), "--silent", "--jobs=1"), chain.make, name))
+        found.append(Case(peer, "`make`", (program("make"), "--silent", "--jobs=1"), chain.make, name))
         found.append(Case(name, "`run`", (*ENTRY, "run", "--mode", "all"), chain.ours, name, OTHER, peer))
     found += [
         Case("version", "`--version`", (*ENTRY, "--version"), folder, "W9", VERSION),
@@ -111,7 +116,8 @@ def _makefile(length: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The path of a program that we cannot do without."""
     return shutil.which(name) or sys.exit(f"benchmarks: needs {name}, which is not on PATH")
 
 

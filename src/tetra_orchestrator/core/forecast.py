@@ -30,7 +30,8 @@ def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, flo
 
     A service is ready at once and ends when nothing needs it.
     """
-    plan = Plan([task._replace(timeout_s=None) for task in tasks], limits._replace(timeout_s=None), expected_s)
+    untimed = [task if task.timeout_s is None else task._replace(timeout_s=None) for task in tasks]
+    plan = Plan(untimed, limits._replace(timeout_s=None), expected_s)
     running = [task for task in tasks if plan.state(task.id) is TaskState.PENDING]
     known = {t.id: 0.0 if t.service else expected_s.get(t.id, t.expected_s) for t in running}
     guess = {name: 1.0 if seconds is None else seconds for name, seconds in known.items()}

@@ -23,8 +23,9 @@ def levels(graph: Graph) -> list[list[str]]:
 
     Nodes on or behind a cycle are left out; `find_cycle` names it.
     """
-    missing = {node: len(set(upstream)) for node, upstream in graph.items()}
-    reverse = dependants({node: tuple(dict.fromkeys(upstream)) for node, upstream in graph.items()})
+    distinct = {node: tuple(dict.fromkeys(upstream)) for node, upstream in graph.items()}
+    missing = {node: len(upstream) for node, upstream in distinct.items()}
+    reverse = dependants(distinct)
     position = {node: index for index, node in enumerate(graph)}
     level = [node for node, count in missing.items() if not count]
     groups = []
