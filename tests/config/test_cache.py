@@ -54,7 +54,7 @@ def test_the_second_load_is_equal_and_parses_nothing(site, parsed):
     assert second.project.tasks()[0].retry.delay_s == 60.0
 
 
-@pytest.mark.parametrize("change", ["bytes", "dotenv", "version", "log_dir"])
+@pytest.mark.parametrize("change", ["bytes", "dotenv", "version", "log_dir", "zone", "local_time"])
 def test_whatever_a_project_depends_on_makes_the_cache_stale(site, parsed, monkeypatch, change):
     load(site)
     environ = {}
@@ -64,6 +64,10 @@ def test_whatever_a_project_depends_on_makes_the_cache_stale(site, parsed, monke
         (site / ".env").write_text("OTHER=1\n")
     elif change == "version":
         monkeypatch.setattr(cache, "__version__", "9.9.9")
+    elif change == "zone":
+        environ = {"TZ": "Asia/Tokyo"}
+    elif change == "local_time":
+        monkeypatch.setattr(cache, "LOCAL_TIME", "/elsewhere")
     else:
         environ = {"LOG_DIR": "/elsewhere"}
     load(site, **environ)
@@ -131,3 +135,41 @@ def test_overlays_and_sets_have_caches_of_their_own(site, parsed):
         assert cache.load(path, environ={}, sets=["pools.db=5"]).project.pools == (("db", 5),)
         assert cache.load(path, environ={}).project.pools == (("db", 2),)
     assert len(parsed) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ('title: "${HIDDEN}"', "utf-16"),
+        (r'title: "\x24{HIDDEN}"', "utf-8"),
+        (r'title: "$\u007bHIDDEN}"', "utf-8"),
+        (r'title: "${HID\x44EN}"', "utf-8"),
+        ('{"secr\\x65ts": {HIDDEN: {command: [printenv, HIDDEN]}}, title: "${HIDDEN}", ', "utf-8"),
+    ],
+)
+def test_a_variable_that_the_bytes_do_not_show_is_not_kept_either(tmp_path, monkeypatch, text, encoding):
+    file = tmp_path / "orchestration.yaml"
+    rest = "version: 1\nproject: p\npipelines: {a: {command: [echo]}}\n"
+    flow = "version: 1, project: p, pipelines: {a: {command: [echo]}}}"
+    file.write_bytes((text + flow if text.startswith("{") else f"{text}\n{rest}").encode(encoding))
+    for value in ("first value", "second value"):
+        monkeypatch.setenv("HIDDEN", value)
+        environ = {"PATH": os.environ["PATH"], **({} if text.startswith("{") else {"HIDDEN": value})}
+        assert cache.load(str(file), environ=environ).project.title == value
+        assert not (tmp_path / "state").exists()
+
+
+def test_what_status_keeps_of_a_cached_project_is_stale_when_another_file_is_included(tmp_path):
+    from datetime import UTC, datetime
+
+    from tetra_orchestrator.config.glance import look
+
+    file, environ, now = tmp_path / "orchestration.yaml", {"PATH": os.environ["PATH"]}, datetime.now(UTC)
+    file.write_text("version: 1\nproject: p\ninclude: [parts/*.yaml]\n")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "a.yaml").write_text("pipelines: {a: {command: [echo]}}")
+    for _ in range(2):
+        cache.load(str(file), environ=environ)
+    assert look(str(file), environ, now).pipelines == ("a",)
+    (tmp_path / "parts" / "b.yaml").write_text("pipelines: {b: {command: [echo]}}")
+    assert look(str(file), environ, now).pipelines == ("a", "b")

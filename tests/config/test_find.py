@@ -75,6 +75,8 @@ def test_a_folder_without_one_is_answered_as_it_is(tmp_path: Path) -> None:
 def test_the_root_is_above_a_folder_called_config() -> None:
     assert project_root("/x/config/orchestration.yaml") == "/x"
     assert project_root("/x/configs/runner.yaml") == "/x"
+    assert project_root("/x/bin/config/orchestration.yaml") == "/x"
+    assert project_root("/bin/x.yaml") == "/bin"
     assert project_root("/x/orchestration.yaml") == "/x"
     assert project_root("/orchestration.yaml") == "/"
 

@@ -4,6 +4,7 @@ import pytest
 
 from config.configs import Folder
 from tetra_orchestrator.core.model import Shell
+from tetra_orchestrator.core.template import render
 
 
 def title(folder: Folder, text: str) -> str | None:
@@ -138,3 +139,22 @@ def test_the_document_keeps_references_unresolved(folder: Folder) -> None:
     assert loaded.project.title == "hunter2"
     assert '"title":"${SECRET}"' in loaded.document
     assert "hunter2" not in loaded.document
+
+
+@pytest.mark.parametrize("value", ['{"a": {"b": 1}}', "{a.b} {{a}}", "${a.b}"])
+def test_braces_in_a_value_stay_what_they_are_wherever_it_goes(folder: Folder, value: str) -> None:
+    folder.environ["VALUE"] = value
+    project = folder.native(
+        """\
+        env: {set: {A: "${VALUE}"}}
+        params: {x: {type: str, default: "${VALUE}"}}
+        tenants: {acme: {env: {B: "${VALUE}"}}}
+        pipelines: {a: {command: ["${VALUE}"], tenant: acme, env: {C: "${VALUE}"}}}
+        modes: {m: {pipelines: [{a: ["${VALUE}"]}], params: {x: "${VALUE}"}}}
+        """
+    ).project
+    (task,), (mode,) = project.tasks(), project.modes
+    as_they_are = [*dict(project.environment.extra).values(), project.params[0].default, dict(mode.params)["x"]]
+    templates = [*dict(task.env).values(), *mode.entries[0].args[0][1], *task.program[0]]
+    assert as_they_are == [value] * 3
+    assert [render(text, str) for text in templates] == [value] * 4

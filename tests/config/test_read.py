@@ -73,3 +73,21 @@ def test_an_unknown_dialect_is_refused_with_those_there_are(folder: Folder) -> N
     assert str(caught.value) == (
         "Unknown dialect: airflow\n  hint: --dialect takes native, dativo, stages, recomart, tetra, tauro"
     )
+
+
+def test_an_included_file_cannot_include_others(folder: Folder) -> None:
+    folder.write("pools: {db: 2}\ninclude: [two.yaml]", "one.yaml")
+    assert folder.faults("include: [one.yaml]\npipelines: {a: {module: m}}") == (
+        "one.yaml:2:1: an included file cannot include others\n"
+        "  include: [two.yaml]\n"
+        "  ^\n"
+        "  hint: name that file in the `include` of the file that includes this one"
+    )
+
+
+def test_an_included_file_must_be_a_mapping(folder: Folder) -> None:
+    folder.write("pools: {db: 2}", "one.yaml")
+    folder.write("- db", "two.yaml")
+    assert folder.faults("include: [one.yaml, two.yaml]\npipelines: {a: {module: m}}") == (
+        "two.yaml:1:1: an included file must be a mapping\n  - db\n  ^"
+    )

@@ -108,6 +108,14 @@ def test_every_setting_without_effect_is_told_once(folder: Folder) -> None:
     assert found == ["idempotent", "disk", "partition", "overlap", "monitor", "keep"]
 
 
+def test_resources_without_a_host_to_share_are_told_with_the_remedy(folder: Folder) -> None:
+    alone = "pipelines: {a: {module: m, resources: {cpu: 2, workers: 3}}}\n"
+    (warning,) = folder.native(alone).warnings
+    assert warning.message == "'cpu' is checked and kept, and has no effect in this version yet"
+    assert warning.hint == "it is shared out where `host` has `cpu`, too"
+    assert folder.native(alone + "host: {cpu: 4}").warnings == ()
+
+
 def test_an_interval_an_instant_and_single_pipelines_make_schedules(folder: Folder) -> None:
     text = """
         timezone: local
@@ -121,3 +129,9 @@ def test_an_interval_an_instant_and_single_pipelines_make_schedules(folder: Fold
     assert (often.every_s, often.pipelines, often.tags) == (21600.0, ("a",), (("team", "data"),))
     assert (once.at, once.timezone) == ("2026-12-01T02:00", "Europe/Paris")
     assert (boot.on_startup, boot.cron) == (True, None)
+
+
+def test_that_logs_are_not_masked_yet_is_told(folder: Folder) -> None:
+    assert folder.warnings("logs: {redact: true}\npipelines: {a: {module: m}}") == [
+        "'redact' is checked and kept, and has no effect in this version yet"
+    ]

@@ -210,3 +210,38 @@ def test_tenants_and_sessions_limit_how_many_of_their_tasks_run_at_the_same_time
 )
 def test_what_a_call_cannot_have_is_refused(folder: Folder, text: str, problem: str) -> None:
     assert folder.faults(text) == problem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "sessions: {s: {}}\npipelines:\n"
+            "  up: {function: m.f, session: s, until: stopped}\n"
+            "  use: {function: m.g, session: s, depends_on: [{up: ready}]}",
+            "f.yaml:5:35: 'up' keeps a thread of the session 's' as long as it runs, which leaves none\n"
+            "    up: {function: m.f, session: s, until: stopped}\n"
+            "                                    ^\n"
+            "  hint: give the session `threads: 2` or more, or the service no `session`",
+        ),
+        (
+            "sessions: {s: {threads: 2}}\ntenants: {acme: {env: {A: b}}}\n"
+            "pipelines: {p: {tenant: acme, tasks: {t: {function: m.f, session: s}}}}",
+            "f.yaml:5:58: calls at the same time share 'env', so 't' cannot have that of the tenant 'acme'\n"
+            "  pipelines: {p: {tenant: acme, tasks: {t: {function: m.f, session: s}}}}\n"
+            "                                                           ^\n"
+            "  hint: remove the `session`, or have `threads: 1` in the session 's'",
+        ),
+    ],
+)
+def test_a_session_must_have_what_its_calls_need(folder: Folder, text: str, problem: str) -> None:
+    assert folder.faults(text) == problem
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_session_may_hold_one_service_alone_and_a_service_beside_others_with_threads(
+    folder: Folder, threads: int
+) -> None:
+    use = ", use: {function: m.g, session: s, depends_on: [{up: ready}]}" if threads > 1 else ""
+    text = f"pipelines: {{up: {{function: m.f, session: s, until: stopped}}{use}}}"
+    assert folder.native(f"sessions: {{s: {{threads: {threads}}}}}\n{text}").project.tasks()[0].service == Service(None)

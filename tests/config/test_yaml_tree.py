@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -179,11 +180,23 @@ def test_byte_order_marks_and_line_ends_of_all_systems_are_read(data: bytes) -> 
             "  hint: a `!` is text only in quotes",
         ),
         (
-            b"a: &a {x: 1}\nb:\n  <<: *a\n",
-            "f.yaml:3:3: merge keys (<<) are not supported\n"
-            "    <<: *a\n"
-            "    ^\n"
-            "  hint: write the keys out, or use `defaults: {task: ...}`",
+            b"b:\n  <<: 3\n",
+            "f.yaml:2:7: `<<` takes a mapping, or a list of them\n"
+            "    <<: 3\n"
+            "        ^\n"
+            "  hint: write it like <<: *name",
+        ),
+        (
+            b"a: 'x\nb: 2\n",
+            "f.yaml:3:1: not valid YAML: found unexpected end of stream while scanning a quoted scalar from line 1\n"
+            "  hint: a quote that opens on line 1 is not closed",
+        ),
+        (
+            b"a:\n  b\n  c: 3\n",
+            "f.yaml:3:4: not valid YAML: mapping values are not allowed in this context\n"
+            "    c: 3\n"
+            "     ^\n"
+            "  hint: does line 2 lack its colon?",
         ),
         (
             b"a: {{x.y}}\n",
@@ -225,3 +238,17 @@ def test_a_place_is_found_along_a_path_skipping_what_does_not_exist() -> None:
     assert (found.mark.line, found.mark.column, path) == (2, 10, ("a", "b", 1))
     assert key.column == 10
     assert find(node, ("a", "b"))[1].column == 3
+
+
+def test_a_merge_key_adds_what_the_mapping_does_not_say_itself() -> None:
+    text = b'a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {y: 9, <<: *a}\nd: {<<: [*a, *b], w: 0}\n"<<": 5\n'
+    problems = Problems("f.yaml")
+    tree = parse(text, "f.yaml", problems)
+    assert not problems
+    assert json.loads(to_json(tree)) == {
+        "a": {"x": 1, "y": 2},
+        "b": {"y": 3, "z": 4},
+        "c": {"y": 9, "x": 1},
+        "d": {"w": 0, "x": 1, "y": 2, "z": 4},
+        "<<": 5,
+    }

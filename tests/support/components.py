@@ -16,6 +16,7 @@ PACKAGES = {
     "dbus-daemon": "dbus",
     "dbus-run-session": "dbus",
     "initdb": "postgresql",
+    "node": "nodejs",
     "pg_ctl": "postgresql",
     "postgres": "postgresql",
     "psql": "postgresql-client",
@@ -29,16 +30,17 @@ def require(name: str) -> str:
     """Return the path of a program."""
     debian_postgresql = os.pathsep.join(sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True))
     path = shutil.which(name) or shutil.which(name, path=debian_postgresql)
-    return path or _missing(f"needs {name}: apt-get install {PACKAGES.get(name, name)}")
+    return path or missing(f"needs {name}: apt-get install {PACKAGES.get(name, name)}")
 
 
 def require_root() -> None:
     """Go on only as root."""
     if os.geteuid() != 0:
-        _missing("needs root")
+        missing("needs root")
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where nothing may be missing. The reason starts with `needs`."""
     if os.environ.get("TETRA_REQUIRE_COMPONENTS"):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator.config.cache import FOLDER, further, key_of, read, write
+from tetra_orchestrator.config.cache import FOLDER, further, given_python, key_of, read, write
 from tetra_orchestrator.config.find import find_python, module_on_disk, project_root
 from tetra_orchestrator.core.record import Record
 
@@ -48,7 +48,7 @@ def read_answer(path: str, environ: Mapping[str, str]) -> Answer | None:
 
 def keep_answer(path: str, environ: Mapping[str, str], loaded: Loaded, answer: Answer) -> None:
     """Keep the answer where it depends on nothing but files."""
-    from json import dumps, loads
+    from json import dumps
 
     from tetra_orchestrator.core.model import Command, Module, Shell
 
@@ -57,8 +57,8 @@ def keep_answer(path: str, environ: Mapping[str, str], loaded: Loaded, answer: A
     modules = [(folder, program.name) for folder, program in programs if isinstance(program, Module)]
     plain = all(isinstance(program, (Command, Module, Shell)) for _, program in programs)
     more = further(path, (), loaded)
-    key = key_of(path, environ, more=more) if plain else None
+    key = key_of(path, environ, more=more, loaded=loaded) if plain else None
     if key and all(module_on_disk(folder, name, project.pythonpath) for folder, name in modules):
-        outside = [loads(loaded.document).get("python"), modules, project.pythonpath]
+        outside = [given_python(loaded), modules, project.pythonpath]
         lines = [dumps(part) for part in (outside, answer.body, answer.warnings)]
         write(os.path.join(project_root(path), FOLDER, NAME), key, more, lines)

@@ -64,6 +64,7 @@ def build(
             Param(name, p.kind(), p.value(), required=p.default is None) for name, p in document.params.items()
         ),
         dialect=dialect,
+        default_mode=document.default_mode,
         run=_policy(document.defaults.run),
         sessions=tuple(Session(name, s.threads, s.python) for name, s in document.sessions.items()),
         plugins=tuple(plugin[""] for plugin in document.plugins if "" in plugin),

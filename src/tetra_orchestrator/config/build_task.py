@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Program
 
 KILL_GRACE_S = 10.0
+ONE_ATTEMPT = RetryPolicy()
 RETRY_NAMES = {"delay": "delay_s", "max_delay": "max_delay_s"}
 RESOURCE_NAMES = {"memory": "memory_bytes", "disk": "disk_bytes"}
 
@@ -56,9 +57,9 @@ def build_task(
     """
     defaults = around.defaults
     name, owner = pipeline
-    run_if = _run_if(task, ids)
+    run_if = _run_if(task, ids) if task.run_if else ()
     # a condition on how a task ended wants it ended, however
-    needs = {**needs, **{each.task: "finished" for each in run_if}}
+    needs = {**needs, **{each.task: "finished" for each in run_if}} if run_if else needs
     return Task(
         id=task_id,
         pipeline=name,
@@ -141,7 +142,7 @@ def _continue_on(given: schema.ContinueOn | None) -> ContinueOn | None:
 def _retry(own: schema.Retry | None, default: schema.Retry | None) -> RetryPolicy:
     """The task's own fields over the defaults over one attempt."""
     if own is None and default is None:
-        return RetryPolicy()
+        return ONE_ATTEMPT
     return RetryPolicy(**_fields(own, default, RETRY_NAMES))
 
 

@@ -1,9 +1,9 @@
 """Parsed configurations in `state/cache/`, so that only a changed file is parsed.
 
 The key covers everything a result depends on: our version, every file that was read or looked for, `.env`, the command
-line's changes, the machine. What names a variable that is set, reads secrets or asks the tasks' interpreter for task
-types is parsed anew each time, so that no value is ever kept. A cache that is wrong, stale or somebody else's means
-parsing again.
+line's changes, the machine and its time zone. What names a variable that is set, reads secrets or asks the tasks'
+interpreter for task types is parsed anew each time, so that no value is ever kept. A cache that is wrong, stale or
+somebody else's means parsing again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from tetra_orchestrator import __version__
-from tetra_orchestrator.config.find import find_python, module_on_disk, project_root, read_bytes
+from tetra_orchestrator.config.find import find_python, matching, module_on_disk, project_root, read_bytes
 from tetra_orchestrator.config.loaded import Loaded
 from tetra_orchestrator.core import model
 from tetra_orchestrator.core.model import Module, Typed
@@ -19,7 +19,7 @@ from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from tetra_orchestrator.core.model import Project
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 FOLDER = os.path.join("state", "cache")
 _NOTHING = object()
 #: Variables that a project depends on although no file names them.
-IMPLIED = ("LOG_DIR", "PYTHONPATH")
+IMPLIED = ("LOG_DIR", "PYTHONPATH", "TZ")
 #: Beginnings of variables that a dialect reads although no file names them.
 READ_BY_DIALECTS = ("TAURO_", "DATABRICKS_")
 #: Dialects whose jobs are given the content of secret files.
 WITH_SECRETS = ("dativo",)
+#: Which zone `timezone: local` is; see `calendars.zone_name`.
+LOCAL_TIME = "/etc/localtime"
 
 
 def load(
@@ -55,9 +57,10 @@ def load(
 
     loaded = load_project(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
     more = further(path, overlays, loaded)
-    key = key_of(path, environ, overlays, said, more) if _may_be_kept(loaded.project) else None
+    key = key_of(path, environ, overlays, said, more, loaded) if _may_be_kept(loaded) else None
     if key:
-        write(file, key, more, [dumps([loaded.document, loaded.files, _encoded(loaded.project), *_outside(loaded)])])
+        sources = [loaded.files, loaded.looked_for, loaded.variables]
+        write(file, key, more, [dumps([loaded.document, sources, _encoded(loaded.project), *_outside(loaded)])])
     return loaded
 
 
@@ -66,17 +69,23 @@ def further(path: str, overlays: Sequence[str], loaded: Loaded) -> tuple[str, ..
     return tuple(name for name in (*loaded.files, *loaded.looked_for) if name not in (path, *overlays))
 
 
-def _may_be_kept(project: Project) -> bool:
+def _may_be_kept(loaded: Loaded) -> bool:
+    project = loaded.project
     return project.dialect not in WITH_SECRETS and not any(isinstance(task.program, Typed) for task in project.tasks())
 
 
 def _outside(loaded: Loaded) -> tuple[str | None, list[tuple[str, str]]]:
     """What is looked at again each time: the interpreter that the file names, and the modules that are on disk."""
-    from json import loads
-
     project = loaded.project
     found = [name for name in _modules(project) if module_on_disk(*name, project.pythonpath)]
-    return loads(loaded.document).get("python"), found
+    return given_python(loaded), found
+
+
+def given_python(loaded: Loaded) -> str | None:
+    """The interpreter that the file names. Most name none, and parsing a large document to know would take a while."""
+    from json import loads
+
+    return loads(loaded.document).get("python") if '"python"' in loaded.document else None
 
 
 def key_of(
@@ -85,10 +94,11 @@ def key_of(
     overlays: Sequence[str] = (),
     said: Sequence[str] = (),
     more: Sequence[str] = (),
+    loaded: Loaded | None = None,
 ) -> str | None:
     """A digest of all that parsing depends on; None where a file cannot be read or a value would be kept.
 
-    `said` are the command line's changes, `more` the paths that `further` gave.
+    `said` are the command line's changes, `more` the paths that `further` gave, `loaded` the result that is to be kept.
     """
     from _blake2 import blake2b  # hashlib would load OpenSSL for it, at 3 ms a wake
 
@@ -102,13 +112,21 @@ def key_of(
     named = {name for text in (*texts, *map(os.fsencode, said)) for name in _named(text)}
     if any(_is_set(name, environ, dotenv) for name in named) or (named and any(b"secrets" in text for text in texts)):
         return None
+    if loaded and not _is_shown(loaded, named):
+        return None
     if more and any(name.startswith(READ_BY_DIALECTS) for name in environ):
         return None
-    machine = [f"{__version__} {os.cpu_count()}", *(f"{name}={environ.get(name)}" for name in IMPLIED)]
+    implied = [f"{name}={environ.get(name)}" for name in IMPLIED]
+    machine = [f"{__version__} {os.cpu_count()}", os.path.realpath(LOCAL_TIME), *implied]
     digest = blake2b(digest_size=16)
     for part in (*texts, dotenv, *map(os.fsencode, (path, *overlays, *said, *more, *machine))):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
+
+
+def _is_shown(loaded: Loaded, named: Collection[str]) -> bool:
+    """Whether the bytes showed which variables there are, and no secrets: UTF-16 and escapes can hide both."""
+    return set(loaded.variables) <= set(named) and not (loaded.variables and '"secrets":' in loaded.document)
 
 
 def read(file: str, key: Callable[[Sequence[str]], str | None] | None) -> list[str] | None:
@@ -146,9 +164,7 @@ def _split(more: str) -> list[str]:
 def _content(path: str) -> bytes:
     """What a further path stands for: the bytes of a file, the names that fit a pattern, or that it is absent."""
     if "*" in path or "?" in path or "[" in path:
-        from glob import glob
-
-        return os.fsencode("\0".join(sorted(glob(path, recursive=True))))
+        return os.fsencode("\0".join(matching(path)))
     try:
         return read_bytes(path)
     except ConfigError:
@@ -194,7 +210,7 @@ def _decoded(kept: list[str] | None, environ: Mapping[str, str]) -> Loaded | Non
     from json import loads
 
     try:
-        document, files, encoded, given, found = loads(kept[0])
+        document, (files, looked_for, variables), encoded, given, found = loads(kept[0])
         project: Project = _record(encoded)
     except (TypeError, ValueError, KeyError, AttributeError):
         return None
@@ -204,7 +220,8 @@ def _decoded(kept: list[str] | None, environ: Mapping[str, str]) -> Loaded | Non
     asked = len(found) < len(_modules(project))  # the interpreter itself was asked for some
     if python is None or (asked and python != project.python):
         return None
-    return Loaded(project._replace(python=python), document, tuple(files), ())
+    sources = tuple(files), (), tuple(looked_for), tuple(variables)
+    return Loaded(project._replace(python=python), document, *sources)
 
 
 def _encoded(value: Any) -> Any:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
+from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.core.schedule import check_rule
 from tetra_orchestrator.errors import UsageError
 
@@ -47,7 +48,7 @@ def _check_mode(sheet: Sheet, path: Path, name: str) -> None:
     modes = sheet.names("modes")
     mode = sheet.document.modes.get(name)
     if name not in modes:
-        hint = sheet.problems.guess(name, modes, f"modes: {', '.join(modes) or 'none'}")
+        hint = sheet.problems.guess(name, modes, f"modes: {listed(modes) or 'none'}")
         sheet.error("unknown_mode", path, f"there is no mode '{name}'", hint)
     elif mode is not None and mode.partition is not None:
         message = f"the mode '{name}' runs over a range of dates, which a schedule does not give"

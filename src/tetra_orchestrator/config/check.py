@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.config.schema_tasks import Task
 from tetra_orchestrator.config.sheet import Sheet, item_path
 from tetra_orchestrator.config.task_checks import check_task
@@ -149,7 +150,5 @@ def _check_entry(sheet: Sheet, place: Path, name: str, args: dict[str, list[str]
             message = f"'{name}' has several tasks: for which one are these arguments?"
             sheet.error("ambiguous_args", place, message, f"write {{{name}: {{{next(iter(tasks))}: [...]}}}}")
         elif task and task not in tasks:
-            hint = (
-                sheet.problems.guess(task, tasks, f"tasks: {', '.join(tasks)}") if tasks else f"write {{{name}: [...]}}"
-            )
+            hint = sheet.problems.guess(task, tasks, f"tasks: {listed(tasks)}") if tasks else f"write {{{name}: [...]}}"
             sheet.error("unknown_task", (*place, task), f"'{name}' has no task '{task}'", hint, key=True)

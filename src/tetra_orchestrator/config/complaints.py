@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from json import dumps as quoted
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from tetra_orchestrator.config.masking import is_secret
 from tetra_orchestrator.config.problems import dotted
 from tetra_orchestrator.config.values import Plain, kind, to_data
 from tetra_orchestrator.config.yaml_tree import Map, Null, Scalar, find
@@ -41,6 +43,7 @@ _REMEDIES: dict[Path, str] = {
     ("project",): "add `project: NAME`",
     ("pipelines",): "add `pipelines:` with at least one pipeline",
 }
+_WORD = re.compile(r"[\w./-]+")
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
 
 
@@ -74,7 +77,8 @@ def _report(fault: ErrorDetails, tree: Node, problems: Problems, shape: type[Bas
         problems.error("unknown_key", key, path, f"unknown key {loc[-1]!r}", hint)
     elif fault["type"] == "missing":
         owner = f"'{_label(path)}'" if path else "the file"
-        problems.error("missing_key", key, (*path, str(loc[-1])), f"{owner} has no '{loc[-1]}'", _REMEDIES.get(loc))
+        hint = _REMEDIES.get(loc) or _described(loc, shape)
+        problems.error("missing_key", key, (*path, str(loc[-1])), f"{owner} has no '{loc[-1]}'", hint)
     elif loc[-1:] == (KEY,):
         context = fault["ctx"]
         problems.error("bad_name", key, path, f"{path[-1]!r} {context['message']}", context["hint"])
@@ -91,9 +95,14 @@ def _report_value(fault: ErrorDetails, node: Node, mark: Any, path: Path, proble
     message = context.get("message") or _MESSAGES.get(fault["type"], fault["msg"]).format(
         kind=kind(fault["input"]), **context
     )
-    shown = f": {node.text!r}" if isinstance(node, Scalar) else ""
+    shown = f": {_shown(node, path)!r}" if isinstance(node, Scalar) else ""
     hint = context.get("hint") or _hint(fault, node)
     problems.error("bad_value", mark, path, f"{label} {message}{shown}", hint)
+
+
+def _shown(node: Scalar, path: Path) -> str:
+    """The text, or the variable that it comes from where that may be a secret."""
+    return node.raw if node.raw and is_secret(path, node.raw) else node.text
 
 
 def _hint(fault: ErrorDetails, node: Node) -> str | None:
@@ -101,7 +110,8 @@ def _hint(fault: ErrorDetails, node: Node) -> str | None:
         reference = next(iter(node.entries), "")
         return f'put it in quotes: "{{{reference}}}"' if _REFERENCE.fullmatch(reference) else "write it in quotes"
     if fault["type"] == "list_type" and isinstance(node, Scalar):
-        return f"write it in brackets: [{node.text[:40]}]"
+        text = node.text[:40]
+        return f"write it in brackets: [{text if node.plain and _WORD.fullmatch(text) else quoted(text)}]"
     return None
 
 
@@ -113,6 +123,10 @@ def _label(path: Path) -> str:
 
 def _known_keys(loc: Path, root: type[BaseModel]) -> list[str]:
     """The keys of the model to which the last part of `loc` was given."""
+    return list(_fields(_model_at(loc, root)))
+
+
+def _model_at(loc: Path, root: type[BaseModel]) -> type[BaseModel]:
     shape: Any = root
     for part in loc[:-1]:
         if isinstance(shape, type) and issubclass(shape, BaseModel):
@@ -120,7 +134,13 @@ def _known_keys(loc: Path, root: type[BaseModel]) -> list[str]:
         else:
             shape = get_args(shape)[-1]
         shape = _bare(shape)
-    return list(_fields(shape))
+    return shape  # type: ignore[no-any-return]
+
+
+def _described(loc: Path, root: type[BaseModel]) -> str | None:
+    """What the missing key at `loc` is for, where its model says so."""
+    field = next((f for name, f in _model_at(loc, root).model_fields.items() if (f.alias or name) == loc[-1]), None)
+    return f"add `{loc[-1]}`: {field.description}" if field and field.description else None
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _OF_MAIL = ("CONTENT_TYPE", "CONTENT_TRANSFER_ENCODING", "MAILFROM")
 _FIXED = ("LOGNAME", "USER")
 LONGEST_NAME = 255
+LONGEST_LEGEND = 1000
 
 _SETTING = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^\s"'=]+))\s*=\s*(.*)""", re.DOTALL)
 _ENTRY = re.compile(r"(@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(.*)", re.DOTALL)
@@ -89,7 +90,7 @@ class _Reader:
 
     def read(self, number: int, line: str) -> None:
         if line.startswith("#"):
-            self._comment = [] if _LEGEND.match(line) else [*self._comment, *_described(line)]
+            self._comment = [] if _LEGEND.match(line[:LONGEST_LEGEND]) else [*self._comment, *_described(line)]
             return
         comment, self._comment = self._comment, []
         try:

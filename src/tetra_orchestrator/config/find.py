@@ -42,9 +42,11 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: str) -> s
 
 
 def project_root(file: str) -> str:
-    """The folder of the file, or the one above when that is called `config` or `configs`. `file` is absolute."""
-    folder = os.path.dirname(file)
-    return os.path.dirname(folder) if os.path.basename(folder) in ("config", "configs") else folder
+    """The folder of the file, or the one above `config`, `configs` or `bin/config`. `file` is absolute."""
+    folder, name = os.path.split(os.path.dirname(file))
+    if name not in ("config", "configs"):
+        return os.path.join(folder, name)
+    return os.path.dirname(folder) if os.path.basename(folder) == "bin" else folder
 
 
 def module_on_disk(folder: str, name: str, pythonpath: Sequence[str]) -> bool:
@@ -94,6 +96,21 @@ def read_bytes(path: str) -> bytes:
             return file.read(MAX_BYTES)
     finally:
         os.close(descriptor)
+
+
+def matching(pattern: str) -> list[str]:
+    """The paths that fit a pattern, in order. `**` stands for any folders, but for none behind a symbolic link."""
+    from glob import escape, glob
+
+    above, several, below = pattern.partition("/**/")
+    if not several:
+        return sorted(glob(pattern))
+    found: set[str] = set()
+    for folder in glob(above):
+        for place, folders, _ in os.walk(folder):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found.update(matching(os.path.join(escape(place), below)))
+    return sorted(found)
 
 
 def _in_folder(path: str) -> str:

@@ -42,7 +42,7 @@ def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     loaded = load(path, environ=environ)
     seen = _glance(loaded.project, now)
     more = further(path, (), loaded)
-    key = key_of(path, environ, more=more)
+    key = key_of(path, environ, more=more, loaded=loaded)
     if key:
         slots = [f"{name} {seen.next_slots.get(name, '')}" for name in seen.pipelines]
         write(file, key, more, [seen.store_url, seen.seen_at, *slots])

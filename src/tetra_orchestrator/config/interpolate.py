@@ -9,8 +9,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config.find import read_bytes
 from tetra_orchestrator.config.problems import Mark, Problems, Source
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
+from tetra_orchestrator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,13 +20,22 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.problems import Path
     from tetra_orchestrator.config.yaml_tree import Node
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
+#: What stands between the braces. It holds no further `${`, or looking for the end would be quadratic.
+INSIDE = r"[^}$]*(?:\$(?!\{)[^}$]*)*"
+_REFERENCE = re.compile(rf"\$\$\{{|\$\{{([A-Za-z_][A-Za-z0-9_]*)(?::-({INSIDE}))?\}}|\$\{{")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
+MAX_TEXT = 1_000_000  # characters
+QUOTED = 40
 #: Sections of which nothing is needed to run.
 MESSAGES = (("alerting",), ("notifications",))
 #: Keys of a task in which `{task.key}` is filled in later.
 TEMPLATES = (("args",), ("command",), ("config",), ("env",))
+
+
+def variables_in(text: str) -> set[str]:
+    """The variables that a text names, those with defaults included."""
+    return {match[1] for match in _REFERENCE.finditer(text) if match[1]}
 
 
 def interpolate(tree: Node, values: Mapping[str, str], problems: Problems) -> Node:
@@ -36,6 +47,7 @@ class _Interpolation:
     def __init__(self, tree: Node, values: Mapping[str, str], problems: Problems):
         self._values = values
         self._problems = problems
+        self._filled_in = 0
         project_env, _, path = find(tree, ("env", "set"))
         self._project_env = set(project_env.entries) if isinstance(project_env, Map) and len(path) == 2 else set()
 
@@ -54,13 +66,13 @@ class _Interpolation:
         return node
 
     def _fill(self, node: Scalar, path: Path) -> str:
+        for match in _REFERENCE.finditer(node.text):
+            if match[0] == "${":
+                self._report_malformed(node, path, node.text[match.start() : match.start() + QUOTED])
+                return node.text
+
         def replacement(match: re.Match[str]) -> str:
-            if match[0] == "$${":
-                return "${"
-            if match[1] is None:
-                self._report_malformed(node, path, node.text[match.start() :])
-                return match[0]
-            return self._value(match, node, path)
+            return "${" if match[0] == "$${" else self._value(match, node, path)
 
         return _REFERENCE.sub(replacement, node.text)
 
@@ -86,6 +98,11 @@ class _Interpolation:
     def _value(self, match: re.Match[str], node: Scalar, path: Path) -> str:
         name, default = match[1], match[2]
         value = self._values.get(name)
+        self._filled_in += len(value or "")
+        if self._filled_in > MAX_TEXT:
+            message = f"variables come to more than {MAX_TEXT:,} characters here"
+            self._problems.error("too_large", node.mark, path, message, "hand over such a text in a file")
+            return match[0]
         if value or (value is not None and default is None):
             # braces in a value must not become a {task.key}
             return value.replace("{", "{{").replace("}", "}}") if _is_template(path) else value
@@ -98,32 +115,35 @@ class _Interpolation:
         return match[0]
 
     def _report_malformed(self, node: Scalar, path: Path, text: str) -> None:
-        message = f"{text[:40]!r} does not name a variable"
+        message = f"{text!r} does not name a variable"
         hint = "write ${NAME} or ${NAME:-default}, or $${ for a literal ${"
         self._problems.error("bad_variable", node.mark, path, message, hint)
 
 
 def _is_task(path: Path) -> bool:
+    """True for a task, and for what a file of bindings says in the words of one."""
+    if path[:1] == ("bindings",):
+        return len(path) == 2
     return path[:1] == ("pipelines",) and (len(path) == 2 or (len(path) == 4 and path[2] == "tasks"))
 
 
 def _is_template(path: Path) -> bool:
     """True where `{task.key}` is filled in later."""
-    return path[:1] == ("modes",) or any(
-        _is_task(path[:depth]) and path[depth : depth + 1] in TEMPLATES for depth in (2, 4)
-    )
+    if path[:1] in (("modes",), ("tenants",)):
+        return path[2:3] == ("env",) if path[0] == "tenants" else path[2:3] != ("params",)
+    return any(_is_task(path[:depth]) and path[depth : depth + 1] in TEMPLATES for depth in (2, 4))
 
 
 def read_dotenv(folder: str, problems: Problems) -> dict[str, str]:
     """The variables in `.env` in `folder`: lines `NAME=value`, `export NAME=value`, quotes around it, comments."""
     path = os.path.join(folder, ".env")
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        problems.error("unreadable", Mark(Source(path, ()), 1, 1), (), f"cannot be read: {error}", "mend or remove it")
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except (ConfigError, UnicodeDecodeError) as error:
+        cause = error.message if isinstance(error, ConfigError) else f"cannot be read: {error}"
+        problems.error("unreadable", Mark(Source(path, ()), 1, 1), (), cause, "mend or remove it")
         return {}
     return _parse_dotenv(Source(path, tuple(text.split("\n"))), problems)
 

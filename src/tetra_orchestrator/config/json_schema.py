@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic.json_schema import GenerateJsonSchema
 
 from tetra_orchestrator.config.schema import Document
+from tetra_orchestrator.config.values import OR_VARIABLE, one_of
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
@@ -25,6 +26,18 @@ class _WithoutNull(GenerateJsonSchema):
         if value.get("default") in (None, [], {}) or isinstance(value["default"], dict):
             value.pop("default", None)
         return value
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """With every key that is no name refused."""
+        shape = super().dict_schema(schema)
+        keys = shape.pop("patternProperties", None)
+        if keys:
+            ((pattern, value),) = keys.items()
+            shape |= {"patternProperties": {pattern.removesuffix(OR_VARIABLE): value}, "additionalProperties": False}
+        return shape
+
+    def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
+        return one_of(*schema["expected"])
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False

@@ -14,6 +14,7 @@ from tetra_orchestrator.config.check import check, warn_unprovided
 from tetra_orchestrator.config.complaints import check_shape
 from tetra_orchestrator.config.find import find_config, find_python, project_root
 from tetra_orchestrator.config.loaded import Loaded
+from tetra_orchestrator.config.masking import veiled
 from tetra_orchestrator.config.modules import check_modules as report_missing_modules
 from tetra_orchestrator.config.modules import check_python
 from tetra_orchestrator.config.problems import Problem
@@ -54,7 +55,7 @@ def load_project(
     with _collector_at_rest():
         found = read(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
         project = _project(found, path, environ, check_modules)
-    return Loaded(project, found.text, found.files, found.problems.warnings, found.looked_for)
+    return Loaded(project, found.text, found.files, found.problems.warnings, found.looked_for, found.variables)
 
 
 @contextmanager
@@ -113,4 +114,4 @@ def _check_state(sheet: Sheet) -> None:
         sheet.error("bad_state", ("state",), "this version has no PostgreSQL store yet", hint)
     elif not state.startswith(SQLITE) or state.endswith("/"):
         hint = "write sqlite:///FILE, relative to the project's root, or sqlite:////absolute/FILE"
-        sheet.error("bad_state", ("state",), f"{state!r} is not the address of a store", hint)
+        sheet.error("bad_state", ("state",), f"{veiled(state)!r} is not the address of a store", hint)

@@ -15,7 +15,8 @@ class Configuration(Record):
     """A native document and where it came from.
 
     `tree` has every `${VAR}` filled in, `text` is the same as JSON with none of them filled in; what was written in
-    another dialect is translated in both. `files` were read; `looked_for` are those that would have been, too.
+    another dialect is translated in both. `files` were read; `looked_for` are those that would have been, too;
+    `variables` are what the files name in `${...}`.
     """
 
     tree: Node
@@ -24,6 +25,7 @@ class Configuration(Record):
     files: tuple[str, ...]
     looked_for: tuple[str, ...]
     problems: Problems
+    variables: tuple[str, ...] = ()
 
 
 class Loaded(Record):
@@ -34,3 +36,4 @@ class Loaded(Record):
     files: tuple[str, ...]
     warnings: tuple[Problem, ...]
     looked_for: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.dialects.registry import recognise
-from tetra_orchestrator.config.find import project_root, read_bytes
-from tetra_orchestrator.config.interpolate import interpolate, read_dotenv
+from tetra_orchestrator.config.find import MAX_BYTES, matching, project_root, read_bytes
+from tetra_orchestrator.config.interpolate import interpolate, read_dotenv, variables_in
 from tetra_orchestrator.config.loaded import Configuration
+from tetra_orchestrator.config.masking import is_secret
 from tetra_orchestrator.config.merge import merge, set_value
 from tetra_orchestrator.config.problems import Problems
 from tetra_orchestrator.config.secrets import with_secrets
+from tetra_orchestrator.config.unresolved import with_references
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find, parse, to_json
+from tetra_orchestrator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tetra_orchestrator.config.dialects.source import Dialect
+    from tetra_orchestrator.config.problems import Mark
     from tetra_orchestrator.config.yaml_tree import Node
 
 VERSION = "1"
@@ -50,10 +53,11 @@ def read(
         text = to_json(tree)
         tree = shelf.filled(tree, text)
     else:
-        tree = _translated(form, shelf.filled(tree, to_json(tree)), bindings, shelf)
+        tree = shelf.unresolved(_translated(form, shelf.filled(tree, to_json(tree)), bindings, shelf))
         text = to_json(tree)
     name = form.NAME if form else "native"
-    return Configuration(tree, text, name, tuple(shelf.files), tuple(shelf.looked_for), shelf.problems)
+    variables = tuple(sorted(shelf.variables))
+    return Configuration(tree, text, name, tuple(shelf.files), tuple(shelf.looked_for), shelf.problems, variables)
 
 
 class _Shelf:
@@ -66,17 +70,28 @@ class _Shelf:
         self.problems = Problems(path)
         self.files: list[str] = []
         self.looked_for: list[str] = []
+        self.variables: set[str] = set()
+        self._written: list[str] = []
         self._values: Mapping[str, str] | None = None
+        self._bytes = 0
 
     def tree(self, path: str) -> Node | None:
-        """The document in a file, None after reporting why there is none."""
+        """The document in a file, None after reporting why there is none. Raises `ConfigError` for no readable file."""
         self.files.append(path)
-        return parse(read_bytes(path), path, self.problems)
+        data = read_bytes(path)
+        self._bytes += len(data)
+        if self._bytes > MAX_BYTES:
+            raise ConfigError(
+                f"with this file there are {self._bytes >> 20} MB, and at most {MAX_BYTES >> 20} MB are read",
+                hint="are these the right files?",
+                where=path,
+            )
+        return parse(data, path, self.problems)
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file; its coming or going changes the configuration."""
+        """Whether there is such a file, be it one to read or not; its coming or going changes the configuration."""
         self.looked_for.append(path)
-        return os.path.isfile(path)
+        return os.path.exists(path) and not os.path.isdir(path)
 
     def merged(self, overlays: Sequence[str], sets: Sequence[str]) -> Node:
         """The main file under its overlays and single values. Raises `ConfigError` where one cannot be read."""
@@ -92,12 +107,24 @@ class _Shelf:
 
     def filled(self, tree: Node, text: str) -> Node:
         """The tree, which is `text` as JSON, with its `${VAR}` filled in."""
+        self._written.append(text)
         if "${" not in text:
             return tree
+        named = variables_in(text)
+        self.variables |= named
         if self._values is None:
             dotenv = read_dotenv(os.path.dirname(os.path.abspath(self.path)), self.problems)
             self._values = with_secrets({**dotenv, **self.environ}, tree, text, self.root, self.problems)
+        for name in named:
+            if is_secret((), f"${{{name}}}"):
+                self.problems.hide(self._values.get(name, ""))
         return interpolate(tree, self._values, self.problems)
+
+    def unresolved(self, tree: Node) -> Node:
+        """A translated tree that says as which reference the user wrote what a dialect has made new text of."""
+        known = self._values or {}
+        values = {name: known[name] for name in self.variables if name in known}
+        return with_references(tree, values, "\n".join(self._written)) if values else tree
 
     def further(self, path: str) -> Map | None:
         """A further file of the same user, with its variables filled in; None after reporting why there is none."""
@@ -121,14 +148,46 @@ def _with_includes(tree: Node, shelf: _Shelf) -> Node:
         pattern = item.text if isinstance(item, Scalar) else ""
         full = os.path.join(shelf.root, pattern)
         shelf.looked_for.append(full)
-        found = sorted(glob.glob(full, recursive=True)) if pattern else []
+        if os.path.isabs(pattern) or ".." in pattern.split("/"):
+            hint = "copy it there, or lay it over with --overlay"
+            message = f"{pattern!r} is not in the project's folder"
+            shelf.problems.error("outside", item.mark, ("include", index), message, hint)
+            continue
+        if pattern.count("**") > 1:
+            message = f"{pattern!r} has ** more than once"
+            shelf.problems.error("bad_value", item.mark, ("include", index), message, "write several patterns")
+            continue
+        found = matching(full) if pattern else []
         if not found:
             hint = "a path is taken from the project's root; * stands for any name"
             shelf.problems.error("no_file", item.mark, ("include", index), f"no file is called {pattern!r}", hint)
         for name in found:
-            part = shelf.tree(name)
+            part = _included(name, item.mark, shelf)
             base = merge(base, part) if base and part else base or part
     return merge(base, tree) if base else tree
+
+
+def _included(path: str, mark: Mark, shelf: _Shelf) -> Map | None:
+    """The mapping in an included file, None after reporting why there is none; `mark` is where it is named."""
+    if not os.path.realpath(path).startswith(os.path.join(os.path.realpath(shelf.root), "")):
+        message = f"{path} leads to {os.path.realpath(path)}, outside of the project's folder"
+        shelf.problems.error("outside", mark, ("include",), message, "copy it there, or lay it over with --overlay")
+        return None
+    try:
+        part = shelf.tree(path)
+    except ConfigError as error:
+        shelf.problems.error("unreadable", mark, ("include", path), f"{path}: {error.message}", error.hint)
+        return None
+    if part is None:
+        return None
+    if not isinstance(part, Map):
+        shelf.problems.error("bad_value", part.mark, (), "an included file must be a mapping")
+        return None
+    if "include" in part.entries:
+        hint = "name that file in the `include` of the file that includes this one"
+        mark = part.entries["include"].mark
+        shelf.problems.error("nested_include", mark, ("include",), "an included file cannot include others", hint)
+    return part
 
 
 def _check_version(tree: Node, problems: Problems) -> None:

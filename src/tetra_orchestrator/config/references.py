@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tetra_orchestrator.config.yaml_tree import Seq, find
+from tetra_orchestrator.config.problems import listed
+from tetra_orchestrator.config.yaml_tree import Scalar, Seq, find
 from tetra_orchestrator.core.graph import upstream_of
 from tetra_orchestrator.core.model import Command, Shell
 from tetra_orchestrator.core.template import Reference, references, rewrite
@@ -23,12 +24,24 @@ BRACES = "for literal braces write {{ and }}"
 def resolve_references(project: Project, sheet: Sheet) -> Project:
     """The project with every owner written as a task id; what cannot be resolved is reported."""
     resolver = _Resolver(project, sheet)
-    for name in sheet.document.env.set:
+    for name in sheet.document.env.set if project.dialect == "native" else ():
         resolver.refuse(("env", "set", name), sheet.document.env.set[name])
     return project._replace(
         pipelines=tuple(resolver.pipeline(pipeline) for pipeline in project.pipelines),
         modes=tuple(resolver.mode(mode) for mode in project.modes),
     )
+
+
+def _has_braces(task: Task) -> bool:
+    """Whether there can be a reference at all; most tasks of a large file have none."""
+    match task.program:
+        case Command(argv):
+            texts = argv
+        case Shell(line):
+            texts = (line,)
+        case _:
+            texts = ()
+    return "{" in "".join((*texts, *task.args, *[text for _, text in task.env], task.cwd or "", task.config or ""))
 
 
 class _Resolver:
@@ -51,11 +64,16 @@ class _Resolver:
 
     def refuse(self, path: Path, text: str | None) -> None:
         """Report references where none are filled in."""
+        node = find(self._sheet.tree, path)[0]
+        if isinstance(node, Scalar) and node.raw is not None:
+            text = node.raw  # a value from outside is no reference
         for reference in references(text or ""):
             message = f"{reference} is not filled in here, only in arguments, commands and `env` of a task"
             self._sheet.error("bad_reference", path, message, BRACES)
 
     def _task(self, task: Task) -> Task:
+        if not _has_braces(task):
+            return task
         short = task.id.removeprefix(task.pipeline).removeprefix(".")
         path: Path = ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)
         self.refuse((*path, "cwd"), task.cwd)
@@ -136,7 +154,7 @@ class _Resolver:
             self._sheet.error("bad_reference", path, message, "add the dependency, or " + BRACES)
         outputs = [name for name, _ in self._tasks[owner].outputs]
         if outputs and reference.key not in (*outputs, *ALWAYS_THERE):
-            hint = self._sheet.problems.guess(reference.key, outputs, f"it declares {', '.join(outputs)}")
+            hint = self._sheet.problems.guess(reference.key, outputs, f"it declares {listed(outputs)}")
             self._sheet.error("bad_reference", path, f"{reference}: '{owner}' has no output '{reference.key}'", hint)
         return Reference(owner, reference.key)
 

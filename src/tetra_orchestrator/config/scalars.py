@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?(?:([kKMGT])i?)?B?"
+_AMOUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+DURATION = rf"{_AMOUNT}|(?=.)(?:{_AMOUNT}d)?(?:{_AMOUNT}h)?(?:{_AMOUNT}m)?(?:{_AMOUNT}s)?"
+WHOLE = r"-?(0|[1-9][0-9]*)"
+NUMBER = rf"{WHOLE}(\.[0-9]+)?"
 MAX_DIGITS = 15  # what a double holds exactly; also keeps int() from refusing
 
 _NAME = re.compile(NAME)
 _VARIABLE = re.compile(VARIABLE)
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?(?:([kKMGT])i?)?B?")
+_WHOLE = re.compile(WHOLE)
+_NUMBER = re.compile(NUMBER)
+_FLOAT = re.compile(rf"{NUMBER}([eE][-+]?[0-9]{{1,2}})?")
 _STEPS = ("", "K", "M", "G", "T")
-_AMOUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
-_DURATION = re.compile(rf"{_AMOUNT}|(?=.)(?:{_AMOUNT}d)?(?:{_AMOUNT}h)?(?:{_AMOUNT}m)?(?:{_AMOUNT}s)?")
+_SIZE = re.compile(SIZE)
+_DURATION = re.compile(DURATION)
 _UNIT_S = (1, 86400, 3600, 60, 1)
 
 

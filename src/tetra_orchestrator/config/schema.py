@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tetra_orchestrator.config import scalars
 from tetra_orchestrator.config.schema_operations import (
@@ -17,12 +17,13 @@ from tetra_orchestrator.config.schema_operations import (
 from tetra_orchestrator.config.schema_tasks import Pipeline, TaskDefaults
 from tetra_orchestrator.config.values import (
     ANY_TEXT,
+    IN_RANGE,
+    Amount,
     Closed,
     Count,
     Filled,
     Limit,
     Name,
-    Number,
     Plain,
     Size,
     Switch,
@@ -32,7 +33,9 @@ from tetra_orchestrator.config.values import (
     Variables,
     Whole,
     fault,
+    one_of,
     read,
+    scalar,
     text_of,
 )
 
@@ -60,10 +63,16 @@ def _param(value: Any) -> Any:
 
 
 EntryArgs = Annotated[
-    dict[str, list[Text]], BeforeValidator(_own_args, json_schema_input_type=list[Text] | dict[Name, list[Text]])
+    dict[str, list[Text]], BeforeValidator(_own_args, json_schema_input_type=list[Text] | dict[str, list[Text]])
 ]
 
-ModeItem = Annotated[dict[str, EntryArgs], BeforeValidator(_entry, json_schema_input_type=Name | dict[Name, EntryArgs])]
+ModeItem = Annotated[
+    dict[Name, EntryArgs],
+    BeforeValidator(
+        _entry,
+        json_schema_input_type=Name | Annotated[dict[Name, EntryArgs], Field(min_length=1, max_length=1)],
+    ),
+]
 
 
 def _plugin(value: Any) -> Any:
@@ -72,7 +81,7 @@ def _plugin(value: Any) -> Any:
 
 Plugin = Annotated[
     dict[str, Filled],
-    BeforeValidator(_plugin, json_schema_input_type=Filled | dict[Filled, Filled]),
+    BeforeValidator(_plugin, json_schema_input_type=Filled | Annotated[dict[str, Filled], Field(min_length=1)]),
     Field(min_length=1),
 ]
 
@@ -88,20 +97,49 @@ class RunPolicy(Closed):
 class Mode(Closed):
     """A selection of pipelines with arguments for each."""
 
-    pipelines: Annotated[list[ModeItem], Field(min_length=1)]
+    pipelines: Annotated[list[ModeItem], Field(min_length=1)] = Field(
+        description="what it selects: names, or a name with arguments"
+    )
     partition: Literal["range", "day", "week", "month"] | None = Field(
         default=None, description="the mode runs for a range of dates, at once or sliced"
     )
     params: dict[Name, Text] = Field(default_factory=dict, description="values for the project's parameters")
-    run: RunPolicy = RunPolicy()
-    description: Text | None = None
+    run: RunPolicy = Field(default=RunPolicy(), description="what holds for its runs as a whole")
+    description: Text | None = Field(default=None, description="free text")
+
+
+def _fitting(kind: str, pattern: str, also: str, parse: Any) -> dict[str, Any]:
+    """That a default is of the type that is given."""
+    return {
+        "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+        "then": {"properties": {"default": scalar(pattern, also, parse=parse, **IN_RANGE).json_schema}},
+    }
+
+
+_Default = Annotated[Any, WithJsonSchema({**ANY_TEXT, **IN_RANGE})]
+_SHORT = rf"(?=.{{1,{scalars.MAX_DIGITS}}}$)"
+
+
+ModeItems = Annotated[list[ModeItem], Field(min_length=1)]
+ModeOrItems = Annotated[Mode, BeforeValidator(_mode, json_schema_input_type=Mode | ModeItems)]
 
 
 class Param(Closed):
     """A parameter of a run; without a default it must be given."""
 
-    type: ValueType | None = None
-    default: Any = Field(default=None, json_schema_extra=ANY_TEXT)
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["type"]}, {"required": ["default"], "properties": {"default": IN_RANGE}}],
+            "allOf": [
+                _fitting("int", f"^{_SHORT}{scalars.WHOLE}$", "integer", scalars.whole),
+                _fitting("float", f"^{_SHORT}{scalars.NUMBER}$", "number", scalars.number),
+                _fitting("bool", "^(true|false)$", "boolean", scalars.boolean),
+            ],
+        }
+    )
+
+    type: ValueType | None = Field(default=None, description="of its values; else that of the default")
+    default: Any = Field(default=None, description="the value where none is given", json_schema_extra=ANY_TEXT)
 
     @model_validator(mode="after")
     def _fits(self) -> Param:
@@ -144,28 +182,28 @@ class Secret(Closed):
 class Keep(Closed):
     """How long runs and their logs are kept."""
 
-    runs: Count | None = None
-    days: Count | None = None
-    bytes: Size | None = None
+    runs: Count | None = Field(default=None, description="the last so many runs")
+    days: Count | None = Field(default=None, description="for so many days")
+    bytes: Size | None = Field(default=None, description="as much as this, such as 5GB")
 
 
 class Logs(Closed):
     """Where and how logs are written."""
 
-    dir: Filled = "logs"
+    dir: Filled = Field(default="logs", description="their folder, from the project's root")
     file: Filled | None = Field(default=None, description="a further log of every run, from the project's root")
-    format: Literal["text", "json"] = "text"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = Field(default="text", description="of that further log")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="what is written to that further log: this, and what is worse"
+    )
     redact: Switch = Field(default=True, description="values of secrets are masked")
-    keep: Keep = Keep()
+    keep: Keep = Field(default=Keep(), description="how long runs and their logs are kept")
 
 
 class Host(Closed):
     """What this machine gives to all runs together."""
 
-    cpu: Annotated[Number, Field(gt=0)] | None = Field(
-        default=None, description="CPUs for tasks that say what they take"
-    )
+    cpu: Amount | None = Field(default=None, description="CPUs for tasks that say what they take")
     memory: Size | None = Field(default=None, description="memory for tasks that say what they take")
     gpu: Count | None = Field(default=None, description="GPUs for tasks that say what they take")
     max_parallel: Count | None = Field(default=None, description="tasks at the same time; default the number of CPUs")
@@ -181,16 +219,16 @@ class Session(Closed):
 class Defaults(Closed):
     """What holds where nothing else is said."""
 
-    task: TaskDefaults = TaskDefaults()
-    run: RunPolicy = RunPolicy()
+    task: TaskDefaults = Field(default=TaskDefaults(), description="of every task that does not say otherwise")
+    run: RunPolicy = Field(default=RunPolicy(), description="of every run whose mode does not say otherwise")
 
 
 class Document(Closed):
     """A native configuration file."""
 
-    version: Whole = Field(description="of this format: 1", json_schema_extra={"const": 1})
-    project: Name
-    title: Text | None = None
+    version: Annotated[Whole, Field(ge=1, le=1), WithJsonSchema(one_of(1))] = Field(description="of this format: 1")
+    project: Name = Field(description="the project's name")
+    title: Text | None = Field(default=None, description="free text")
     timezone: Filled = Field(default="UTC", description="IANA name such as America/New_York, or local")
     state: Filled = Field(default="sqlite:///state/tetra.db", description="where runs are remembered")
     python: Filled | None = Field(default=None, description="the tasks' interpreter; default .venv/bin/python")
@@ -198,21 +236,33 @@ class Document(Closed):
     plugins: list[Plugin] = Field(
         default_factory=list, description="modules that register task types, or {type: 'module:Class'}"
     )
-    env: Env = Field(default_factory=lambda: Env.model_validate({}))
+    env: Env = Field(
+        default_factory=lambda: Env.model_validate({}),
+        description="what tasks inherit of our environment, and what is added",
+    )
     secrets: dict[VariableName, Secret] = Field(default_factory=dict, description="where ${NAME} comes from")
     include: list[Filled] = Field(
         default_factory=list, description="further files, merged under this one; * is allowed"
     )
-    logs: Logs = Logs()
-    host: Host = Host()
+    logs: Logs = Field(default=Logs(), description="where and how logs are written")
+    host: Host = Field(default=Host(), description="what this machine gives to all tasks of a run together")
     pools: dict[Name, Count] = Field(default_factory=dict, description="how many may use something at the same time")
     sessions: dict[Name, Session] = Field(default_factory=dict, description="workers that function tasks share")
-    params: dict[Name, Annotated[Param, BeforeValidator(_param, json_schema_input_type=Param | Text)]] = {}
-    defaults: Defaults = Defaults()
-    pipelines: Annotated[dict[Name, Pipeline], Field(min_length=1)]
-    modes: dict[Name, Annotated[Mode, BeforeValidator(_mode, json_schema_input_type=Mode | list[ModeItem])]] = {}
-    schedules: dict[Name, Schedule] = Field(default_factory=dict)
+    params: dict[Name, Annotated[Param, BeforeValidator(_param, json_schema_input_type=Param | _Default)]] = Field(
+        default_factory=dict, description="parameters of a run by name: a default, or type and default"
+    )
+    defaults: Defaults = Field(default=Defaults(), description="what holds where nothing else is said")
+    pipelines: Annotated[dict[Name, Pipeline], Field(min_length=1)] = Field(description="what runs, by name")
+    default_mode: Filled | None = Field(default=None, description="the mode that `run` takes when none is named")
+    modes: dict[Name, ModeOrItems] = Field(
+        default_factory=dict, description="selections of pipelines by name: a list, or a mapping with `pipelines`"
+    )
+    schedules: dict[Name, Schedule] = Field(
+        default_factory=dict, description="when modes or pipelines are due, by name"
+    )
     tenants: dict[Name, Tenant] = Field(default_factory=dict, description="owners with limits of their own")
-    notifications: Notifications = Notifications()
-    alerting: Alerting = Alerting()
-    monitor: Monitor = Monitor()
+    notifications: Notifications = Field(
+        default=Notifications(), description="channels that are told how every run ended"
+    )
+    alerting: Alerting = Field(default=Alerting(), description="who is told, and of what")
+    monitor: Monitor = Field(default=Monitor(), description="what the monitor looks at, and when it complains")

@@ -7,23 +7,24 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from tetra_orchestrator.config.values import (
+    Amount,
     Closed,
     Count,
     Filled,
     Limit,
     Name,
     Names,
-    Number,
+    Port,
     Seconds,
     Share,
     Switch,
     Tags,
     Text,
     Variables,
-    Whole,
 )
 
 Severity = Literal["low", "medium", "high", "critical"]
+Policy = Literal["none", "latest", "all"]
 ChannelType = Literal["email", "slack", "pagerduty", "webhook", "command", "desktop", "sms"]
 
 
@@ -34,7 +35,7 @@ def _policy(value: Any) -> Any:
 class CatchUp(Closed):
     """What is done about slots that were missed."""
 
-    policy: Literal["none", "latest", "all"] = "latest"
+    policy: Policy = Field(default="latest", description="none, only the latest, or all of them are made up for")
     window: Limit | None = Field(default=None, description="slots that were missed longer ago are left out")
     count: Count | None = Field(default=None, description="at most so many of them are made up for")
 
@@ -61,12 +62,14 @@ class Schedule(Closed):
     timezone: Filled | None = Field(
         default=None, description="IANA name such as Europe/Berlin, or local; default the project's"
     )
-    enabled: Switch = True
-    catch_up: Annotated[CatchUp, BeforeValidator(_policy, json_schema_input_type=CatchUp | Text)] = CatchUp()
+    enabled: Switch = Field(default=True, description="false: it is never due")
+    catch_up: Annotated[CatchUp, BeforeValidator(_policy, json_schema_input_type=Policy | CatchUp)] = Field(
+        default=CatchUp(), description="what is done about slots that were missed"
+    )
     overlap: Literal["skip", "queue", "replace", "allow"] = Field(
         default="skip", description="what a due slot does while a run is active"
     )
-    dst: Dst = Dst()
+    dst: Dst = Field(default=Dst(), description="what a local time means when the clock changes")
     jitter: Seconds = Field(default=0.0, description="starts are spread over this time")
     max_concurrent_runs: Count = Field(default=1, description="runs of this schedule at the same time")
     on_startup: Switch = Field(default=False, description="also when the machine starts")
@@ -87,10 +90,10 @@ class Channel(Closed):
     """A way to tell somebody; each type has keys of its own."""
 
     type: ChannelType | None = Field(default=None, description="default: the channel's own name")
-    enabled: Switch = True
+    enabled: Switch = Field(default=True, description="false: nobody is told by it")
     recipients: list[Filled] = Field(default_factory=list, description="email, sms: addresses or numbers")
     smtp_server: Filled | None = Field(default=None, description="email: the server's name")
-    smtp_port: Annotated[Whole, Field(ge=1, le=65535)] | None = Field(default=None, description="email: default 587")
+    smtp_port: Port | None = Field(default=None, description="email: default 587")
     sender: Filled | None = Field(default=None, description="email: the address it comes from")
     username: Filled | None = Field(default=None, description="email: whom we log in as")
     password: Filled | None = Field(default=None, description="email: better ${VAR} than the text itself")
@@ -108,10 +111,10 @@ class Channel(Closed):
 class Rule(Closed):
     """A condition over what is measured, and who is told while it holds."""
 
-    name: Filled
+    name: Filled = Field(description="what it is called in messages")
     condition: Filled = Field(description="such as error_rate > 0.1")
-    severity: Severity = "medium"
-    channels: Names = Field(default_factory=list)
+    severity: Severity = Field(default="medium", description="how bad it is")
+    channels: Names = Field(default_factory=list, description="who is told")
     pipelines: Names | None = Field(default=None, description="only these; default all")
     lasting: Seconds = Field(default=0.0, alias="for", description="how long it must hold before somebody is told")
 
@@ -119,15 +122,15 @@ class Rule(Closed):
 class Alerting(Closed):
     """Who is told, and of what."""
 
-    channels: dict[Name, Channel] = Field(default_factory=dict)
-    rules: list[Rule] = Field(default_factory=list)
+    channels: dict[Name, Channel] = Field(default_factory=dict, description="ways to tell somebody, by name")
+    rules: list[Rule] = Field(default_factory=list, description="conditions, and who is told while they hold")
 
 
 class Notifications(Closed):
     """Channels that are told how every run ended."""
 
-    on_success: Names = Field(default_factory=list)
-    on_failure: Names = Field(default_factory=list)
+    on_success: Names = Field(default_factory=list, description="who is told of a run that succeeded")
+    on_failure: Names = Field(default_factory=list, description="who is told of a run that failed")
 
 
 class Monitor(Closed):
@@ -140,7 +143,7 @@ class Monitor(Closed):
     endpoints: list[Filled] = Field(default_factory=list, description="addresses that must answer")
     disk_free: Share | None = Field(default=None, description="share of a disk that must be free, such as 0.1")
     memory_free: Share | None = Field(default=None, description="share of memory that must be free")
-    cpu_load: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="load per CPU that is too high")
+    cpu_load: Amount | None = Field(default=None, description="load per CPU that is too high")
 
 
 class Tenant(Closed):

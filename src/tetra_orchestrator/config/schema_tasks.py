@@ -10,21 +10,23 @@ from tetra_orchestrator.config.schema_operations import (
     OnFailure,
 )
 from tetra_orchestrator.config.values import (
-    ANY_TEXT,
+    SOME_TEXT,
+    Amount,
     Closed,
     Codes,
     Count,
+    Factor,
     Filled,
     FreeMap,
     Limit,
     Name,
     Names,
-    Number,
     OutputType,
     Pattern,
     Patterns,
     Plain,
     Seconds,
+    Share,
     Size,
     Switch,
     Tags,
@@ -32,6 +34,8 @@ from tetra_orchestrator.config.values import (
     Variables,
     Whole,
     fault,
+    one_of,
+    size,
     text_of,
 )
 
@@ -81,12 +85,12 @@ Dependency = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                ANY_TEXT,
+                SOME_TEXT,
                 {
                     "type": "object",
                     "minProperties": 1,
                     "maxProperties": 1,
-                    "additionalProperties": {"enum": list(CONDITIONS)},
+                    "additionalProperties": one_of(*CONDITIONS),
                 },
             ]
         }
@@ -99,9 +103,9 @@ class Retry(Closed):
 
     max_attempts: Count | None = Field(default=None, description="how often a task is tried, the first time included")
     delay: Seconds | None = Field(default=None, description="wait before the second attempt")
-    backoff: Annotated[Number, Field(ge=1)] | None = Field(default=None, description="factor by which each wait grows")
+    backoff: Factor | None = Field(default=None, description="factor by which each wait grows")
     max_delay: Seconds | None = Field(default=None, description="no wait is longer")
-    jitter: Annotated[Number, Field(ge=0, le=1)] | None = Field(default=None, description="spread of the waits, 0 to 1")
+    jitter: Share | None = Field(default=None, description="spread of the waits, 0 to 1")
     on_exit_codes: Codes | None = Field(default=None, description="only after one of these exit codes")
     on_output: Patterns | None = Field(default=None, description="only where the log's end matches one of these")
     on_errors: list[Filled] | None = Field(
@@ -113,7 +117,7 @@ class Retry(Closed):
 class Resources(Closed):
     """What a task takes of the host while it runs."""
 
-    cpu: Annotated[Number, Field(gt=0)] | None = Field(default=None, description="CPUs")
+    cpu: Amount | None = Field(default=None, description="CPUs")
     memory: Size | None = Field(default=None, description="such as 8GB; GB is 1024^3 bytes")
     gpu: Count | None = Field(default=None, description="GPUs")
     disk: Size | None = Field(default=None, description="room for its files")
@@ -129,8 +133,8 @@ class TaskDefaults(Closed):
     kill_grace: Seconds | None = Field(
         default=None, description="time between the request to end (TERM) and the end (KILL)"
     )
-    retry: Retry | None = None
-    resources: Resources | None = None
+    retry: Retry | None = Field(default=None, description="when a failed attempt is followed by another")
+    resources: Resources | None = Field(default=None, description="what it takes of the host while it runs")
 
 
 class RunIf(Closed):
@@ -190,7 +194,7 @@ class Task(TaskDefaults):
     outputs: dict[Name, OutputType] = Field(
         default_factory=dict, description="values it hands on, referred to as {task.key}"
     )
-    output_limit: Annotated[Size, Field(le=MOST_OUTPUT)] | None = Field(
+    output_limit: Annotated[Size, Field(le=MOST_OUTPUT), size(exclusiveMaximum=MOST_OUTPUT + 1)] | None = Field(
         default=None, description="most bytes of outputs, at most and by default 1MB"
     )
     expected: Limit | None = Field(default=None, description="how long it usually takes, until that is learned")
@@ -212,8 +216,8 @@ class Pipeline(Task):
     provides: Names = Field(default_factory=list, description="data it makes")
     requires: Names = Field(default_factory=list, description="data it needs from a pipeline before it")
     max_data_age: Limit | None = Field(default=None, description="data older than this are stale")
-    description: Text | None = None
-    on_failure: OnFailure | None = None
+    description: Text | None = Field(default=None, description="free text")
+    on_failure: OnFailure | None = Field(default=None, description="what is done when it fails")
     tasks: Annotated[dict[Name, Task], Field(min_length=1)] | None = Field(
         default=None, description="its tasks by name"
     )

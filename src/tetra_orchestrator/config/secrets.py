@@ -28,11 +28,20 @@ def with_secrets(values: Mapping[str, str], tree: Node, text: str, root: str, pr
     for name, entry in declared.entries.items():
         if f"${{{name}}}" in text or f"${{{name}:-" in text:
             try:
-                found[name] = _value(entry.value, root)
+                found[name] = _checked(_value(entry.value, root))
+                problems.hide(found[name])
             except (OSError, ValueError, ConfigError, subprocess.SubprocessError) as error:
                 message = f"the secret {name} cannot be had: {_cause(error)}"
                 problems.error("no_secret", entry.mark, ("secrets", name), message, "try its source by hand")
     return found
+
+
+def _checked(value: str) -> str:
+    if not value:
+        raise ValueError("it is empty")
+    if "\0" in value:
+        raise ValueError("it holds a NUL character, which no program can be given")
+    return value
 
 
 def _value(source: Node, root: str) -> str:

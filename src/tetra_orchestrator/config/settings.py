@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, get_args
 
+from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.config.schema_operations import ChannelType
-from tetra_orchestrator.config.yaml_tree import Map, find
+from tetra_orchestrator.config.yaml_tree import Map, Seq, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,12 +30,14 @@ NEEDED = {
 #: Settings that are checked and kept, and that this version does not act upon.
 NOT_YET = (
     *(("alerting",), ("notifications",), ("monitor",), ("logs", "keep"), ("logs", "format")),
-    *(("logs", "level"), ("logs", "file")),
+    *(("logs", "level"), ("logs", "file"), ("logs", "redact")),
 )
 NOT_YET_OF_A_TASK = {"on_failure", "on_lost", "idempotent", "survive", "background"}
 NOT_YET_OF_RESOURCES = {"disk", "processes", "open_files"}
 NOT_YET_OF_A_SCHEDULE = {"catch_up", "overlap", "dst", "jitter", "max_concurrent_runs", "on_startup"}
 _KEY = re.compile(r"[\"']?([A-Za-z_]+)[\"']?\s*:")
+#: Resources that are shared out where `host` says how much of them there is.
+SHARED = ("cpu", "memory", "gpu")
 NO_EFFECT = "is checked and kept, and has no effect in this version yet"
 
 
@@ -51,6 +54,8 @@ def check_settings(sheet: Sheet) -> None:
         _check_names(sheet, ("notifications", key), names, "channel", *("alerting", "channels"))
     for name, mode in sheet.document.modes.items():
         _check_names(sheet, ("modes", name, "params"), tuple(mode.params), "parameter", "params")
+    if sheet.document.default_mode is not None:
+        _check_names(sheet, ("default_mode",), (sheet.document.default_mode,), "mode", "modes")
     _warn_channels(sheet)
     _warn_of_no_effect(sheet)
 
@@ -68,11 +73,12 @@ def _check_channel(sheet: Sheet, path: Path, name: str, channel: Channel) -> Non
 
 def _check_names(sheet: Sheet, path: Path, names: Sequence[str], kind: str, *group: str) -> None:
     known = sheet.names(*group)
-    by_key = isinstance(find(sheet.tree, path)[0], Map)
+    node = find(sheet.tree, path)[0]
+    by_key = isinstance(node, Map)
     for index, name in enumerate(names):
         if name not in known:
-            hint = sheet.problems.guess(name, known, f"{kind}s: {', '.join(known) or 'none'}")
-            place = (*path, name if by_key else index)
+            hint = sheet.problems.guess(name, known, f"{kind}s: {listed(known) or 'none'}")
+            place = (*path, name if by_key else index) if isinstance(node, (Map, Seq)) else path
             sheet.error(f"unknown_{kind}", place, f"there is no {kind} '{name}'", hint, key=by_key)
 
 
@@ -83,7 +89,7 @@ def _warn_channels(sheet: Sheet) -> None:
         for index, channel in enumerate(pipeline.on_failure.notify if pipeline.on_failure else ()):
             if channel not in known:
                 path = ("pipelines", name, "on_failure", "notify", index)
-                hint = f"add it to `alerting: channels:`, where there is {', '.join(known) or 'none'}"
+                hint = f"add it to `alerting: channels:`, where there is {listed(known) or 'none'}"
                 sheet.warn("unknown_channel", path, f"there is no channel '{channel}'", hint)
 
 
@@ -102,8 +108,10 @@ def _warn_of_no_effect(sheet: Sheet) -> None:
 def _warn_no_effect(sheet: Sheet, path: Path) -> None:
     mark = find(sheet.tree, path)[1]
     written = _KEY.match(mark.source.lines[mark.line - 1][mark.column - 1 :]) if mark.source.lines else None
-    name = written[1] if written else path[-1]  # what another dialect calls it
-    sheet.warn("no_effect_yet", path, f"'{name}' {NO_EFFECT}", key=True)
+    name = written[1] if written and written[1] not in path else path[-1]  # what another dialect calls it
+    shared = path[-2:-1] == ("resources",) and path[-1] in SHARED
+    hint = f"it is shared out where `host` has `{path[-1]}`, too" if shared else None
+    sheet.warn("no_effect_yet", path, f"'{name}' {NO_EFFECT}", hint, key=True)
 
 
 def _without_effect(sheet: Sheet) -> Iterator[tuple[Path, str]]:
@@ -116,7 +124,8 @@ def _without_effect(sheet: Sheet) -> Iterator[tuple[Path, str]]:
     for path, task in _tasks(sheet):
         yield from ((path, key) for key in task.model_fields_set & NOT_YET_OF_A_TASK)
         if task.resources:
-            keys = task.resources.model_fields_set & NOT_YET_OF_RESOURCES
+            unshared = {key for key in SHARED if getattr(sheet.document.host, key) is None}
+            keys = task.resources.model_fields_set & (NOT_YET_OF_RESOURCES | unshared)
             yield from (((*path, "resources"), key) for key in keys)
 
 

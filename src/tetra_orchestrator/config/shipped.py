@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from urllib.parse import quote
 
 FOLDER = files("tetra_orchestrator.config")
 
@@ -14,7 +15,9 @@ def schema_text() -> str:
 
 def modeline() -> str:
     """The comment by which an editor finds the schema; it comes first in a file."""
-    return f"yaml-language-server: $schema={FOLDER.joinpath('schema.json')}"
+    path = str(FOLDER.joinpath("schema.json"))
+    address = quote(path)  # a space would end the path
+    return f"yaml-language-server: $schema={path if address == path else f'file://{address}'}"
 
 
 def starter_text(project: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tetra_orchestrator.config.sheet import item_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from tetra_orchestrator.config import schema_tasks as schema
     from tetra_orchestrator.config.problems import Path
@@ -75,7 +75,7 @@ def _check_conditions(sheet: Sheet, path: Path, task: schema.Task, known: Collec
 def _check_owners(sheet: Sheet, path: Path, task: schema.Task) -> None:
     for key, group in (("session", "sessions"), ("tenant", "tenants")):
         name = getattr(task, key)
-        declared = sheet.names(group)
+        declared = sheet.names(group) if name is not None else ()
         if name is not None and name not in declared:
             hint = sheet.problems.guess(name, declared, f"add it: `{group}: {{{name}: {{}}}}`")
             sheet.error(f"unknown_{key}", (*path, key), f"there is no {key} '{name}'", hint)
@@ -88,7 +88,36 @@ def _check_call(sheet: Sheet, path: Path, task: schema.Task) -> None:
         if key in task.model_fields_set:
             message = f"'{key}' is of a process, and '{path[-1]}' is a call in the worker of a session"
             sheet.error("misplaced_key", (*path, key), message, "remove it, or the `session`", key=True)
-    for key in OF_A_WORKER if threads > 1 else ():
+    if task.until is not None and session:
+        _check_stays_open(sheet, path, task, threads)
+    if threads > 1:
+        _check_shared(sheet, path, task, threads)
+
+
+def _check_shared(sheet: Sheet, path: Path, task: schema.Task, threads: int) -> None:
+    """Report what a call cannot have of its own beside others in the same worker."""
+    for key in OF_A_WORKER:
         if key in task.model_fields_set:
             message = f"calls at the same time share '{key}', and the session '{task.session}' has {threads} threads"
             sheet.error("misplaced_key", (*path, key), message, "hand it over in `config`", key=True)
+    tenant = task.tenant or sheet.document.pipelines[str(path[1])].tenant
+    if tenant in sheet.document.tenants and sheet.document.tenants[tenant].env:
+        message = f"calls at the same time share 'env', so '{path[-1]}' cannot have that of the tenant '{tenant}'"
+        hint = f"remove the `session`, or have `threads: 1` in the session '{task.session}'"
+        sheet.error("misplaced_key", (*path, "session"), message, hint, key=True)
+
+
+def _check_stays_open(sheet: Sheet, path: Path, task: schema.Task, threads: int) -> None:
+    """Report a service that would keep the threads of its session from those that it is for."""
+    calls = [each for each in _tasks(sheet) if each.session == task.session]
+    services = sum(each.until is not None for each in calls)
+    needed = services + (services < len(calls))
+    if threads < needed:
+        message = f"'{path[-1]}' keeps a thread of the session '{task.session}' as long as it runs, which leaves none"
+        hint = f"give the session `threads: {needed}` or more, or the service no `session`"
+        sheet.error("too_few_threads", (*path, "until"), message, hint, key=True)
+
+
+def _tasks(sheet: Sheet) -> Iterator[schema.Task]:
+    for pipeline in sheet.document.pipelines.values():
+        yield from (pipeline,) if pipeline.tasks is None else pipeline.tasks.values()

@@ -32,12 +32,12 @@ class Nothing:
 def to_data(node: Node) -> Any:
     """The tree as what the models take: mappings, lists, text and `Nothing`."""
     match node:
+        case Scalar():
+            return Plain(node.text) if node.plain else node.text
         case Map():
             return {key: to_data(entry.value) for key, entry in node.entries.items()}
         case Seq():
             return [to_data(item) for item in node.items]
-        case Scalar():
-            return Plain(node.text) if node.plain else node.text
         case Null():
             return Nothing()
 
@@ -84,9 +84,6 @@ def read(value: str, parse: Any) -> Any:
         raise fault(*error.args) from None
 
 
-_VARIABLE = {"type": "string", "pattern": r"\$\{"}
-
-
 def _pattern(value: Any) -> str:
     text = _filled(value)
     try:
@@ -107,7 +104,7 @@ def _free(value: Any) -> Any:
     if isinstance(value, Nothing):
         return None
     if isinstance(value, Plain):
-        return scalars.typed(value)
+        return scalars.typed(text_of(value))
     return text_of(value)
 
 
@@ -121,58 +118,96 @@ def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _or_variable(schema: dict[str, Any]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [schema, _VARIABLE]})
+#: How the pattern of every text ends that a `${NAME}` may stand for. A key is no place for one.
+OR_VARIABLE = r"|\$\{"
 
+
+def scalar(pattern: str, *types: str, parse: Any = None, **bounds: float) -> WithJsonSchema:
+    """The JSON Schema of text that fits `pattern` or holds a `${NAME}`, and of values of other `types` within `bounds`.
+
+    With `parse`, which refuses the empty text, editors say what that says.
+    """
+    schema = {"type": [*types, "string"], **bounds, "pattern": pattern + OR_VARIABLE if pattern else r"\$\{"}
+    return WithJsonSchema({**schema, **_message(parse)} if parse else schema)
+
+
+def _message(parse: Any) -> dict[str, str]:
+    try:
+        parse("")
+    except ValueError as error:
+        return {"patternErrorMessage": ": ".join(error.args)}
+    raise AssertionError("takes an empty text")
+
+
+def one_of(*words: Any) -> dict[str, Any]:
+    """The JSON Schema of one of some words, or a `${NAME}` that stands for one."""
+    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": r"\$\{"}]}
+
+
+def _numeric(parse: Any, **bounds: float) -> WithJsonSchema:
+    kind = "integer" if parse is scalars.whole else "number"
+    return scalar("", kind, parse=parse, **{**IN_RANGE, **bounds})
+
+
+def size(**bounds: float) -> WithJsonSchema:
+    """The JSON Schema of a size; what a text comes to is the check's business, but for nothing at all."""
+    some = r"^(?=0*[1-9]|[0-9.]*[1-9][0-9.]* ?[kKMGT])"
+    bounds = {"minimum": 1, "exclusiveMaximum": 10**scalars.MAX_DIGITS, **bounds}
+    return scalar(f"{some}{scalars.SIZE}$", "number", parse=scalars.size_bytes, **bounds)
+
+
+#: Of a number of at most so many characters.
+IN_RANGE = {"minimum": 1 - 10 ** (scalars.MAX_DIGITS - 1), "maximum": 10**scalars.MAX_DIGITS - 1}
+_SECONDS = {"parse": scalars.duration_s, "exclusiveMaximum": 10**9}
 
 #: The JSON Schema of text, where a number or a truth value without quotes is text, too.
 ANY_TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
-_SIZE = {
-    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9][0-9.]* ?[kKMGT]?i?B?$|\$\{"}]
-}
-_DURATION = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[0-9][0-9.dhms]*$|\$\{"}]}
+#: The same of text that is not blank.
+SOME_TEXT: dict[str, Any] = {**ANY_TEXT, "pattern": r"\S"}
 
 Text = Annotated[str, BeforeValidator(text_of), WithJsonSchema(ANY_TEXT)]
-Filled = Annotated[str, BeforeValidator(_filled), WithJsonSchema(ANY_TEXT)]
+Filled = Annotated[str, BeforeValidator(_filled), WithJsonSchema(SOME_TEXT)]
 Name = Annotated[
     str,
     BeforeValidator(lambda value: read(text_of(value), scalars.name)),
-    WithJsonSchema({"type": "string", "pattern": f"^{scalars.NAME}$"}),
+    scalar(f"^{scalars.NAME}$", "integer", "boolean", parse=scalars.name, minimum=0),
 ]
 VariableName = Annotated[
     str,
     BeforeValidator(lambda value: read(text_of(value), scalars.variable_name)),
-    WithJsonSchema({"type": "string", "pattern": f"^{scalars.VARIABLE}$"}),
+    scalar(f"^{scalars.VARIABLE}$", "boolean", parse=scalars.variable_name),
 ]
 Seconds = Annotated[
-    float, BeforeValidator(lambda value: read(text_of(value), scalars.duration_s)), WithJsonSchema(_DURATION)
-]
-Limit = Annotated[Seconds, Field(gt=0)]
-Whole = Annotated[
-    int,
-    BeforeValidator(lambda value: read(_unquoted(value, "a whole number"), scalars.whole)),
-    _or_variable({"type": "integer"}),
-]
-Count = Annotated[Whole, Field(ge=1)]
-Number = Annotated[
     float,
-    BeforeValidator(lambda value: read(_unquoted(value, "a number"), scalars.number)),
-    _or_variable({"type": "number"}),
+    BeforeValidator(lambda value: read(text_of(value), scalars.duration_s)),
+    scalar(f"^(?:{scalars.DURATION})$", "number", minimum=0, **_SECONDS),
 ]
+Limit = Annotated[
+    Seconds, Field(gt=0), scalar(f"^(?=.*[1-9])(?:{scalars.DURATION})$", "number", exclusiveMinimum=0, **_SECONDS)
+]
+Whole = Annotated[
+    int, BeforeValidator(lambda value: read(_unquoted(value, "a whole number"), scalars.whole)), _numeric(scalars.whole)
+]
+Count = Annotated[Whole, Field(ge=1), _numeric(scalars.whole, minimum=1)]
+Code = Annotated[Whole, Field(ge=0, le=255), _numeric(scalars.whole, minimum=0, maximum=255)]
+Port = Annotated[Whole, Field(ge=1, le=65535), _numeric(scalars.whole, minimum=1, maximum=65535)]
+Number = Annotated[
+    float, BeforeValidator(lambda value: read(_unquoted(value, "a number"), scalars.number)), _numeric(scalars.number)
+]
+Amount = Annotated[Number, Field(gt=0), _numeric(scalars.number, minimum=0, exclusiveMinimum=0)]
+Factor = Annotated[Number, Field(ge=1), _numeric(scalars.number, minimum=1)]
+Share = Annotated[Number, Field(ge=0, le=1), _numeric(scalars.number, minimum=0, maximum=1)]
 Switch = Annotated[
     bool,
     BeforeValidator(lambda value: read(_unquoted(value, "true or false"), scalars.boolean)),
-    _or_variable({"type": "boolean"}),
+    scalar("", "boolean", parse=scalars.boolean),
 ]
-Size = Annotated[
-    int, BeforeValidator(lambda value: read(text_of(value), scalars.size_bytes)), WithJsonSchema(_SIZE), Field(gt=0)
-]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Pattern = Annotated[str, BeforeValidator(_pattern), WithJsonSchema({"type": "string"})]
+Size = Annotated[int, BeforeValidator(lambda value: read(text_of(value), scalars.size_bytes)), Field(gt=0), size()]
+Pattern = Annotated[str, BeforeValidator(_pattern), WithJsonSchema(SOME_TEXT)]
 Free = Annotated[Any, BeforeValidator(_free), WithJsonSchema({})]
 FreeMap = Annotated[dict[str, Any], BeforeValidator(_free_map), WithJsonSchema({"type": "object"})]
 Names = list[Name]
-Codes = list[Annotated[Whole, Field(ge=0, le=255)]]
+Codes = list[Code]
 Patterns = Annotated[list[Pattern], BeforeValidator(_one_or_more, json_schema_input_type=Pattern | list[Pattern])]
 Variables = dict[VariableName, Text]
 Tags = dict[Filled, Text]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -18,13 +18,16 @@ from tetra_orchestrator.config.problems import Mark, Problems, Source
 from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tetra_orchestrator.config.problems import Path
 
 MAX_NODES = 2_000_000
 MAX_ALIASED = 100_000  # how many of them may come from aliases: a bomb is small before it is expanded
+MAX_ALIASED_TEXT = 1_000_000  # characters
 MAX_DEPTH = 64
+MAX_KEY = 1024  # characters; paths of keys are quoted in messages
+MERGE = "<<"
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -84,7 +87,8 @@ def parse(data: bytes, name: str, problems: Problems, *, option: bool = False) -
     text = _decode(data, name, problems, option)
     if text is None:
         return None
-    source = Source(name, tuple(_LINE_BREAK.split(text)), option)
+    # what else splitlines() takes for the end of a line was refused above
+    source = Source(name, (*text.splitlines(), ""), option)
     try:
         return _Composer(source, problems).compose(iter(_LOADER(text).get_event, None))
     except _Fault as fault:
@@ -138,13 +142,14 @@ class _Fault(Exception):
 class _Open:
     """A collection whose end has not been seen."""
 
-    __slots__ = ("anchor", "before", "key", "node")
+    __slots__ = ("anchor", "before", "key", "merged", "node")
 
-    def __init__(self, node: Seq | Map, anchor: str | None, before: int):
+    def __init__(self, node: Seq | Map, anchor: str | None, before: tuple[int, int]):
         self.node = node
         self.anchor = anchor
-        self.before = before
+        self.before = before  # values and characters
         self.key: Scalar | None = None
+        self.merged: list[Map] = []
 
     def place(self) -> str | int:
         """The key or index that is being read."""
@@ -161,13 +166,26 @@ class _Composer:
         self._problems = problems
         self._root: Node | None = None
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        self._anchors: dict[str, tuple[Node, int, int] | None] = {}
         self._count = 0
+        self._text = 0
         self._aliased = 0
+        self._aliased_text = 0
 
     def compose(self, events: Iterator[yaml.Event]) -> Node:
+        takers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._mapping,
+            yaml.SequenceStartEvent: self._sequence,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
         for event in events:
-            self._take(event)
+            take = takers.get(type(event))
+            if take:
+                take(event)
         if self._root is None or isinstance(self._root, Null):
             raise _Fault(
                 "empty",
@@ -176,21 +194,6 @@ class _Composer:
                 "start it with `version: 1`, `project: NAME` and `pipelines:`",
             )
         return self._root
-
-    def _take(self, event: yaml.Event) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                self._scalar(event)
-            case yaml.MappingStartEvent():
-                self._start(event, Map(self._checked(event), {}))
-            case yaml.SequenceStartEvent():
-                self._start(event, Seq(self._checked(event), []))
-            case yaml.CollectionEndEvent():
-                self._end()
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.DocumentStartEvent():
-                self._document(event)
 
     def _mark(self, event: yaml.Event) -> Mark:
         place = event.start_mark
@@ -212,9 +215,9 @@ class _Composer:
         # a key is text however it is written
         empty = plain and text in _NULL and not self._key_is_due()
         node = Null(mark) if empty else Scalar(mark, text, plain)
-        self._spend(1, mark)
+        self._text += len(text)
         if event.anchor:
-            self._anchors[event.anchor] = (node, 1)
+            self._anchors[event.anchor] = (node, 1, len(text))
         self._put(node)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
@@ -223,29 +226,44 @@ class _Composer:
         if known is None:
             reason = "is used inside itself" if event.anchor in self._anchors else "is not defined above"
             raise _Fault("syntax", mark, f"the anchor '{event.anchor}' {reason}", "a `*` is text only in quotes")
-        node, size = known
+        node, size, length = known
         self._spend(size, mark)
         self._aliased += size
+        self._text += length
+        self._aliased_text += length
         if self._aliased > MAX_ALIASED:
             raise _Fault("too_large", mark, f"aliases expand to more than {MAX_ALIASED:,} values here")
+        if self._aliased_text > MAX_ALIASED_TEXT:
+            raise _Fault("too_large", mark, f"aliases expand to more than {MAX_ALIASED_TEXT:,} characters here")
         self._put(node)
+
+    def _mapping(self, event: yaml.MappingStartEvent) -> None:
+        self._start(event, Map(self._checked(event), {}))
+
+    def _sequence(self, event: yaml.SequenceStartEvent) -> None:
+        self._start(event, Seq(self._checked(event), []))
 
     def _start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, node: Map | Seq) -> None:
         if len(self._open) == MAX_DEPTH:
             raise _Fault("too_deep", node.mark, f"more than {MAX_DEPTH} levels are nested here")
         if event.anchor:
             self._anchors[event.anchor] = None
-        self._spend(1, node.mark)
-        self._open.append(_Open(node, event.anchor, self._count - 1))
+        self._open.append(_Open(node, event.anchor, (self._count - 1, self._text)))
 
-    def _end(self) -> None:
+    def _end(self, _: yaml.CollectionEndEvent) -> None:
         done = self._open.pop()
+        for each in done.merged:
+            for key, entry in each.entries.items():
+                done.node.entries.setdefault(key, entry)  # type: ignore[union-attr]
         if done.anchor:
-            self._anchors[done.anchor] = (done.node, self._count - done.before)
+            values, characters = done.before
+            self._anchors[done.anchor] = (done.node, self._count - values, self._text - characters)
         self._put(done.node)
 
     def _checked(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> Mark:
+        """Where a value stands that is ordinary and within the budget."""
         mark = self._mark(event)
+        self._spend(1, mark)
         if event.tag is not None:
             raise _Fault(
                 "syntax", mark, f"YAML tags such as {event.tag} are not supported", "a `!` is text only in quotes"
@@ -270,19 +288,17 @@ class _Composer:
         elif parent.key is None:
             parent.key = self._key(node)
         else:
-            self._add(parent.node, parent.key, node)
+            if parent.key.plain and parent.key.text == MERGE:
+                parent.merged += _mappings(node)
+            else:
+                self._add(parent.node, parent.key, node)
             parent.key = None
 
     def _key(self, node: Node) -> Scalar:
         if not isinstance(node, Scalar):
             raise _Fault("syntax", node.mark, "a key must be text", 'text in braces needs quotes: "{name.key}"')
-        if node.plain and node.text == "<<":
-            raise _Fault(
-                "syntax",
-                node.mark,
-                "merge keys (<<) are not supported",
-                "write the keys out, or use `defaults: {task: ...}`",
-            )
+        if len(node.text) > MAX_KEY:
+            raise _Fault("too_large", node.mark, f"a key has at most {MAX_KEY:,} characters")
         return node
 
     def _add(self, mapping: Map, key: Scalar, value: Node) -> None:
@@ -297,6 +313,15 @@ class _Composer:
             f"the key '{key.text}' is here a second time, first on line {first.mark.line}",
             "keep one of the two",
         )
+
+
+def _mappings(node: Node) -> list[Map]:
+    """What a merge key merges: a mapping, or each of a list, the first winning (yaml.org/type/merge.html)."""
+    found = node.items if isinstance(node, Seq) else [node]
+    for each in found:
+        if not isinstance(each, Map):
+            raise _Fault("syntax", each.mark, "`<<` takes a mapping, or a list of them", "write it like <<: *name")
+    return [each for each in found if isinstance(each, Map)]
 
 
 def _decode(data: bytes, name: str, problems: Problems, option: bool) -> str | None:
@@ -334,10 +359,19 @@ def _report_syntax(error: yaml.MarkedYAMLError, source: Source, problems: Proble
         return
     context = f" {error.context}" if error.context else ""
     since = f" from line {error.context_mark.line + 1}" if error.context_mark else ""
-    problems.error("syntax", mark, (), f"not valid YAML: {error.problem}{context}{since}", _syntax_hint(text, column))
+    hint = _syntax_hint(error, source, line, column)
+    problems.error("syntax", mark, (), f"not valid YAML: {error.problem}{context}{since}", hint)
 
 
-def _syntax_hint(text: str, column: int) -> str | None:
+def _syntax_hint(error: yaml.MarkedYAMLError, source: Source, line: int, column: int) -> str | None:
+    text = source.lines[line] if line < len(source.lines) else ""
+    if "an alias" in (error.context or ""):
+        return "text that starts with * needs quotes"
+    if "quoted scalar" in (error.context or "") and error.context_mark:
+        return f"a quote that opens on line {error.context_mark.line + 1} is not closed"
+    above = next((number for number in range(line - 1, -1, -1) if source.lines[number].strip()), None)
+    if "mapping values" in (error.problem or "") and above is not None and ":" not in source.lines[above]:
+        return f"does line {above + 1} lack its colon?"
     if text[column : column + 1] in tuple("@`%"):
         return f"text that starts with {text[column]} needs quotes"
     if ": " in text:

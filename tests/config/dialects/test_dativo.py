@@ -105,6 +105,10 @@ SCHEDULES = f"schedules: [{{{HOURLY}}}]"
     [
         ("runner: {mode: orchestrated}", True),
         ("runner:", True),
+        ("Runner: {}", True),
+        ("mode: oneshot\norchestrator: {type: dagster}", True),
+        ("schedules: [{name: a, config: a.yaml}]", True),
+        ("schedules: [{name: a, cron: x}]", False),
         ("source_connector: stripe", True),
         ("target_connector: iceberg", True),
         ("tenant_id: acme\nasset: a", False),
@@ -172,7 +176,8 @@ def test_D_028_D_029_mode_and_type_have_defaults_and_no_other_values(site):
                          ^
         configs/runner.yaml:1:42: 'type' must be 'dagster': 'airflow'
           runner: {mode: foo, orchestrator: {type: airflow, schedules: [{name: hourly, config: /app/jobs/acme/job.yaml, cron: "0 * * * *"}]}}
-                                                   ^""")  # noqa: E501
+                                                   ^
+          hint: write `type: dagster`, or leave it out: our own engine runs the jobs""")  # noqa: E501
 
 
 def test_D_030_type_dagster_says_that_dagster_is_not_needed(site):
@@ -245,12 +250,99 @@ def test_D_049_cron_and_interval_exclude_each_other(site):
     [
         ("0", "'interval_seconds' must be at least 1: '0'"),
         ("-5", "'interval_seconds' must be at least 1: '-5'"),
-        ("six", "'interval_seconds' is not a whole number: 'six'"),
     ],
 )
 def test_D_050_an_interval_is_a_whole_number_of_seconds(site, interval, message):
     site.write_runner(f"name: a, config: /app/jobs/acme/job.yaml, interval_seconds: {interval}")
     assert site.problems().splitlines()[0] == f"configs/runner.yaml:4:70: {message}"
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown", "hint"),
+    [
+        ("'6h'", "6h", "write 21600"),
+        ("30d", "30d", "write 2592000"),
+        ("0.5s", "0.5s", "write 1"),
+        ("six", "six", "write it in digits and without a unit, such as 60"),
+    ],
+)
+def test_an_interval_with_a_unit_is_answered_with_its_seconds(site, interval, shown, hint):
+    site.write_runner(f"name: a, config: /app/jobs/acme/job.yaml, interval_seconds: {interval}")
+    message, *_, told = site.problems().splitlines()
+    assert message == f"configs/runner.yaml:4:70: 'interval_seconds' must be a number of seconds: '{shown}'"
+    assert told == f"  hint: {hint}"
+
+
+def test_a_count_in_words_is_asked_for_in_digits(site):
+    site.write_runner(HOURLY + ", max_concurrent_runs: '2x'", concurrency_per_tenant="one")
+    assert site.problems() == textwrap.dedent("""\
+        configs/runner.yaml:3:29: 'concurrency_per_tenant' is not a whole number: 'one'
+              concurrency_per_tenant: one
+                                      ^
+          hint: write it in digits, such as 1
+        configs/runner.yaml:5:97: 'max_concurrent_runs' is not a whole number: '2x'
+                - {name: hourly, config: /app/jobs/acme/job.yaml, cron: "0 * * * *", max_concurrent_runs: '2x'}
+                                                                                                          ^
+          hint: write it in digits, such as 1""")
+
+
+def test_schedules_directly_under_the_runner_are_told_where_they_belong(site):
+    site.write("configs/runner.yaml", "runner:\n  mode: orchestrated\n  schedules: []\n  concurrency_per_tenant: 2\n")
+    assert site.problems() == textwrap.dedent("""\
+        configs/runner.yaml:3:3: 'schedules' belongs under 'orchestrator'
+            schedules: []
+            ^
+          hint: write `orchestrator:` above it and indent it
+        configs/runner.yaml:4:3: 'concurrency_per_tenant' belongs under 'orchestrator'
+            concurrency_per_tenant: 2
+            ^
+          hint: write `orchestrator:` above it and indent it""")
+
+
+SHAPE = (
+    "put all of it under `runner:`, "
+    'like `runner: {orchestrator: {schedules: [{name: NAME, config: FILE, cron: "0 * * * *"}]}}`'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        (f"mode: orchestrated\norchestrator: {{{SCHEDULES}}}\n", 2, SHAPE),
+        (f"orchestrator: {{{SCHEDULES}}}\n", 1, SHAPE),
+        (f"Runner: {{orchestrator: {{{SCHEDULES}}}}}\n", 1, "write `runner:` for `Runner:`"),
+        (f"runer: {{orchestrator: {{{SCHEDULES}}}}}\n", 1, "write `runner:` for `runer:`"),
+    ],
+    ids=["the parts of it at the top", "an orchestrator alone", "a capital letter", "a slip"],
+)
+def test_a_runner_file_without_its_runner_is_told_what_it_lacks(site, text, line, hint):
+    site.write("configs/runner.yaml", text)
+    shown = text.splitlines()[line - 1]
+    assert site.problems() == (
+        f"configs/runner.yaml:{line}:1: the file has no 'runner'\n  {shown}\n  ^\n  hint: {hint}"
+    )
+
+
+def test_a_list_of_schedules_alone_is_told_all_that_it_lacks(site):
+    site.write("configs/runner.yaml", SCHEDULES + "\n")
+    assert site.problems() == (
+        f"configs/runner.yaml:1:1: the file has no 'runner'\n  {SCHEDULES}\n  ^\n  hint: {SHAPE}\n"
+        f"configs/runner.yaml:1:1: 'schedules' belongs under 'orchestrator'\n  {SCHEDULES}\n  ^\n"
+        "  hint: write `orchestrator:` above it and indent it"
+    )
+
+
+def test_what_is_wrong_within_a_misspelt_runner_is_told_as_well(site):
+    site.write("configs/runner.yaml", f"Runner:\n  mod: oneshot\n  orchestrator: {{{SCHEDULES}}}\n")
+    assert site.problems() == textwrap.dedent("""\
+        configs/runner.yaml:1:1: the file has no 'runner'
+          Runner:
+          ^
+          hint: write `runner:` for `Runner:`
+        configs/runner.yaml:2:3: unknown key 'mod'
+            mod: oneshot
+            ^
+          hint: did you mean 'mode'?""")
 
 
 # -- where job files are --------------------------------------------------------------------------------------------
@@ -279,6 +371,28 @@ def test_a_job_file_of_two_schedules_is_told_of_once(site):
     site.write("jobs/acme/job.yaml", JOB + "retries: 3\n")
     site.write_runner(HOURLY, HOURLY.replace("name: hourly", "name: daily"))
     assert site.problems().count("unknown key 'retries'") == 1
+
+
+def test_a_relative_path_that_leads_nowhere_is_told_with_where_it_starts(site):
+    site.write_runner('name: a, config: ../jobs/acme/job.yaml, cron: "0 * * * *"')
+    found = site.path.parent / "jobs/acme/job.yaml"
+    assert site.problems().replace(str(site.path), "ROOT").replace(str(found), "FOUND") == textwrap.dedent("""\
+        configs/runner.yaml:4:27: the schedule 'a' names the job file ../jobs/acme/job.yaml, and there is no such file
+                - {name: a, config: ../jobs/acme/job.yaml, cron: "0 * * * *"}
+                                    ^
+          hint: looked for FOUND; a relative path starts at ROOT""")
+
+
+def test_an_absolute_path_that_leads_nowhere_is_told_as_it_is(site):
+    site.write_runner('name: a, config: /srv/jobs/j.yaml, cron: "0 * * * *"')
+    assert site.problems().splitlines()[-1] == "  hint: looked for /srv/jobs/j.yaml"
+
+
+@pytest.mark.parametrize("wrong", ["/app/jobs/acme/stripe_customer.yaml", "/app/jobs/acme/stripe_customers.yml"])
+def test_a_job_file_of_a_similar_name_is_suggested(site, wrong):
+    site.write("jobs/acme/stripe_customers.yaml", JOB)
+    site.write_runner(f'name: a, config: {wrong}, cron: "0 * * * *"')
+    assert site.problems().splitlines()[-1] == "  hint: did you mean '/app/jobs/acme/stripe_customers.yaml'?"
 
 
 # -- tenants and tags -----------------------------------------------------------------------------------------------
@@ -398,6 +512,26 @@ def test_a_job_file_becomes_the_configuration_of_our_task_type(site):
 def test_D_071_D_078_validation_warns_and_secrets_are_masked_unless_said_otherwise(site):
     config = config_of(site.job())
     assert (config["validation"], config["redaction"], config["level"]) == ("warn", True, "INFO")
+
+
+def test_a_level_may_be_written_in_small_letters(site):
+    assert config_of(site.job("logging: {level: debug}\n"))["level"] == "DEBUG"
+
+
+def test_paths_are_relative_where_the_projects_root_is_the_folder_above_configs(site):
+    site.runner(HOURLY)
+    native = site.native("configs/runner.yaml")
+    assert native["pythonpath"] == ["connectors", "."]
+    assert native["pipelines"]["hourly"]["config"]["root"] == "."
+    assert not {"state", "logs"} & native.keys()
+
+
+def test_paths_of_a_job_file_alone_are_absolute_for_its_project_is_its_own_folder(site):
+    site.job()
+    native = site.native("jobs/acme/job.yaml")
+    assert native["pythonpath"] == [f"{site.path}/connectors", str(site.path)]
+    assert native["state"] == f"sqlite:///{site.path}/state/tetra.db"
+    assert native["logs"] == {"dir": f"{site.path}/logs"}
 
 
 def test_settings_of_a_job_win_over_those_of_the_binding(site):
@@ -522,6 +656,8 @@ def test_a_job_of_which_no_code_can_be_retried_has_one_attempt(site, codes):
     [
         ("max_retries: -1", "'max_retries' must be at least 0: '-1'"),
         ("initial_delay_seconds: -1", "'initial_delay_seconds' must be at least 0: '-1'"),
+        ("initial_delay_seconds: 5s", "'initial_delay_seconds' must be a number of seconds: '5s'"),
+        ("max_retries: three", "'max_retries' is not a whole number: 'three'"),
         ("max_delay_seconds: -1", "'max_delay_seconds' must be at least 0: '-1'"),
         ("backoff_multiplier: 0.5", "'backoff_multiplier' must be at least 1: '0.5'"),
         ("retryable_error_patterns: timeout", "'retryable_error_patterns' must be a list, not text: 'timeout'"),
@@ -578,6 +714,7 @@ def test_D_069_a_job_without_its_target_is_told_of_in_its_own_file(site):
         jobs/acme/job.yaml:1:1: the file has no 'target_connector'
           tenant_id: acme
           ^
+          hint: add `target_connector`: where records go, such as `target_connector: iceberg`
         jobs/acme/job.yaml:4:16: unknown key 'max_retry'
           retry_config: {max_retry: 3}
                          ^

@@ -207,6 +207,24 @@ def test_X_182_in_a_hybrid_pipeline_the_batch_nodes_come_first(tauro):
     assert tauro.write(HYBRID).native()["pipelines"]["stream_events"]["depends_on"] == ["clean"]
 
 
+def test_a_stream_that_only_waits_for_batch_nodes_is_given_none_of_their_data(tauro):
+    pipelines = tauro.write(HYBRID).native()["pipelines"]
+    assert "reads" not in pipelines["stream_events"]
+    assert pipelines["join"]["reads"] == ["clean", "stream_events"]
+
+
+def test_a_stream_is_given_what_its_own_batch_nodes_return_and_nothing_else(tauro):
+    tauro.write("""\
+        type: hybrid
+        extract: {function: p.extract}
+        lookup: {function: p.lookup, output: [tables]}
+        stream_events: {function: p.stream, dependencies: lookup}
+        """)
+    stream = tauro.native()["pipelines"]["stream_events"]
+    assert stream["depends_on"] == ["lookup", "extract"]
+    assert stream["reads"] == ["tables"]
+
+
 def test_a_stream_that_nothing_needs_ends_by_itself(tauro):
     native = tauro.write("type: streaming\ningest: {function: p.ingest}\n").native()
     assert "until" not in native["pipelines"]["ingest"]

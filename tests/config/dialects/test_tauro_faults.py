@@ -32,8 +32,48 @@ def test_X_069_a_dependency_is_in_no_pipeline(tauro):
 def test_X_042_data_that_two_nodes_make_of_each_other_is_a_cycle(tauro):
     tauro.write("a: {function: p.a, input: y, output: x}\nb: {function: p.b, input: x, output: y}\n")
     assert tauro.problems() == (
-        "nodes.yaml:2:1: Circular dependency detected: a <-> b\n  b: {function: p.b, input: x, output: y}\n  ^\n"
-        "  hint: remove one of these dependencies, such as that of 'b' on 'a'"
+        "nodes.yaml:2:27: Circular dependency detected: a <-> b\n  b: {function: p.b, input: x, output: y}\n"
+        "                            ^\n"
+        "  hint: 'b' reads 'x', which 'a' writes: rename or remove one of the two"
+    )
+
+
+def test_a_cycle_is_told_at_the_input_that_closes_it_whatever_the_form(tauro):
+    tauro.write("""\
+        a: {function: p.a, dependencies: b, output: [x, y]}
+        b:
+          function: p.b
+          input:
+            - raw
+            - y
+        """)
+    assert tauro.problems() == (
+        "nodes.yaml:6:7: Circular dependency detected: a <-> b\n"
+        "      - y\n"
+        "        ^\n"
+        "  hint: 'b' reads 'y', which 'a' writes: rename or remove one of the two"
+    )
+
+
+def test_a_dependency_that_is_a_data_set_is_told_with_its_writer(tauro):
+    tauro.write("""\
+        extract: {function: p.extract, output: [bronze.events]}
+        load: {function: p.load, dependencies: [bronze.events]}
+        """)
+    assert tauro.problems() == (
+        "nodes.yaml:2:41: 'load' depends on 'bronze.events', and there is no such node\n"
+        "  load: {function: p.load, dependencies: [bronze.events]}\n"
+        "                                          ^\n"
+        "  hint: 'bronze.events' is written by 'extract': depend on that, or read it as `input`"
+    )
+
+
+def test_a_dependency_on_a_nodes_own_data_set_is_told_like_any_other(tauro):
+    assert tauro.write("load: {function: p.load, output: gold, dependencies: [gold]}\n").problems() == (
+        "nodes.yaml:1:55: 'load' depends on 'gold', and there is no such node\n"
+        "  load: {function: p.load, output: gold, dependencies: [gold]}\n"
+        "                                                        ^\n"
+        "  hint: nodes: load"
     )
 
 
@@ -74,6 +114,28 @@ def test_an_empty_mapping_of_nodes_has_nothing_to_run(tauro):
     assert tauro.write("nodes: {}\n").problems() == (
         "nodes.yaml:1:8: there is nothing to run: 'nodes' is empty\n  nodes: {}\n         ^\n"
         "  hint: nodes.yaml beside it says what each node runs: `extract: {function: my_pkg.etl.extract}`"
+    )
+
+
+def test_a_single_file_that_has_forgotten_its_nodes_is_told_so(tauro):
+    tauro.write("name: churn\ntype: batch\nconfig: {hyperparams: {trees: 100}}\n", "ml_pipeline.yml")
+    assert tauro.problems() == (
+        "ml_pipeline.yml:1:1: the pipeline 'churn' has no 'nodes'\n  name: churn\n  ^\n"
+        "  hint: say what each of them runs: `nodes: {extract: {function: my_pkg.etl.extract}}`"
+    )
+
+
+def test_a_part_with_a_slip_in_its_key_is_guessed(tauro):
+    tauro.write("extract: {function: p.extract}\n", "n.yaml")
+    tauro.write("pipeline_config: p.yaml\nnodes_config: n.yaml\nglobal_setings: {}\nowner: me\n", "config.yaml")
+    assert tauro.problems() == (
+        "config.yaml:1:1: unknown key 'pipeline_config'\n  pipeline_config: p.yaml\n  ^\n"
+        "  hint: did you mean 'pipelines_config'?\n"
+        "config.yaml:3:1: unknown key 'global_setings'\n  global_setings: {}\n  ^\n"
+        "  hint: did you mean 'global_settings'?\n"
+        "config.yaml:4:1: unknown key 'owner'\n  owner: me\n  ^\n"
+        "  hint: known here: nodes, nodes_config, pipelines, pipelines_config, global_settings, ml_info, mlops, "
+        "hyperparams, hyperparameters, metrics, tags, model_name, model_version, name, type, description, config"
     )
 
 

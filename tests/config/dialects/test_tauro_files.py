@@ -129,6 +129,43 @@ def test_X_014_one_file_may_hold_or_name_the_parts(tauro):
     assert list(native["pipelines"]) == ["extract", "load"]
 
 
+@pytest.mark.parametrize("inline", [False, True], ids=["in files", "inline"])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "wrapped"])
+def test_X_014_parts_may_stand_once_more_under_their_own_key(tauro, inline, wrapped):
+    parts = {
+        "nodes": "{extract: {function: p.extract}, load: {function: p.load, dependencies: extract}}",
+        "pipelines": "{daily: {nodes: [extract, load]}, first: {nodes: [extract]}}",
+    }
+    lines = []
+    for key, text in parts.items():
+        part = f"{{{key}: {text}}}" if wrapped else text
+        tauro.write(part, f"config/{key}.yaml")
+        lines.append(f"{key}_config: {part if inline else f'config/{key}.yaml'}\n")
+    native = tauro.write("".join(lines), "config.yaml").native()
+    assert {name: mode["pipelines"] for name, mode in native["modes"].items()} == {
+        "daily": ["extract", "load"],
+        "first": ["extract"],
+    }
+    assert list(native["pipelines"]) == ["extract", "load"]
+
+
+@pytest.mark.parametrize(
+    "text", [f"type: hybrid\nname: clicks\n{TWO_NODES}", "type: hybrid\nname: clicks\nnodes: {a: {function: p.a}}\n"]
+)
+def test_a_nodes_file_that_is_named_says_of_its_pipeline_what_it_would_say_alone(tauro, text):
+    tauro.write(text, "n.yaml")
+    native = tauro.write("nodes_config: n.yaml\n", "config.yaml").native()
+    assert native["modes"]["clicks"]["description"] == "hybrid pipeline"
+
+
+def test_a_node_may_be_called_nodes_and_a_pipeline_pipelines(tauro):
+    tauro.write("nodes: {function: p.a}\nload: {function: p.load}\n", "n.yaml")
+    tauro.write("pipelines: {nodes: [nodes]}\nall: {nodes: [nodes, load]}\n", "p.yaml")
+    native = tauro.write("nodes_config: n.yaml\npipelines_config: p.yaml\n", "config.yaml").native()
+    assert native["modes"]["pipelines"]["pipelines"] == ["nodes"]
+    assert list(native["pipelines"]) == ["nodes", "load"]
+
+
 def test_a_part_that_is_no_file_is_told(tauro):
     assert tauro.write("nodes_config: n.yaml\n", "config.yaml").problems() == (
         "config.yaml:1:15: 'nodes_config': there is no file 'n.yaml'\n  nodes_config: n.yaml\n                ^\n"

@@ -208,20 +208,38 @@ def test_the_deprecated_file_names_a_pipeline_that_is_not_there(tauro):
     )
 
 
-def test_hyperparameters_without_machine_learning_have_no_effect(tauro):
-    tauro.write("daily: {nodes: [extract], config: {metrics: [rows]}}\n", "pipelines.yaml")
-    tauro.write("extract: {function: p.extract, hyperparams: {a: 1}}\n")
-    effect = "has no effect: nothing here is taken for machine learning"
+def test_what_is_said_for_machine_learning_where_there_is_none_has_no_effect(tauro):
+    tauro.write("""\
+        daily: {nodes: [extract], config: {metrics: [rows]}}
+        ml: {nodes: [train_model], hyperparams: {depth: 6}}
+        """, "pipelines.yaml")  # fmt: skip
+    tauro.write(f"extract: {{function: p.extract, mlops: {{path: here}}}}\n{TRAIN}")
     assert tauro.warnings() == (
-        f"nodes.yaml:1:32: 'hyperparams' {effect}\n"
-        "  extract: {function: p.extract, hyperparams: {a: 1}}\n"
+        "nodes.yaml:1:32: 'mlops' has no effect: 'extract' is not taken for machine learning\n"
+        "  extract: {function: p.extract, mlops: {path: here}}\n"
         "                                 ^\n"
         "  hint: give the node `mlops: {enabled: true}`\n"
-        f"pipelines.yaml:1:36: 'metrics' {effect}\n"
+        "pipelines.yaml:1:36: 'metrics' has no effect: no node of 'daily' is taken for machine learning\n"
         "  daily: {nodes: [extract], config: {metrics: [rows]}}\n"
         "                                     ^\n"
-        "  hint: give the node `mlops: {enabled: true}`"
+        "  hint: give one of its nodes `mlops: {enabled: true}`"
     )
+
+
+@pytest.mark.parametrize("key", ["hyperparams", "hyperparameters"])
+def test_a_node_with_hyperparameters_of_its_own_is_given_them_whatever_it_is_called(tauro, key):
+    tauro.environ["TAURO_MLOPS_AUTO_INIT"] = "false"
+    tauro.write(f"score: {{function: p.score, {key}: {{depth: 6}}}}\n")
+    assert tauro.context("score")["hyperparams"] == {"depth": "{params.depth}"}
+    assert tauro.context("score")["detected_by"] == f"its {key}"
+    assert tauro.warnings() == ""
+
+
+def test_metrics_alone_are_a_tag_and_make_no_machine_learning_of_a_node(tauro):
+    tauro.write("evaluate: {function: p.evaluate, metrics: [accuracy]}\n")
+    assert tauro.context("evaluate") is None
+    assert tauro.native()["pipelines"]["evaluate"]["tags"] == {"metrics": "accuracy"}
+    assert tauro.warnings() == ""
 
 
 def test_that_nothing_is_tracked_yet_is_told_once(levels):

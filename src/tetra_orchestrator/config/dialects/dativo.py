@@ -14,27 +14,60 @@ from tetra_orchestrator.config.dialects.bindings import Bindings
 from tetra_orchestrator.config.dialects.dativo_jobs import Jobs, Setup
 from tetra_orchestrator.config.dialects.dativo_runner import put_runner
 from tetra_orchestrator.config.dialects.source import Translation
+from tetra_orchestrator.config.yaml_tree import Entry, Map, Seq
 
 if TYPE_CHECKING:
     from tetra_orchestrator.config.dialects.source import Source
-    from tetra_orchestrator.config.yaml_tree import Map
 
 NAME = "dativo"
+OF_A_JOB = ("source_connector", "target_connector")
+SHAPE = (
+    "put all of it under `runner:`, "
+    'like `runner: {orchestrator: {schedules: [{name: NAME, config: FILE, cron: "0 * * * *"}]}}`'
+)
 #: What the document's own command line gives to `--mode` with a job file.
 SELF_HOSTED = "self_hosted"
 
 
 def recognises(tree: Map, path: str) -> bool:
     """Whether this is a runner file or a job file."""
-    return any(key in tree.entries for key in ("runner", "source_connector", "target_connector"))
+    return any(key in tree.entries for key in ("runner", *OF_A_JOB)) or _without_runner(tree) is not None
 
 
 def translate(source: Source) -> Map | None:
     """The native document for a runner file and its job files, or for a job file alone."""
+    source = _with_runner(source)
     setup = Setup(source, Translation(source.tree), Bindings(source), natural_root(source))
     _put_project(setup)
     put = put_runner if "runner" in source.tree.entries else _put_job
     return setup.translation.tree if put(setup) else None
+
+
+def _without_runner(tree: Map) -> str | None:
+    """The key by which a runner file is known that has no `runner`."""
+    for key, entry in tree.entries.items():
+        jobs = entry.value.items if key == "schedules" and isinstance(entry.value, Seq) else ()
+        listed = any("config" in job.entries for job in jobs if isinstance(job, Map))
+        if key.lower() == "runner" or (key == "orchestrator" and isinstance(entry.value, Map)) or listed:
+            return key
+    return None
+
+
+def _with_runner(source: Source) -> Source:
+    """The source with its `runner`: one that is misspelt or missing is reported, and what stands for it is taken."""
+    tree = source.tree
+    if any(key in tree.entries for key in ("runner", *OF_A_JOB)):
+        return source
+    near = next((key for key in tree.entries if source.problems.guess(key.lower(), ("runner",))), None)
+    known = near or _without_runner(tree)
+    if known is None:
+        return source
+    mark = tree.entries[known].mark
+    hint = f"write `runner:` for `{known}:`" if near else SHAPE
+    source.problems.error("missing_key", mark, ("runner",), "the file has no 'runner'", hint)
+    rest = {key: entry for key, entry in tree.entries.items() if key != near}
+    mended = {**rest, "runner": tree.entries[near]} if near else {"runner": Entry(mark, tree)}
+    return source._replace(tree=Map(tree.mark, mended))
 
 
 def natural_root(source: Source) -> str:
@@ -51,7 +84,7 @@ def _put_project(setup: Setup) -> None:
     root, put = setup.root, setup.translation.put
     put(("version",), 1)
     put(("project",), _name(os.path.basename(root)))
-    put(("pythonpath",), [os.path.join(root, "connectors"), root])
+    put(("pythonpath",), [setup.placed("connectors"), setup.placed()])
     setup.bindings.put_plugins(setup.translation)
     if root != setup.source.root:
         put(("state",), f"sqlite:///{root}/state/tetra.db")

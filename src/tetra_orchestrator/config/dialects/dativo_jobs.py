@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
 
 from tetra_orchestrator.config import scalars
 from tetra_orchestrator.config.complaints import check_shape
 from tetra_orchestrator.config.dialects.dativo_connectors import Connectors, nodes_of
 from tetra_orchestrator.config.dialects.dativo_retry import PARTIAL, Retry, RetryConfig, native, warn_of_codes
-from tetra_orchestrator.config.dialects.source import node
+from tetra_orchestrator.config.dialects.source import literal, node
 from tetra_orchestrator.config.values import Closed, Filled, FreeMap, Name, Switch
-from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
+from tetra_orchestrator.config.yaml_tree import Map, Scalar, find
 from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
@@ -25,20 +27,24 @@ if TYPE_CHECKING:
 TYPE = "dativo_job"
 
 
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
 class Logging(Closed):
     """What a job writes about itself."""
 
     redaction: Switch = True
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = "INFO"
 
 
 class Job(Closed):
     """A job file. `source` and `target` are settings for its two connectors."""
 
     tenant_id: Name | None = None
-    source_connector: Filled
-    target_connector: Filled
-    asset: Filled
+    source_connector: Filled = Field(description="where records come from, such as `source_connector: stripe`")
+    target_connector: Filled = Field(description="where records go, such as `target_connector: iceberg`")
+    asset: Filled = Field(description="what they are, such as `asset: stripe_customers`")
     retry_config: RetryConfig | None = None
     logging: Logging = Logging()
     schema_validation_mode: Literal["warn", "strict"] = "warn"
@@ -53,6 +59,11 @@ class Setup(Record):
     translation: Translation
     bindings: Bindings
     root: str
+
+    def placed(self, *path: str) -> str:
+        """A path under `root`, relative where the project's root is the same."""
+        folder = "" if self.root == self.source.root else self.root
+        return os.path.join(folder, *path) or "."
 
     def mapped(self, path: str) -> str | None:
         """The path under the folder that the bindings' `path_map` names for its beginning; None where none does."""
@@ -90,7 +101,7 @@ class Jobs:
         self._problems = setup.source.problems
         self._translation = setup.translation
         self._bindings = setup.bindings
-        self._root = setup.root
+        self._root = setup.placed()
         self._concurrency = concurrency
         self._connectors = Connectors(setup.source)
 
@@ -168,22 +179,10 @@ class Jobs:
             "source": self._connectors.call(job.source_connector, nodes_of(file.tree).get("source")),
             "target": self._connectors.call(job.target_connector, nodes_of(file.tree).get("target")),
         }
-        return _literal(node(config, file.tree.mark))
+        return literal(node(config, file.tree.mark))
 
 
 def below(prefix: str, path: str) -> str | None:
     """What follows a folder in a path; None for a path that is not in it."""
     folder = prefix.rstrip("/") + "/"
     return path[len(folder) :] if path.startswith(folder) else None
-
-
-def _literal(tree: Node) -> Node:
-    """The tree with doubled braces, for nothing in a job file refers to another task."""
-    match tree:
-        case Map():
-            return Map(tree.mark, {key: Entry(e.mark, _literal(e.value)) for key, e in tree.entries.items()})
-        case Seq():
-            return Seq(tree.mark, [_literal(item) for item in tree.items])
-        case Scalar():
-            return tree._replace(text=tree.text.replace("{", "{{").replace("}", "}}"))
-    return tree

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from tetra_orchestrator.config.dialects.dativo_values import NotNegative, Wait
 from tetra_orchestrator.config.values import Closed, Number, Pattern, Whole
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find
 from tetra_orchestrator.core.record import Record
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.yaml_tree import Node
 
 PARTIAL, FAILURE = 1, 2
-_NonNegative = Annotated[Number, Field(ge=0)]
 
 
 class RetryConfig(Closed):
     """When a job is tried again; `max_retries` does not count the first time."""
 
-    max_retries: Annotated[Whole, Field(ge=0)] = 3
-    initial_delay_seconds: _NonNegative = 5
-    max_delay_seconds: _NonNegative = 300
+    max_retries: NotNegative = 3
+    initial_delay_seconds: Wait = 5
+    max_delay_seconds: Wait = 300
     backoff_multiplier: Annotated[Number, Field(ge=1)] = 2
     retryable_exit_codes: list[Whole] = [PARTIAL, FAILURE]
     retryable_error_patterns: list[Pattern] = []

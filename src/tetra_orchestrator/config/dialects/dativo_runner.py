@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from tetra_orchestrator.config.complaints import check_shape
+from tetra_orchestrator.config.dialects.dativo_connectors import nodes_of
 from tetra_orchestrator.config.dialects.dativo_jobs import Jobs, below
 from tetra_orchestrator.config.dialects.dativo_retry import RetryConfig, common_retry
-from tetra_orchestrator.config.values import Closed, Count, Filled, Name, Switch, Tags
+from tetra_orchestrator.config.dialects.dativo_values import Interval, Positive
+from tetra_orchestrator.config.values import Closed, Filled, Name, Switch, Tags, fault
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, find
 
 if TYPE_CHECKING:
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Where the container has the folders `configs`, `jobs` and so on.
 CONTAINER = "/app"
+ENGINE = "dagster"
+ENDINGS = (".yaml", ".yml", ".json")
 #: Keys of a schedule that mean the same in a native one.
 SAME = ("cron", "timezone", "max_concurrent_runs")
 
@@ -26,25 +33,31 @@ _TRIGGER = 'write one of the two, such as `cron: "0 * * * *"` or `interval_secon
 _ENTRY = "list them there, each with name, config, and cron or interval_seconds"
 
 
+def _engine(value: Any) -> str:
+    if value != ENGINE:
+        raise fault(f"must be '{ENGINE}'", f"write `type: {ENGINE}`, or leave it out: our own engine runs the jobs")
+    return ENGINE
+
+
 class Schedule(Closed):
     """When the job of one file is due."""
 
     name: Name
     config: Filled
     cron: Filled | None = None
-    interval_seconds: Count | None = None
+    interval_seconds: Interval | None = None
     enabled: Switch = True
     timezone: Filled | None = None
-    max_concurrent_runs: Count | None = None
+    max_concurrent_runs: Positive | None = None
     tags: Tags = {}
 
 
 class Orchestrator(Closed):
     """Which jobs are due when, and how many of a tenant's run at the same time."""
 
-    type: Literal["dagster"] = "dagster"
+    type: Annotated[str, BeforeValidator(_engine)] = ENGINE
     schedules: list[Schedule] | None = None
-    concurrency_per_tenant: Count = 1
+    concurrency_per_tenant: Positive = 1
     retry_config: RetryConfig | None = None
 
 
@@ -64,16 +77,32 @@ class Document(Closed):
 
 def put_runner(setup: Setup) -> bool:
     """Translate a runner file with its job files; False after reporting why nothing of it can run."""
-    document = check_shape(setup.source.tree, setup.source.problems, Document)
+    tree, problems = setup.source.tree, setup.source.problems
+    misplaced = _report_misplaced(tree, problems)
+    document = check_shape(tree, problems, Document)
     if document is None:
         return False
     schedules = document.runner.orchestrator.schedules
     if not schedules:
-        _report_empty(setup.source.tree, setup.source.problems)
+        if "schedules" not in misplaced:
+            _report_empty(tree, problems)
         return False
     file = _RunnerFile(setup, document.runner)
     found = [file.put(index, schedule) for index, schedule in enumerate(schedules)]
     return any(found)
+
+
+def _report_misplaced(tree: Map, problems: Problems) -> list[str]:
+    """Report keys of the orchestrator that stand under `runner` itself, and name them."""
+    runner = find(tree, _SCHEDULES[:1])[0]
+    keys = [key for key in nodes_of(runner) if key in Orchestrator.model_fields and key not in Runner.model_fields]
+    for key in keys:
+        path: Path = ("runner", key)
+        message = f"'{key}' belongs under 'orchestrator'"
+        problems.error(
+            "misplaced_key", find(tree, path)[1], path, message, "write `orchestrator:` above it and indent it"
+        )
+    return keys
 
 
 def _report_empty(tree: Map, problems: Problems) -> None:
@@ -152,15 +181,20 @@ class _RunnerFile:
         found = self._resolve(schedule.config)
         if not self._source.exists(found):
             message = f"the schedule '{schedule.name}' names the job file {schedule.config}, and there is no such file"
-            hint = (
-                f"looked for {found}; where {CONTAINER} is, bindings.yaml can say: `path_map: {{{CONTAINER}: FOLDER}}`"
-            )
+            hint = _near(schedule.config, found) or self._looked_for(schedule.config, found)
             self._problems.error("no_file", self._at(path, "config").mark, (*path, "config"), message, hint)
             return None
         if found not in self._files:
             tree = self._source.read(found)
             self._files[found] = self._jobs.check(found, tree) if tree else None
         return self._files[found]
+
+    def _looked_for(self, config: str, found: str) -> str:
+        if not os.path.isabs(config):
+            return f"looked for {found}; a relative path starts at {self._setup.root}"
+        if below(CONTAINER, config) is None:
+            return f"looked for {found}"
+        return f"looked for {found}; where {CONTAINER} is, bindings.yaml can say: `path_map: {{{CONTAINER}: FOLDER}}`"
 
     def _resolve(self, config: str) -> str:
         """The job file, where this machine has it."""
@@ -190,3 +224,15 @@ class _RunnerFile:
     def _at(self, path: Path, key: str) -> Node:
         """What the user wrote under a key, or the schedule without it."""
         return find(self._source.tree, (*path, key))[0]
+
+
+def _near(config: str, found: str) -> str | None:
+    """The job file of a similar name in the same folder, as the user would write it."""
+    try:
+        files = {
+            os.path.splitext(name)[0]: name for name in os.listdir(os.path.dirname(found)) if name.endswith(ENDINGS)
+        }
+    except OSError:
+        return None
+    near = get_close_matches(os.path.splitext(os.path.basename(found))[0], files, n=1)
+    return f"did you mean '{os.path.join(os.path.dirname(config), files[near[0]])}'?" if near else None

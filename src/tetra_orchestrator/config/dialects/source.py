@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config.interpolate import INSIDE
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Null, Scalar, Seq, find
 from tetra_orchestrator.core.record import Record
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
         def translate(self, source: Source) -> Map | None: ...
 
 
-_BRACES = re.compile(r"\$\{[^}]*\}|[{}]")
+_BRACES = re.compile(rf"\$\{{{INSIDE}\}}|[{{}}]")
+_VARIABLE = re.compile(rf"(?<!\$)(\$\{{{INSIDE}\}})")
 
 
 class Source(Record):
@@ -110,10 +112,29 @@ def literal(tree: Node) -> Node:
         case Seq():
             return Seq(tree.mark, [literal(item) for item in tree.items])
         case Scalar():
-            return tree._replace(text=doubled(tree.text), raw=None if tree.raw is None else doubled(tree.raw))
+            raw = None if tree.raw is None else doubled(tree.raw)
+            return tree._replace(text=twice(tree.text), raw=raw)
     return tree
 
 
 def doubled(text: str) -> str:
     """The text with every brace doubled, except those of `${VAR}`."""
     return _BRACES.sub(lambda braces: braces[0] if braces[0][0] == "$" else braces[0] * 2, text)
+
+
+def twice(text: str) -> str:
+    """The text with every brace doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def in_parts(scalar: Scalar, own: Callable[[str], str], given: Callable[[str], str] = str) -> Scalar:
+    """The scalar after `own` was applied to what stands in the file and `given` to what variables have given."""
+    parts = _VARIABLE.split(scalar.raw or "")
+    said = [part.replace("$${", "${") for part in parts[::2]]
+    found = re.fullmatch("(.*?)".join(map(re.escape, said)), scalar.text, re.DOTALL)
+    if scalar.raw is None or found is None:
+        return scalar._replace(text=own(scalar.text))
+    values = [*map(given, found.groups()), ""]
+    text = "".join(own(part) + value for part, value in zip(said, values, strict=True))
+    raw = "".join(part if at % 2 else own(part) for at, part in enumerate(parts))
+    return scalar._replace(text=text, raw=raw)

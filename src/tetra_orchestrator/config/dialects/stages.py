@@ -12,7 +12,8 @@ from pydantic import Field
 
 from tetra_orchestrator.config.complaints import check_shape
 from tetra_orchestrator.config.dialects.bindings import Bindings
-from tetra_orchestrator.config.dialects.source import Translation
+from tetra_orchestrator.config.dialects.source import Translation, in_parts, twice
+from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.config.values import Closed, Filled, Free, FreeMap, Name, Text
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
 from tetra_orchestrator.core.graph import find_cycle
@@ -59,9 +60,8 @@ class Document(Closed):
 
 
 def recognises(tree: Map, path: str) -> bool:
-    """Whether the document has a list `stages`."""
-    stages = tree.entries.get("stages")
-    return stages is not None and isinstance(stages.value, Seq)
+    """Whether the document has `stages`."""
+    return "stages" in tree.entries
 
 
 def translate(source: Source) -> Map | None:
@@ -90,7 +90,7 @@ def _check_graph(stages: list[Stage], source: Source) -> None:
         for place, name in enumerate(stage.depends_on):
             if name not in known:
                 message = f"the stage '{stage.id}' depends on '{name}', and there is no such stage"
-                hint = source.problems.guess(name, known, f"stages: {', '.join(known)}")
+                hint = source.problems.guess(name, known, f"stages: {listed(known)}")
                 _error(source, "unknown_dependency", (*_path(index), "depends_on", place), message, hint)
     _check_cycles(stages, known, source)
 
@@ -162,8 +162,7 @@ class _Translator:
     def _literal(self, node: Node, path: Path) -> Node:
         match node:
             case Scalar():
-                raw = None if node.raw is None else self._template(node.raw, path)
-                return node._replace(text=self._template(node.text, path), raw=raw)
+                return in_parts(node, lambda text: self._template(text, path), twice)
             case Map():
                 entries = {k: Entry(e.mark, self._literal(e.value, (*path, k))) for k, e in node.entries.items()}
                 return Map(node.mark, entries)

@@ -15,7 +15,7 @@ from tetra_orchestrator.config.dialects.tauro_graph import Graph, check_graph
 from tetra_orchestrator.config.dialects.tauro_learning import Learning
 from tetra_orchestrator.config.dialects.tauro_models import Settings, Workspace
 from tetra_orchestrator.config.dialects.tauro_native import Native, as_name
-from tetra_orchestrator.config.yaml_tree import Entry, Map
+from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, find
 
 if TYPE_CHECKING:
     from tetra_orchestrator.config.dialects.source import Source
@@ -73,6 +73,12 @@ def _report_no_nodes(source: Source, tree: Map) -> None:
     """Say that nothing runs, unless what was wrong with the nodes has been told."""
     entry = tree.entries.get("nodes")
     if entry is not None and (source.problems or not isinstance(entry.value, Map)):
+        return
+    name, mark, path = find(tree, ("pipeline", "name"))
+    if entry is None and isinstance(name, Scalar):
+        message = f"the pipeline '{name.text}' has no 'nodes'"
+        hint = "say what each of them runs: `nodes: {extract: {function: my_pkg.etl.extract}}`"
+        source.problems.error("missing_key", mark, (*path, "nodes"), message, hint)
         return
     reason = "'nodes' is empty" if entry else f"no file with nodes is beside {os.path.basename(source.path)}"
     hint = "nodes.yaml beside it says what each node runs: `extract: {function: my_pkg.etl.extract}`"

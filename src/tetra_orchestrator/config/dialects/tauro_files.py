@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config.dialects.tauro_models import Whole
 from tetra_orchestrator.config.problems import Mark
 from tetra_orchestrator.config.problems import Source as Text
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar
@@ -33,6 +34,8 @@ PARTS = {
     "global_settings": "global_settings",
     "ml_info": "ml_info",
 }
+#: Keys under which the file of a part may hold all of it.
+WRAPPERS = {"nodes": ("nodes", "nodes_config"), "pipelines": ("pipelines", "pipelines_config")}
 LEGACY = ("pipeline_name", "pipeline_type")
 ABOUT_NODES = ("function", "dependencies", "input", "output")
 ABOUT_ML = ("mlops", "hyperparameters", "hyperparams")
@@ -55,7 +58,7 @@ def content_of(tree: Map, path: str) -> str | None:
     named = next((content for content, names in NAMES.items() if stem in names), None)
     if named in ("global_settings", "ml_info"):
         return named
-    if "nodes" in tree.entries or "nodes_config" in tree.entries or _is_wrapped(tree):
+    if "nodes" in tree.entries or "nodes_config" in tree.entries or _is_wrapped(tree) or _lacks_nodes(tree):
         return "all"
     inner = [entry.value for entry in tree.entries.values()]
     if named == "pipelines" or _most(inner, ("nodes",)):
@@ -98,19 +101,53 @@ def _parts(source: Source, tree: Map, content: str) -> dict[str, Node]:
         return _named_parts(source, tree)
     if content != "nodes":
         return {content: tree}
-    about = [key for key in OF_A_NODES_FILE if key in tree.entries and isinstance(tree.entries[key].value, Scalar)]
-    pipeline = {"pipeline": Map(tree.mark, {key: tree.entries[key] for key in about})} if about else {}
-    return {"nodes": _without(tree, about), **pipeline}
+    about = _about_pipeline(tree)
+    return {"nodes": _without(tree, about), **({"pipeline": _only(tree, about)} if about else {})}
+
+
+def _about_pipeline(tree: Map) -> list[str]:
+    """The keys among nodes that say something about the pipeline."""
+    return [key for key in OF_A_NODES_FILE if key in tree.entries and isinstance(tree.entries[key].value, Scalar)]
 
 
 def _named_parts(source: Source, tree: Map) -> dict[str, Node]:
     parts: dict[str, Node] = {}
+    about: dict[str, Entry] = {}
     for key, content in PARTS.items():
         if key in tree.entries:
             value = tree.entries[key].value
-            parts[content] = _named(source, key, value) if isinstance(value, Scalar) else value
-    rest = _without(tree, PARTS)
-    return {**parts, "pipeline": rest} if rest.entries else parts
+            part = _named(source, key, value) if isinstance(value, Scalar) else value
+            parts[content], rest = _unwrapped(part, content)
+            about.update(rest.entries)
+    about.update(_known(source, _without(tree, PARTS)).entries)
+    return {**parts, "pipeline": Map(tree.mark, about)} if about else parts
+
+
+def _unwrapped(part: Node, content: str) -> tuple[Node, Map]:
+    """A part, and what stands beside it about the pipeline. In a file of its own a part may stand under its key."""
+    if not isinstance(part, Map):
+        return part, Map(part.mark, {})
+    wrapper = next((key for key in WRAPPERS.get(content, ()) if _wraps(part.entries.get(key))), None)
+    if wrapper is not None:
+        return part.entries[wrapper].value, _without(part, (wrapper,))
+    about = _about_pipeline(part) if content == "nodes" else ()
+    return _without(part, about), _only(part, about)
+
+
+def _wraps(entry: Entry | None) -> bool:
+    """Whether the value holds nodes or pipelines; a node or pipeline that has this name holds other things."""
+    inner = entry.value.entries.values() if entry and isinstance(entry.value, Map) else ()
+    return bool(inner) and all(isinstance(each.value, Map) for each in inner)
+
+
+def _known(source: Source, tree: Map) -> Map:
+    """What one file says about its pipeline, without the keys that mean neither that nor a part: they are faults."""
+    known = [*PARTS, *Whole.model_fields]
+    unknown = [key for key in tree.entries if key not in known]
+    for key in unknown:
+        hint = source.problems.guess(key, known, f"known here: {', '.join(known)}")
+        source.problems.error("unknown_key", tree.entries[key].mark, (key,), f"unknown key {key!r}", hint)
+    return _without(tree, unknown)
 
 
 def _named(source: Source, key: str, value: Scalar) -> Map:
@@ -124,6 +161,10 @@ def _named(source: Source, key: str, value: Scalar) -> Map:
     return Map(value.mark, {})
 
 
+def _only(tree: Map, keys: Collection[str]) -> Map:
+    return Map(tree.mark, {key: tree.entries[key] for key in keys})
+
+
 def _without(tree: Map, keys: Collection[str]) -> Map:
     return Map(tree.mark, {key: entry for key, entry in tree.entries.items() if key not in keys})
 
@@ -131,6 +172,14 @@ def _without(tree: Map, keys: Collection[str]) -> Map:
 def _is_wrapped(tree: Map) -> bool:
     """Whether a file of pipelines has them under the key `pipelines`, or names the file that has them."""
     return any(key in tree.entries for key in ("pipelines", "pipelines_config", "global_settings"))
+
+
+def _lacks_nodes(tree: Map) -> bool:
+    """Whether this is a pipeline with settings of its own whose nodes have been forgotten."""
+    config = tree.entries.get("config")
+    settings = config.value if config else None
+    named = any(key in tree.entries and isinstance(tree.entries[key].value, Scalar) for key in OF_A_NODES_FILE)
+    return named and isinstance(settings, Map) and not any(key in settings.entries for key in ABOUT_NODES)
 
 
 def _most(nodes: Collection[Node], keys: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from tetra_orchestrator.config.dialects.tauro_dependencies import behind, cycles
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from tetra_orchestrator.config.dialects.tauro_models import Node, Workspace
     from tetra_orchestrator.config.problems import Mark, Path, Problems
@@ -39,17 +39,23 @@ class Graph:
         explicit = {name: dependencies(node) for name, node in self.nodes.items()}
         reads = {name: node.input for name, node in self.nodes.items()}
         self.needs = edges(explicit, reads, self.writes)
+        self._given = {name: tuple(needs) for name, needs in self.needs.items()}
+        self._writers = {each: name for name, own in self.writes.items() for each in own}
         self.streams = {name for name in self.nodes if self._is_stream(name)}
         firsts = {own[0] for own in self.writes.values()}
         self._kept_as = {each: own[0] for own in self.writes.values() for each in own if each not in firsts}
 
     def reads(self, name: str) -> list[str]:
-        """What a node is given: its input, or else what its dependencies write.
+        """What a node is given: its input, or else what its dependencies write. Those for the order alone do not count.
 
         A node returns one object. It is kept under the first name in its output, and the others mean the same.
         """
         given = self.nodes[name].input
-        return [self._kept_as.get(each, each) for each in given] or [self.writes[each][0] for each in self.needs[name]]
+        return [self._kept_as.get(each, each) for each in given] or [self.writes[each][0] for each in self._given[name]]
+
+    def writer(self, data_set: str) -> str | None:
+        """The node that writes a data set, None where none does."""
+        return self._writers.get(data_set)
 
     def wait_for_batch(self) -> None:
         """In a hybrid pipeline, have the first streams and what needs no stream run one after the other."""
@@ -90,20 +96,30 @@ def looks_streaming(name: str, node: Node) -> bool:
 
 def check_graph(graph: Graph, workspace: Workspace, tree: Map, problems: Problems) -> None:
     """Report nodes without a function, names that are no nodes, nodes of the wrong kind, and cycles."""
-    for name, node in graph.nodes.items():
-        _check_node(name, node, tree, problems)
+    for name in graph.nodes:
+        _check_node(name, graph, tree, problems)
     for name in workspace.pipelines:
         _check_pipeline(name, graph, tree, problems)
     _check_kinds(graph, tree, problems)
     for cycle in cycles(graph.needs):
-        waiting, awaited = cycle[-2:]
-        path: Path = ("nodes", waiting)
-        mark = _places(tree, path).get(awaited, find(tree, path)[1])
-        hint = f"remove one of these dependencies, such as that of '{waiting}' on '{awaited}'"
-        problems.error("cycle", mark, (*path, awaited), describe_cycle(cycle), hint)
+        _report_cycle(cycle, graph, tree, problems)
 
 
-def _check_node(name: str, node: Node, tree: Map, problems: Problems) -> None:
+def _report_cycle(cycle: list[str], graph: Graph, tree: Map, problems: Problems) -> None:
+    """Report a cycle where its last dependency is written, or else where the data set is read that makes it."""
+    waiting, awaited = cycle[-2:]
+    path: Path = ("nodes", waiting)
+    mark = _places(tree, path).get(awaited)
+    hint = f"remove one of these dependencies, such as that of '{waiting}' on '{awaited}'"
+    if mark is None:
+        data_set = next(each for each in graph.nodes[waiting].input if each in graph.writes[awaited])
+        mark = _places(tree, path, ("input",))[data_set]
+        hint = f"'{waiting}' reads '{data_set}', which '{awaited}' writes: rename or remove one of the two"
+    problems.error("cycle", mark, (*path, awaited), describe_cycle(cycle), hint)
+
+
+def _check_node(name: str, graph: Graph, tree: Map, problems: Problems) -> None:
+    node = graph.nodes[name]
     path: Path = ("nodes", name)
     if node.function is None:
         hint = "add the dotted path of its Python function: `function: my_pkg.etl.extract`"
@@ -112,8 +128,10 @@ def _check_node(name: str, node: Node, tree: Map, problems: Problems) -> None:
     unknown = [each for each in dependencies(node) if each not in known]
     for each in unknown:
         message = f"'{name}' depends on '{each}', and there is no such node"
-        guess = problems.guess(each, known, _one_of(known))
-        problems.error("unknown_dependency", _places(tree, path)[each], (*path, each), message, guess)
+        writer = graph.writer(each)
+        written = f"'{each}' is written by '{writer}': depend on that, or read it as `input`"
+        remedy = written if writer not in (None, name) else problems.guess(each, known, _one_of(known))
+        problems.error("unknown_dependency", _places(tree, path)[each], (*path, each), message, remedy)
 
 
 def _check_pipeline(name: str, graph: Graph, tree: Map, problems: Problems) -> None:
@@ -152,10 +170,10 @@ def _one_of(names: Collection[str]) -> str:
     return f"nodes: {', '.join(shown)}{' ...' if len(names) > len(shown) else ''}"
 
 
-def _places(tree: Map, path: Path) -> dict[str, Mark]:
+def _places(tree: Map, path: Path, keys: Sequence[str] = ("dependencies", "depends_on", "nodes")) -> dict[str, Mark]:
     """Where a node or pipeline names others, in whatever form."""
     found: dict[str, Mark] = {}
-    for key in ("dependencies", "depends_on", "nodes"):
+    for key in keys:
         node, _, existing = find(tree, (*path, key))
         for item in (node.items if isinstance(node, Seq) else (node,)) if existing == (*path, key) else ():
             if isinstance(item, Scalar):

@@ -8,10 +8,11 @@ from tetra_orchestrator.config.complaints import check_shape
 from tetra_orchestrator.config.dialects import tauro_ml
 from tetra_orchestrator.config.dialects.tauro_files import mark_of, ml_info_beside
 from tetra_orchestrator.config.dialects.tauro_models import MlInfo
+from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.config.yaml_tree import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tetra_orchestrator.config.dialects.source import Source
     from tetra_orchestrator.config.dialects.tauro_files import Files
@@ -61,7 +62,7 @@ class Learning:
                 found[name] = candidates[0]
         self._warn_of_no_effect(graph)
         if found:
-            self._warn_of_no_tracking()
+            self._warn_of_no_tracking(found)
         return found
 
     def versions(self, graph: Graph) -> dict[str, str]:
@@ -75,7 +76,8 @@ class Learning:
         settings, *rest = [_mlops(level) for level in (*above, node)]
         own = node.mlops.enabled if node.mlops else None
         said = [level.mlops.enabled for level in above if level.mlops]
-        if not tauro_ml.is_enabled(own, said, looks_like=True, automatic=self._automatic):
+        automatic = self._automatic or _annotation(node) is not None
+        if not tauro_ml.is_enabled(own, said, looks_like=True, automatic=automatic):
             return None
         metrics = [level.metrics for level in (*above, node) if level.metrics]
         names = [level.model_name for level in above if level.model_name]
@@ -124,7 +126,7 @@ class Learning:
         assert self._info_tree is not None
         name = str(self.pipeline_name)
         node = find(self._info_tree, ("pipeline_name",))[0]
-        hint = self._problems.guess(name, graph.pipelines, f"pipelines: {', '.join(graph.pipelines)}")
+        hint = self._problems.guess(name, graph.pipelines, f"pipelines: {listed(graph.pipelines)}")
         message = f"this file is for the pipeline '{name}', and there is none"
         self._problems.error("unknown_pipeline", node.mark, ("pipeline_name",), message, hint)
 
@@ -135,18 +137,17 @@ class Learning:
         self._problems.error("conflict", find(self._tree, path)[1], path, message, hint)
 
     def _warn_of_no_effect(self, graph: Graph) -> None:
-        for path in self._idle(graph):
+        for path, reason, which in self._idle(graph):
             mark = find(self._tree, path)[1]
-            message = f"'{path[-1]}' has no effect: nothing here is taken for machine learning"
-            hint = "give the node `mlops: {enabled: true}`"
-            self._problems.warning("no_effect", mark, path, message, hint)
+            message = f"'{path[-1]}' has no effect: {reason} taken for machine learning"
+            self._problems.warning("no_effect", mark, path, message, f"give {which} `mlops: {{enabled: true}}`")
 
-    def _warn_of_no_tracking(self) -> None:
+    def _warn_of_no_tracking(self, given: Iterable[str]) -> None:
         """Say once, where the files first speak of it, that experiments and models are not recorded."""
         trees = [self._info_tree or self._tree, self._tree]
         levels: list[Path] = [(), ("global_settings",), ("pipeline",), ("pipeline", "config")]
         levels += [("pipelines", name) for name in self._workspace.pipelines]
-        levels += [("nodes", name) for name in self._workspace.nodes]
+        levels += [("nodes", name) for name in given]
         for tree, path in ((tree, (*level, "mlops")) for tree in trees for level in levels):
             _, mark, existing = find(tree, path)
             if existing == path:
@@ -155,16 +156,16 @@ class Learning:
                 self._problems.warning("no_effect_yet", mark, path, message, hint)
                 return
 
-    def _idle(self, graph: Graph) -> Iterator[Path]:
-        """Where something is said for machine learning, and there is none, not even one that is turned off."""
+    def _idle(self, graph: Graph) -> Iterator[tuple[Path, str, str]]:
+        """Where something is said for machine learning, and there is none, not even one that is turned off; and why."""
         for name, node in graph.nodes.items():
-            if name not in self._reasons and not (node.mlops and node.mlops.enabled is False):
-                own = ("hyperparams", "hyperparameters", "mlops")
-                yield from (("nodes", name, key) for key in own if key in node.model_fields_set)
+            if name not in self._reasons and node.mlops and node.mlops.enabled is None:
+                yield ("nodes", name, "mlops"), f"'{name}' is not", "the node"
         for name, names in graph.pipelines.items():
             if not any(each in self._reasons for each in names):
                 level, path = self._workspace.pipelines.get(name), ("pipelines", name)
-                yield from _said(level or self._workspace.pipeline, path if level else ("pipeline",))
+                said = _said(level or self._workspace.pipeline, path if level else ("pipeline",))
+                yield from ((each, f"no node of '{name}' is", "one of its nodes") for each in said)
 
 
 def _said(level: Any, path: Path) -> Iterator[Path]:
@@ -176,7 +177,12 @@ def _said(level: Any, path: Path) -> Iterator[Path]:
 def _reason(name: str, node: Node) -> str | None:
     if node.mlops and node.mlops.enabled:
         return "mlops.enabled"
-    return tauro_ml.detect(name, node.function or "", (*node.input, *node.output))
+    return tauro_ml.detect(name, node.function or "", (*node.input, *node.output)) or _annotation(node)
+
+
+def _annotation(node: Node) -> str | None:
+    """The hyperparameters that a node has itself, whatever it is called: they are for its function."""
+    return next((f"its {key}" for key in ("hyperparams", "hyperparameters") if getattr(node, key)), None)
 
 
 def _mlops(level: Tuning) -> dict[str, Any]:

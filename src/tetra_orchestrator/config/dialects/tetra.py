@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.complaints import check_shape
+from tetra_orchestrator.config.dialects.source import in_parts, twice
 from tetra_orchestrator.config.dialects.tetra_chain import CHAIN, put_modes, put_schedules
 from tetra_orchestrator.config.dialects.tetra_file import TetraFile
 from tetra_orchestrator.config.dialects.tetra_recovery import put_recovery, put_resources
 from tetra_orchestrator.config.dialects.tetra_schema import Document
-from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
+from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq
 
 if TYPE_CHECKING:
     from tetra_orchestrator.config.dialects.source import Source
@@ -23,18 +23,15 @@ RETRY = {"max_attempts": 3, "delay": "60s", "backoff": 1}
 WORKERS = 4
 MAX_AGE = "24h"
 
-_BRACE = re.compile(r"[{}]")
-#: Braces of the file's own where `${VAR}` was filled in; those of the value are doubled already.
-_SINGLE = re.compile(r"\$\{[^}]*\}|\{\{|\}\}|[{}]")
-
 
 def recognises(tree: Map, path: str) -> bool:
-    """True where there is a section that only this dialect has, or a pipeline with a module."""
-    pipelines = find(tree, ("pipelines",))[0]
-    entries = pipelines.entries.values() if isinstance(pipelines, Map) else ()
-    return any(section in tree.entries for section in SECTIONS) or any(
-        isinstance(entry.value, Map) and "module" in entry.value.entries for entry in entries
-    )
+    """True where there is a section that only this dialect has, or a pipeline with a module or with dependencies."""
+    section = tree.entries.get("pipelines")
+    entries = section.value.entries.values() if section and isinstance(section.value, Map) else ()
+    keys = {key for entry in entries if isinstance(entry.value, Map) for key in entry.value.entries}
+    if any(each in tree.entries for each in SECTIONS) or "module" in keys:
+        return True
+    return "dependencies" in keys and "nodes" not in keys
 
 
 def translate(source: Source) -> Map | None:
@@ -131,15 +128,8 @@ def _literal(node: Node) -> Node:
         return Map(node.mark, {key: Entry(entry.mark, _literal(entry.value)) for key, entry in node.entries.items()})
     if isinstance(node, Seq):
         return Seq(node.mark, [_literal(item) for item in node.items])
-    if isinstance(node, Scalar) and node.raw is not None:
-        return node._replace(text=_SINGLE.sub(_twice, node.text), raw=_SINGLE.sub(_twice, node.raw))
-    if isinstance(node, Scalar):
-        return node._replace(text=_BRACE.sub(_twice, node.text))
-    return node
-
-
-def _twice(match: re.Match[str]) -> str:
-    return match[0] * 2 if len(match[0]) == 1 else match[0]
+    # braces in a value of a variable are doubled already
+    return in_parts(node, twice) if isinstance(node, Scalar) else node
 
 
 def _warn_of_config(file: TetraFile, name: str) -> None:

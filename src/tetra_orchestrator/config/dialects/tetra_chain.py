@@ -33,6 +33,7 @@ DAILY_SLOTS = 20  # in so many days, from Monday to Friday
 def put_modes(file: TetraFile) -> None:
     """The modes daily, weekly, full and backfill, of what the file has; other pipelines run without arguments."""
     daily = [name for name in file.names if name == "data_pipeline" or file.rule(name).frequency == "daily"]
+    file.native.put(("default_mode",), "full")
     for mode, names, args in (("daily", daily, CHAIN), ("weekly", file.names, CHAIN), ("full", file.names, FULL)):
         if names:
             file.native.put(("modes", mode), [{name: args[name]} if name in args else name for name in names])

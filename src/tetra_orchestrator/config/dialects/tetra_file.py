@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.dialects.source import Translation
 from tetra_orchestrator.config.dialects.tetra_schema import Rule
+from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.config.yaml_tree import Scalar, Seq, find
 
 if TYPE_CHECKING:
@@ -61,6 +62,6 @@ class TetraFile:
         if name in self.names:
             return True
         message = f"there is no pipeline '{name}' under 'pipelines' or 'pipeline_dependencies'"
-        hint = self.problems.guess(name, self.names, f"pipelines: {', '.join(self.names)}")
+        hint = self.problems.guess(name, self.names, f"pipelines: {listed(self.names)}")
         self.problems.error("unknown_pipeline", self.key(path), path, message, hint)
         return False

@@ -1,0 +1,153 @@
+"""A native file in which every key that there is stands at least once."""
+
+TEXT = """\
+version: 1
+project: shop
+title: A shop's figures
+timezone: Europe/Berlin
+state: sqlite:///state/tetra.db
+python: python3
+pythonpath: [src]
+plugins: [shop_types, {upload: "shop.upload:Upload"}]
+env:
+  inherit: base
+  pass: [LD_LIBRARY_PATH]
+  set: {REGION: eu, LEVEL: 3}
+secrets:
+  API_KEY: {file: keys/api}
+  DB_PASSWORD: {command: [echo, hidden]}
+include: [more/*.yaml]
+logs:
+  dir: logs
+  file: logs/all.log
+  format: json
+  level: warning
+  redact: true
+  keep: {runs: 50, days: 90, bytes: 5GB}
+host: {cpu: 7.5, memory: 16GB, gpu: 1, max_parallel: 4}
+pools: {warehouse: 2, api: 5}
+sessions:
+  etl: {threads: 2, python: python3}
+params:
+  days: 5
+  region: {type: str, default: eu}
+  rate: {type: float, default: 0.5}
+  until: {type: str}
+defaults:
+  task: {timeout: 2h, kill_grace: 10s, retry: {max_attempts: 2}, resources: {cpu: 1}}
+  run: {timeout: 6h, stop_after: 3, max_parallel: 4}
+pipelines:
+  extract:
+    command: [sh, -c, "echo {params.days}"]
+    args: [--region, "{params.region}"]
+    description: Fetch what was sold
+    provides: [raw]
+    max_data_age: 1d12h
+    timeout: 90
+    kill_grace: 0
+    retry:
+      max_attempts: 5
+      delay: 1.5s
+      backoff: 2
+      max_delay: 5m
+      jitter: 0.1
+      on_exit_codes: [1, 75]
+      on_output: [timed.out]
+      on_errors: [timeout, connection_error]
+      not_on_errors: [schema_error]
+    resources: {cpu: 0.5, memory: 64KB, gpu: 1, disk: 1.5GB, processes: 10, open_files: 100, workers: 2}
+    continue_on: {failure: false, exit_codes: [3], output: some rows were left out}
+    enabled: true
+    env: {API_KEY: "${API_KEY}"}
+    cwd: src
+    python: python3
+    pool: {warehouse: 2}
+    priority: -5
+    outputs: {rows: int, files: list}
+    output_limit: 64KB
+    expected: 10m
+    tags: {team: sales}
+    tenant: acme
+    idempotent: true
+    on_lost: resume
+    background: false
+    survive: true
+    on_failure: {notify: [email], fallback: spare, escalate: chief, partial: true, checkpoint: true}
+  spare:
+    shell: echo nothing
+  server:
+    module: shop.server
+    until: stopped
+    ready_when: listening on [0-9]+
+  report:
+    requires: [raw]
+    depends_on: [extract, {server: ready}]
+    tasks:
+      clean:
+        function: shop.clean.run
+        config: {strict: true, limits: [1, 2.5, null], deep: {no: matter}}
+        reads: [raw]
+        writes: [clean]
+        session: etl
+        pool: [warehouse, api]
+      write:
+        type: upload
+        depends_on: [clean: finished]
+        pool: api
+      check:
+        shell: echo checked
+  announce:
+    shell: echo "$REGION"
+    run_if: {extract: {states: [succeeded, partial], exit_codes: [0, 3], output: done}}
+default_mode: daily
+modes:
+  daily: [extract, {announce: [--short]}]
+  backfill:
+    pipelines: [{extract: [--start-date, "{partition.start}", --days, 30]}, {report: {check: [--all]}}]
+    partition: range
+    params: {days: 30, until: today}
+    run: {timeout: 3h, stop_after: 1, max_parallel: 1}
+    description: Everything again
+schedules:
+  nightly:
+    mode: daily
+    cron: "0 2 * * *"
+    timezone: local
+    enabled: true
+    catch_up: {policy: all, window: 3d, count: 5}
+    overlap: queue
+    dst: {gap: skip, fold: both}
+    jitter: 30s
+    max_concurrent_runs: 2
+    on_startup: true
+    tags: {kind: nightly}
+  often: {pipelines: [extract], every: 6h, catch_up: latest}
+  once: {mode: daily, at: "2030-12-01T02:00"}
+tenants:
+  acme: {concurrency: 1, env: {REGION: eu}}
+notifications: {on_success: [], on_failure: [email]}
+alerting:
+  channels:
+    email:
+      recipients: [ops@example.com]
+      smtp_server: smtp.example.com
+      smtp_port: 587
+      sender: tetra@example.com
+      username: tetra
+      password: "${DB_PASSWORD}"
+    chief: {type: sms, command: [send-sms], recipients: ["+491700000000"]}
+    slack: {webhook_url: "https://hooks.example.com/1", channel: "#pipelines", enabled: false}
+    pagerduty: {api_key: "${API_KEY}", service_id: P1}
+    hook: {type: webhook, url: "https://example.com/told", headers: {X_TOKEN: abc}}
+  rules:
+    - {name: Many errors, condition: error_rate > 0.1, severity: high, channels: [email], pipelines: [extract], for: 5m}
+monitor:
+  interval: 5m
+  slow_task: 300s
+  log_age: 25h
+  error_window: 20
+  endpoints: ["https://example.com/health"]
+  disk_free: 0.1
+  memory_free: 0.05
+  cpu_load: 1.5
+"""
