@@ -171,7 +171,9 @@ def test_X_136_dates_that_nobody_says_are_asked_for(folder):
     done = folder.tetra("run", "--config", "dependency_forms/nodes.yaml")
     assert done.returncode == 64
     assert done.stderr.endswith(
-        "error: the parameter 'start_date' has no value\n  hint: give it with --param start_date=VALUE\n"
+        "error: the parameter 'start_date' has no value\n"
+        "  hint: give it with --start-date DATE, "
+        "or for every run as `start_date: DATE` in global_settings.yaml (tauro)\n"
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 FILE = """
     pipelines:
       data: {shell: "true", provides: [prices]}
@@ -130,3 +132,15 @@ def test_an_unknown_dialect_is_a_mistake_of_the_command_line(site):
         64,
         "error: Unknown dialect: tetris\n  hint: --dialect takes native, dativo, stages, recomart, tetra, tauro\n",
     )
+
+
+@pytest.mark.long
+def test_a_chain_of_100_000_tasks_is_valid(site):
+    chain = [f"      t{n}: {{shell: ':', depends_on: [t{n - 1}]}}\n" for n in range(1, 100_000)]
+    site.configure("pipelines:\n  work:\n    tasks:\n      t0: {shell: ':'}\n" + "".join(chain))
+    done = site.run("validate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(" is valid: 1 pipeline, 100000 tasks, 99999 edges, 0 warnings\n")
+    assert done.stdout.count("\n") == 100_000 + 4
+    again = site.run("validate")
+    assert (again.returncode, again.stdout) == (0, done.stdout)

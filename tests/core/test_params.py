@@ -78,3 +78,20 @@ def test_a_parameter_that_must_be_given_is_asked_for() -> None:
         "give it with --param day=VALUE",
     )
     assert resolve(declared, {"day": "monday"}) == {"region": "eu", "day": "monday"}
+
+
+@pytest.mark.parametrize(("name", "option"), [("start_date", "--start-date"), ("end_date", "--end-date")])
+def test_a_date_is_asked_for_with_its_own_option(name: str, option: str) -> None:
+    dates = (Param("start_date", "str", required=True), Param("end_date", "str", required=True))
+    given = {each.name: "2025-01-31" for each in dates if each.name != name}
+    assert refusal(dates, given) == (
+        f"the parameter '{name}' has no value",
+        f"give it with {option} DATE, or for every run as `{name}: DATE` in global_settings.yaml (tauro)",
+    )
+
+
+def test_a_date_without_its_counterpart_is_a_parameter_like_any_other() -> None:
+    assert refusal((Param("start_date", "str", required=True),), {}) == (
+        "the parameter 'start_date' has no value",
+        "give it with --param start_date=VALUE",
+    )

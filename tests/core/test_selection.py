@@ -103,7 +103,8 @@ def test_an_unknown_pipeline_is_refused_with_the_nearest_name() -> None:
         "Unknown pipeline: scenario",
         "did you mean 'scenarios'? pipelines: data, scenarios, metrics",
     )
-    assert refusal(CHAIN, None, ("zzz",)) == ("Unknown pipeline: zzz", "pipelines: data, scenarios, metrics")
+    known = "modes: daily, outer; pipelines: data, scenarios, metrics"
+    assert refusal(CHAIN, None, ("zzz",)) == ("Unknown pipeline: zzz", known)
 
 
 def test_an_unknown_mode_is_refused_with_the_nearest_name() -> None:

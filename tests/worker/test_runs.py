@@ -49,6 +49,13 @@ def stubborn():
         except KeyboardInterrupt:
             print("not yet")
 
+def mute(gone=False):
+    if gone:
+        sys.stdout = None
+    else:
+        sys.stdout.close()
+    return {"rows": 1}
+
 def flaky(note):
     if not os.path.exists(note):
         open(note, "w").close()
@@ -245,3 +252,21 @@ def test_a_project_without_sessions_pays_nothing_for_them(site, head):
         [sys.executable, "-c", LOADED], cwd=site.root, env=site.env, capture_output=True, text=True, check=True
     )
     assert done.stderr.splitlines()[-1] == str(bool(head))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("gone", ["true", "false"])
+def test_a_call_that_closes_or_removes_its_output_has_ended_all_the_same(site, threads, gone):
+    configure(
+        site,
+        f"""
+        mute:  {{function: etl.mute, session: s, config: {{gone: {gone}}}}}
+        count: {{function: etl.mute, session: s, config: {{gone: {gone}}}, depends_on: [mute]}}
+        load:  {{function: etl.load, session: s, config: {{rows: 1}}, depends_on: [count]}}
+        """,
+        f"sessions: {{s: {{threads: {threads}}}}}\n",
+    )
+    assert site.run("run", "--mode", "all").returncode == 0
+    assert states(site) == {"mute": "succeeded", "count": "succeeded", "load": "succeeded"}
+    if threads == 1:
+        assert log_of(site, "load").startswith("loading in ")

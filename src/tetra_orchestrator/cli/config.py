@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.config_views import change_row, print_changes, print_values, value_row
 from tetra_orchestrator.cli.files import write_new
 from tetra_orchestrator.cli.output import near, print_json
 from tetra_orchestrator.cli.project import (
@@ -45,6 +44,8 @@ def show(
 
     Example: `config show --overlay prod.yaml --set host.max_parallel=2`.
     """
+    from tetra_orchestrator.cli.config_views import print_values, value_row
+
     source = Source(file or config, tuple(overlay or ()), tuple(set_ or ()), dialect, bindings)
     found, values = _effective(source)
     if as_json:
@@ -101,6 +102,7 @@ def diff(
 
     Examples: `config diff old.yaml new.yaml`, `config diff --run latest`.
     """
+    from tetra_orchestrator.cli.config_views import change_row, print_changes
     from tetra_orchestrator.config.difference import difference
     from tetra_orchestrator.config.masking import declared
     from tetra_orchestrator.config.native_text import from_json

@@ -37,7 +37,8 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
     tasks = request.selection.tasks
     outlook = forecast(tasks, limits(request.project, request.selection.mode), expected)
     finish = None if outlook.finish_s is None else clock.now() + timedelta(seconds=outlook.finish_s)
-    rows = [{**_decision(task, waiting, expected), "command": _command(task, request)} for task in tasks]
+    commands = _commands(request)
+    rows = [{**_decision(task, waiting, expected), "command": commands[task.id]} for task in tasks]
     if as_json:
         path = list(outlook.critical_path)
         print_json("run", {"tasks": rows, "critical_path": path, "expected_finish": instant(finish)})
@@ -70,6 +71,21 @@ def _why(task: Task) -> Reason:
     if task.conditions:
         return CONDITIONS_HOLD
     return FIRST_TRY if task.depends_on else NO_DEPENDENCIES
+
+
+def _commands(request: Request) -> dict[str, list[str]]:
+    """What would be started, by task, with `***` for secrets."""
+    from tetra_orchestrator.config.native_text import from_json
+    from tetra_orchestrator.config.written import without_secrets
+
+    commands = {task.id: _command(task, request) for task in request.selection.tasks}
+    if "${" not in request.document:
+        return commands
+    document, mode = from_json(request.document), request.selection.mode
+    return {
+        task.id: without_secrets(commands[task.id], task, mode.name if mode else None, document)
+        for task in request.selection.tasks
+    }
 
 
 def _command(task: Task, request: Request) -> list[str]:

@@ -112,7 +112,7 @@ def _request(
 ) -> Request:
     from tetra_orchestrator.engine.start import Request
 
-    selection = select(loaded.project, mode, names)
+    selection = select(loaded.project, mode if mode or names else loaded.project.default_mode, names)
     if {param.name for param in loaded.project.params}.issuperset(DATES):
         check_dates(*dates)
         given = {**{name: text for name, text in zip(DATES, dates, strict=True) if text}, **given}

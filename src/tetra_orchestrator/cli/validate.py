@@ -19,7 +19,7 @@ from tetra_orchestrator.cli.project import (
     Source,
     options,
 )
-from tetra_orchestrator.cli.verdict import answer_of, keep, rows, show
+from tetra_orchestrator.cli.verdict import answer_anew, answer_of, rows, show
 from tetra_orchestrator.errors import ConfigError, Exit
 
 TYPE_CHECKING = False
@@ -47,16 +47,14 @@ def command(
 
     source = Source(file or config, tuple(overlay or ()), tuple(set_ or ()), dialect, bindings)
     path = find_config(source.config, os.environ, os.getcwd())
+    plain = source == Source(source.config)
     try:
-        loaded = load_project(path, environ=os.environ, **options(source))
+        answer = answer_anew(path) if plain else answer_of(load_project(path, environ=os.environ, **options(source)))
     except ConfigError as error:
         if not as_json:
             raise
         print_json("validate", _faulty(error, path, source))
         return Exit.CONFIG
-    answer = answer_of(loaded)
-    if source == Source(source.config):
-        keep(path, loaded, answer)
     show(answer, as_json=as_json)
     return Exit.OK
 

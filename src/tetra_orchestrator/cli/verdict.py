@@ -19,16 +19,30 @@ if TYPE_CHECKING:
 
 
 def quick_answer(argv: Sequence[str]) -> int | None:
-    """Answer a plain call from what is kept; None where there is nothing, or Typer has to read the options."""
+    """Answer a plain call, from what is kept if nothing changed; None where Typer has to read the options."""
     words = [word for word in argv if word not in ("--json", "--config")]
     if len(words) > 1 or any(word.startswith("-") for word in words) or "--config" in argv[-1:]:
         return None
     path = find_config(words[0] if words else None, os.environ, os.getcwd())
+    as_json = "--json" in argv
     answer = read_answer(path, os.environ)
-    if answer is None:
-        return None
-    show(answer, as_json="--json" in argv)
+    if answer is None and as_json:
+        return None  # problems are to be printed as JSON, too
+    show(answer or answer_anew(path), as_json=as_json)
     return Exit.OK
+
+
+def answer_anew(path: str) -> Answer:
+    """Check the configuration without any options, and have the next plain call of an unchanged one answered at once.
+
+    Raises `ConfigError` with every problem in it.
+    """
+    from tetra_orchestrator.config.load import load_project
+
+    loaded = load_project(path, environ=os.environ)
+    answer = answer_of(loaded)
+    keep_answer(path, os.environ, loaded, answer)
+    return answer
 
 
 def answer_of(loaded: Loaded) -> Answer:
@@ -37,6 +51,8 @@ def answer_of(loaded: Loaded) -> Answer:
 
     project = loaded.project
     tasks = project.tasks()
+    whole = groups(tasks)
+    chosen = {mode.name: select(project, mode.name).tasks for mode in project.modes}
     body = {
         "ok": True,
         "project": project.name,
@@ -45,9 +61,9 @@ def answer_of(loaded: Loaded) -> Answer:
         "files": list(loaded.files),
         "errors": [],
         "warnings": rows(loaded.warnings),
-        "groups": groups(tasks),
+        "groups": whole,
         "disabled": [task.id for pipeline in project.pipelines for task in pipeline.tasks if _is_off(pipeline, task)],
-        "modes": {mode.name: {"groups": groups(select(project, mode.name).tasks)} for mode in project.modes},
+        "modes": {name: {"groups": whole if some == tasks else groups(some)} for name, some in chosen.items()},
         "summary": {
             "pipelines": len(project.pipelines),
             "tasks": len(tasks),
@@ -55,11 +71,6 @@ def answer_of(loaded: Loaded) -> Answer:
         },
     }
     return Answer(body, tuple(warning.render() for warning in loaded.warnings))
-
-
-def keep(path: str, loaded: Loaded, answer: Answer) -> None:
-    """Have the next plain call of an unchanged file answered at once."""
-    keep_answer(path, os.environ, loaded, answer)
 
 
 def groups(tasks: Iterable[Task]) -> list[list[str]]:

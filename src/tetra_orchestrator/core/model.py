@@ -298,6 +298,7 @@ class Project(Record):
     run: RunPolicy = RunPolicy()
     sessions: tuple[Session, ...] = ()
     plugins: tuple[str, ...] = ()
+    default_mode: str | None = None
 
     def pipeline(self, name: str) -> Pipeline | None:
         """The pipeline called `name`, or None."""

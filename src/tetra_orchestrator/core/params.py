@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.model import Json, Param
 
+#: Parameters with an option of their own, where both are declared.
+DATES = ("start_date", "end_date")
 _TRUTH = {"true": True, "false": False}
 
 
@@ -23,8 +25,15 @@ def resolve(declared: Sequence[Param], given: Mapping[str, str]) -> dict[str, Js
             raise UsageError(f"Unknown parameter: {name}", hint=f"parameters: {', '.join(known) or 'none'}")
     missing = [param.name for param in declared if param.required and param.name not in given]
     if missing:
-        raise UsageError(f"the parameter '{missing[0]}' has no value", hint=f"give it with --param {missing[0]}=VALUE")
+        raise UsageError(f"the parameter '{missing[0]}' has no value", hint=_remedy(missing[0], known))
     return {p.name: _convert(p, given[p.name]) if p.name in given else p.default for p in declared}
+
+
+def _remedy(name: str, known: Sequence[str]) -> str:
+    if name not in DATES or not set(DATES).issubset(known):
+        return f"give it with --param {name}=VALUE"
+    option = f"--{name.replace('_', '-')}"
+    return f"give it with {option} DATE, or for every run as `{name}: DATE` in global_settings.yaml (tauro)"
 
 
 def _convert(param: Param, text: str) -> Json:

@@ -37,7 +37,7 @@ def select(project: Project, mode_name: str | None = None, names: Sequence[str] 
     mode = _mode(project, mode_name) if mode_name is not None else None
     for name in names:
         if name not in known:
-            raise UsageError(f"Unknown pipeline: {name}", hint=_suggest(name, known, "pipelines"))
+            raise UsageError(f"Unknown pipeline: {name}", hint=_suggest_either(name, project))
     entries = {entry.pipeline: dict(entry.args) for entry in mode.entries} if mode else {name: {} for name in known}
     for name in names:
         if name not in entries:
@@ -79,16 +79,24 @@ def _tasks(
     wanted = set(chosen)
     selected = [task for task in every.values() if task.pipeline in wanted]
     inside = {task.id for task in selected}
-    wired = {task.id: _wiring(task, every, inside) for task in selected}
     return tuple(
-        task._replace(
-            args=task.args + args[task.pipeline].get(task.id, ()),
-            depends_on=wired[task.id][0],
-            conditions=wired[task.id][1],
-            enabled=task.enabled and enabled[task.pipeline],
-        )
+        _selected(task, _wiring(task, every, inside), args[task.pipeline].get(task.id, ()), enabled[task.pipeline])
         for task in selected
     )
+
+
+def _selected(
+    task: Task,
+    wiring: tuple[tuple[str, ...], tuple[tuple[str, str], ...]],
+    args: tuple[str, ...],
+    enabled: bool,
+) -> Task:
+    """The task as it is part of a selection."""
+    enabled = task.enabled and enabled
+    if not args and wiring == (task.depends_on, task.conditions) and enabled == task.enabled:
+        return task
+    depends_on, conditions = wiring
+    return task._replace(args=task.args + args, depends_on=depends_on, conditions=conditions, enabled=enabled)
 
 
 def _wiring(
@@ -117,6 +125,15 @@ def _needs(task: Task, *, finished: bool) -> list[tuple[str, str | None]]:
     """What a task depends on with the conditions, last first; `finished` where it does not matter how itself ends."""
     conditions = dict(task.conditions)
     return [(name, FINISHED if finished else conditions.get(name)) for name in reversed(task.depends_on)]
+
+
+def _suggest_either(name: str, project: Project) -> str:
+    """A mode's name stands for its pipelines, so one may have been meant."""
+    pipelines, modes = [p.name for p in project.pipelines], [m.name for m in project.modes]
+    listed = _suggest(name, pipelines, "pipelines")
+    if listed.startswith("did you mean") or name in modes or not modes:
+        return listed
+    return f"{_suggest(name, modes, 'modes')}; {listed}"
 
 
 def _suggest(name: str, known: Iterable[str], kind: str) -> str:

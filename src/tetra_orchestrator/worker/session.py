@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 
 from tetra_orchestrator.worker.function import perform
@@ -113,14 +113,19 @@ class Worker:
         if os.getpid() != self._pid:
             os._exit(code)  # a fork that came back from the function is not a second worker
         self._running.pop(call, None)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # the call may have closed it, or put anything in its place
+                stream.flush()
+        self._reply(call, code)
+
+    def _reply(self, call: str, code: int) -> None:
         self._open.discard(call)
         os.write(self._replies, json.dumps({"call": call, "code": code}).encode() + b"\n")
 
     # -- what differs with threads ------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
+        self._streams = sys.stdout, sys.stderr
         signal.signal(signal.SIGINT, self._interrupted)
 
     def _interrupted(self, signum: int, frame: object) -> None:
@@ -132,6 +137,7 @@ class Worker:
 
     def _begin(self, request: Request) -> None:
         _write_to(request["log"])
+        self._streams = sys.stdout, sys.stderr = _usable(self._streams[0], 1), _usable(self._streams[1], 2)
         home = os.getcwd()
         before = {name: os.environ.get(name) for name in request["env"]}
         os.environ.update(request["env"])
@@ -151,7 +157,15 @@ def _write_to(log: str) -> None:
     fd = os.open(log, _LOG_FLAGS, 0o600)
     for standard in (1, 2):
         os.dup2(fd, standard)
-    os.close(fd)
+    if fd > 2:  # a call may have closed one of the two
+        os.close(fd)
+
+
+def _usable(stream: Any, fd: int) -> Any:
+    """The stream, or a new one where a call has closed it."""
+    if stream is not None and not stream.closed:
+        return stream
+    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 class ThreadedWorker(Worker):
@@ -171,7 +185,12 @@ class ThreadedWorker(Worker):
         threading.Thread(target=self._call, args=(request,), daemon=True).start()
 
     def _call(self, request: Request) -> None:
-        with open(os.open(request["log"], _LOG_FLAGS, 0o600), "a", buffering=1, encoding="utf-8") as self._logs.stream:
+        try:
+            descriptor = os.open(request["log"], _LOG_FLAGS, 0o600)
+        except OSError:
+            self._reply(request["call"], 1)  # without an answer its owner would wait for ever
+            raise
+        with open(descriptor, "a", buffering=1, encoding="utf-8") as self._logs.stream:
             self._perform(request)
 
 

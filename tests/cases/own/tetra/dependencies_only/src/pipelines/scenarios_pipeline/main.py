@@ -1,0 +1,6 @@
+import sys
+
+ALLOWED = [["--type", "all"]]
+
+if __name__ == "__main__":
+    sys.exit(0 if sys.argv[1:] in ALLOWED else f"unexpected arguments {sys.argv[1:]}")

@@ -1,0 +1,2 @@
+def main(config):
+    raise SystemExit(3)
