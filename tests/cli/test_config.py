@@ -10,6 +10,7 @@ import pytest
 
 from tetra_orchestrator.config.load import load_project
 from tetra_orchestrator.config.native_text import from_json, to_text
+from tetra_orchestrator.config.shipped import modeline
 from tetra_orchestrator.errors import ConfigError
 
 FILE = """
@@ -122,9 +123,8 @@ def test_show_refuses_a_file_with_problems_like_every_command(shop):
 def test_convert_prints_native_text_with_its_origin_and_unresolved_variables(shop):
     done = shop.run("config", "convert")
     assert (done.returncode, done.stderr) == (0, "")
-    schema = files("tetra_orchestrator.config").joinpath("schema.json")
     head, *rest = done.stdout.splitlines()
-    assert head == f"# yaml-language-server: $schema={schema}"
+    assert head == f"# {modeline()}"
     assert rest[0] == "# Made by `tetra config convert` from config/orchestration.yaml (native)."
     assert 'title: "${TITLE:-none}"' in rest
     assert '  data: {shell: "echo ${REGION}", env: {API_KEY: literal}, retry: {delay: 1}}' in rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -49,7 +50,8 @@ def test_the_first_file_names_the_schema_on_its_first_line_and_the_project_after
     empty.run("init")
     first, *lines = (empty.root / FILE).read_text().splitlines()
     schema = first.removeprefix("# yaml-language-server: $schema=")
-    assert "pipelines" in json.loads(Path(schema).read_text())["properties"]
+    path = unquote(schema.removeprefix("file://"))
+    assert "pipelines" in json.loads(Path(path).read_text())["properties"]
     assert lines[:2] == ["version: 1", "project: my-project"]
 
 

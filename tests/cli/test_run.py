@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import time
+from shlex import quote
 
 import pytest
 
@@ -179,7 +180,7 @@ def test_T_242_a_dry_run_prints_the_exact_commands_in_order(site):
     site.write("jobs/one.py", "")
     done = site.run("run", "--mode", "all", "--dry-run", "--param", "days=7")
     assert done.stdout.partition("commands:\n")[2].partition("\n\n")[0].splitlines() == [
-        f"  one: {sys.executable} -m jobs.one --days 7 --fast",
+        f"  one: {quote(sys.executable)} -m jobs.one --days 7 --fast",
         "  two: /bin/sh -c 'echo \"$HOME\"'",
         "  three: echo '{one.rows}' 'a b'",
     ]

@@ -161,7 +161,17 @@ def _missing(tasks: Sequence[Task], project: Project) -> str:
     if project.dialect in ("native", "stages"):
         kinds = list(dict.fromkeys(f"'{task.program.type}'" for task in tasks if isinstance(task.program, Typed)))
         return f"No executor registered for stage type{'s' * (len(kinds) > 1)} {', '.join(kinds)}"
-    return "nothing says what runs for " + ", ".join(f"'{task.id}'" for task in tasks)
+    text = "nothing says what runs for " + ", ".join(f"'{task.id}'" for task in tasks)
+    names = [f"'{name}'" for name in _unbound(tasks)] if project.dialect == "dativo" else []
+    return f"{text}: no connector {' and no connector '.join(names)} is bound" if names else text
+
+
+def _unbound(tasks: Sequence[Task]) -> list[str]:
+    """The connectors of dativo jobs that nothing is bound to, each once."""
+    configs = [json.loads(task.config or "{}") for task in tasks]
+    roles = [(config, role) for config in configs for role in ("source", "target")]
+    names = [config.get(f"{role}_connector") for config, role in roles if not config.get(role)]
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _remedy(task: Task, registered: Collection[str], project: Project) -> str:
@@ -173,7 +183,8 @@ def _remedy(task: Task, registered: Collection[str], project: Project) -> str:
     if project.dialect == "stages":
         return f"install the package that provides it, or name its class in bindings.yaml: `types: {named}`{known}"
     if project.dialect == "dativo":
-        return f'bind it in bindings.yaml: `connectors: {{{task.program.type}: {{call: "module:function"}}}}`'
+        bound = ", ".join(f'{name}: {{call: "module:function"}}' for name in _unbound([task]) or [task.program.type])
+        return f"bind it in bindings.yaml: `connectors: {{{bound}}}`"
     return f'bind it in bindings.yaml: `bindings: {{{task.id}: {{call: "module:function"}}}}`'
 
 

@@ -48,7 +48,7 @@ class DativoJob(TaskType):
             call = str(self.config[role].get("call", ""))
             module = call.partition(":")[0]
             if not _is_there(module):
-                places = f"in {self.config['root']}, in its `connectors` or installed"
+                places = f"in {os.path.abspath(self.config['root'])}, in its `connectors` or installed"
                 name = f"the {role} connector '{self.config[f'{role}_connector']}'"
                 raise ValueError(f"{name} is bound to '{call}', and no module '{module}' is {places}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
 
@@ -30,7 +31,7 @@ class Job:
         self.asset: str = config["asset"]
         self.source_connector: str = config["source_connector"]
         self.target_connector: str = config["target_connector"]
-        self.root: str = config["root"]
+        self.root: str = os.path.abspath(config["root"])
         self.position: Any = None
         self.api_calls = 0
 
