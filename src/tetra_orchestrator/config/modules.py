@@ -119,10 +119,15 @@ def _path(task: Task) -> Path:
     return ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)
 
 
+def interpreter_environ(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which the tasks' interpreter is asked: it finds what tasks find, and leaves nothing behind."""
+    paths = [*project.pythonpath, environ.get("PYTHONPATH", "")]
+    return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def _ask(wanted: list[tuple[str, str, str]], project: Project, environ: Mapping[str, str]) -> list[str | None]:
     """Per module None or the cause why it cannot be run, in order."""
-    paths = [*project.pythonpath, environ.get("PYTHONPATH", "")]
-    env = {**environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = interpreter_environ(project, environ)
     try:
         done = subprocess.run(
             [project.python, "-c", _ASK],

@@ -10,6 +10,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config.modules import interpreter_environ
 from tetra_orchestrator.config.yaml_tree import Scalar, Seq, find
 from tetra_orchestrator.core.model import Typed
 from tetra_orchestrator.core.record import Record
@@ -82,13 +83,7 @@ def _by_python(project: Project, wanted: Collection[str] | None = None) -> dict[
 
 
 def _ask(python: str, tasks: Sequence[Task], project: Project, environ: Mapping[str, str]) -> Answers:
-    paths = [*project.pythonpath, environ.get("PYTHONPATH", "")]
-    env = {
-        **environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TETRA_PLUGINS": json.dumps(project.plugins),
-    }
+    env = {**interpreter_environ(project, environ), "TETRA_PLUGINS": json.dumps(project.plugins)}
     try:
         done = subprocess.run(
             [python, START, "type", "--check"],
