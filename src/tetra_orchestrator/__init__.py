@@ -19,6 +19,10 @@ _HOMES = {
 __all__ = ["ConfigError", "Project", "RunRefused", "RunResult", "TaskType", "TetraError", "UsageError", "load"]
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -71,7 +71,8 @@ class PipelineSummary(Record):
 class Subject(Record):
     """What a reporter knows of the run besides its events. `expected_s` and `tasks` follow the plan's order.
 
-    `log_of(task, attempt)` is a path; `tail_of(path)` the last lines of that log.
+    `config` is the file to name, where it is not found by itself. `log_of(task, attempt)` is a path; `tail_of(path)`
+    the last lines of that log.
     """
 
     run_id: str
@@ -81,6 +82,7 @@ class Subject(Record):
     log: str
     log_of: Callable[[str, int], str]
     tail_of: Callable[[str], str]
+    config: str | None = None
 
 
 class AttemptFiles(Record):

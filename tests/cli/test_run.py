@@ -389,3 +389,34 @@ def test_a_dry_run_shows_no_secrets(site):
     commands = [task["command"] for task in site.json("run", "--mode", "all", "--dry-run")["tasks"]]
     assert commands == [["echo", "***", "here", "***"], ["echo", "***"], ["/bin/sh", "-c", "echo ${GIVEN}"]]
     assert "hunter2" not in site.run("run", "--dry-run").stdout
+
+
+def test_a_run_that_needs_dates_and_has_none_is_refused_before_it_starts(site):
+    site.configure("""
+        pipelines: {a: {shell: 'test {partition.start} = 2026-01-01'}}
+        modes: {range: {partition: range, pipelines: [a]}}
+    """)
+    done = site.run("run")
+    assert (done.returncode, done.stderr) == (
+        64,
+        "error: a needs {partition.start}, and this run is for no range of dates\n"
+        "  hint: run a mode with `partition: range`, with --start-date and --end-date\n",
+    )
+    assert site.run("run", "-m", "range", "--start-date", "2026-01-01", "--end-date", "2026-01-02").returncode == 0
+
+
+def test_a_run_can_be_ended_although_its_file_has_been_broken_meanwhile(site):
+    site.configure("pipelines: {long: {shell: 'touch began; sleep 300'}}\n")
+    process = site.start("run")
+    site.until((site.root / "began").exists)
+    site.write("config/orchestration.yaml", "pipelines: [")
+    done = site.run("cancel", "latest")
+    assert done.returncode == 0, done.stderr
+    assert "going by how the file was before" in done.stderr
+    assert process.wait(20) == 2
+
+
+def test_the_line_that_says_how_to_look_closer_names_a_file_that_is_not_found_by_itself(site):
+    file = site.write("my file.yaml", "version: 1\nproject: p\npipelines: {a: {shell: exit 3}}\n")
+    done = site.run("run", "--config", str(file))
+    assert f" --config '{file}'" in done.stdout.splitlines()[-1]

@@ -129,7 +129,7 @@ def test_logs_follow_prints_each_line_as_it_comes_and_ends_with_the_run(site):
 
 
 def test_graph_draws_ascii_mermaid_dot_and_json(ran):
-    assert ran.run("graph").stdout == ("data\n└─ report.draw  (after data)\n   └─ report.send  (after report.draw)\n")
+    assert ran.run("graph").stdout == ("data\n   report.draw  <- data\n      report.send  <- report.draw\n")
     assert ran.run("graph", "--format", "mermaid", "--mode", "all").stdout.splitlines() == [
         "graph LR",
         '    t0["data"]',

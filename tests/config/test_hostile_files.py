@@ -427,7 +427,8 @@ def test_fault_89_and_90_a_run_keeps_the_configuration_that_it_was_started_with(
     ran = measured(tmp_path, "run", "--config", path, *chosen, "--progress", "plain", cpu_s=20)
     assert ran.code == 0, ran.said
     assert Path(path).read_text() == "["
-    assert measured(tmp_path, "show", "--config", path).code == 78
+    shown = measured(tmp_path, "show", "--config", path)
+    assert (shown.code, "going by how the file was before" in shown.said) == (0, True)
     written(tmp_path, form, document(form, {"other": ()}), further)
     shown = measured(tmp_path, "show", "--config", path)
     assert shown.code == 0, shown.said

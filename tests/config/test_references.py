@@ -61,8 +61,8 @@ def test_an_owner_becomes_a_full_task_id_and_braces_stay(folder: Folder, written
         ("{params.day}", "{params.day}: there is no parameter 'day'", "did you mean 'days'?"),
         (
             "{partition.start}",
-            "{partition.start} has a value only in the arguments of a mode with a partition",
-            "give the mode `partition: range`",
+            "{partition.start} has a value only in a mode with a partition",
+            "run it in a mode with `partition: range`",
         ),
     ],
 )
@@ -107,7 +107,7 @@ def test_the_partition_is_known_to_the_arguments_of_a_mode_that_has_one(folder: 
         '    bad: {partition: range, pipelines: [{a: ["{partition.stop}"]}]}\n'
         "                                             ^\n"
         "  hint: there are {partition.start} and {partition.end}\n"
-        "f.yaml:7:15: {partition.start} has a value only in the arguments of a mode with a partition\n"
+        "f.yaml:7:15: {partition.start} has a value only in a mode with a partition\n"
         '    ugly: [{a: ["{partition.start}"]}]\n'
         "                ^\n"
         "  hint: give the mode `partition: range`"
@@ -125,4 +125,19 @@ def test_a_reference_where_none_is_filled_in_is_told(folder: Folder) -> None:
         "  pipelines: {a: {command: [x], cwd: '{params.x}'}}\n"
         "                                     ^\n"
         "  hint: for literal braces write {{ and }}"
+    )
+
+
+def test_the_dates_of_a_range_can_be_used_by_every_task_that_a_mode_with_one_runs(folder: Folder) -> None:
+    text = """
+        pipelines:
+          a: {command: [echo, "{partition.start}"], config: {end: "{partition.end}"}}
+          b: {shell: "echo {partition.start}"}
+        modes: {bf: {partition: range, pipelines: [a]}}
+        """
+    assert folder.faults(text) == (
+        "f.yaml:6:14: {partition.start} has a value only in a mode with a partition\n"
+        '    b: {shell: "echo {partition.start}"}\n'
+        "               ^\n"
+        "  hint: run it in a mode with `partition: range`"
     )

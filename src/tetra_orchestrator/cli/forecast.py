@@ -43,7 +43,7 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
         path = list(outlook.critical_path)
         print_json("run", {"tasks": rows, "critical_path": path, "expected_finish": instant(finish)})
         return 0
-    print(f"Would run {title(request.selection)}:\n")
+    print(f"Would run {title(request.selection).removeprefix('of ')}:\n")
     print_table(
         ("task", "decision", "why", "takes about"),
         [(r["id"], r["decision"], r["reason"]["text"], duration(r["expected_s"])) for r in rows],

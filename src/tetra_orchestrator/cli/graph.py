@@ -57,9 +57,7 @@ def as_ascii(tasks: Sequence[Task]) -> str:
     for depth, group in enumerate(groups(tasks)):
         for name in group:
             waits = ", ".join(by_id[name].depends_on)
-            arrow = "└─ " if depth else ""
-            origin = f"  (after {waits})" if waits else ""
-            lines.append(f"{'   ' * max(depth - 1, 0)}{arrow}{name}{origin}")
+            lines.append(f"{'   ' * depth}{name}{f'  <- {waits}' if waits else ''}")
     return "\n".join(lines)
 
 

@@ -71,6 +71,7 @@ def command(
     Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`.
     """
     from tetra_orchestrator import wire
+    from tetra_orchestrator.config.glance import remember
     from tetra_orchestrator.engine.start import perform
 
     if not no_checkpoint:
@@ -92,6 +93,7 @@ def command(
 
         return show_forecast(request, as_json=as_json)
     _refuse_unregistered(request)
+    remember(loaded.project)
     style = "json" if as_json else _style(progress)
     notifier = wire.notifier(notify) if notify else None
     gc.enable()  # a run may last for days

@@ -111,6 +111,8 @@ def _hint(fault: ErrorDetails, node: Node) -> str | None:
         return f'put it in quotes: "{{{reference}}}"' if _REFERENCE.fullmatch(reference) else "write it in quotes"
     if fault["type"] == "list_type" and isinstance(node, Scalar):
         text = node.text[:40]
+        if fault["loc"][-1] == "command":
+            return f"write it in brackets, word by word: [{', '.join(text.split())}]"
         return f"write it in brackets: [{text if node.plain and _WORD.fullmatch(text) else quoted(text)}]"
     return None
 

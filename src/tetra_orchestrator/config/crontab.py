@@ -111,7 +111,9 @@ class _Reader:
         _CHECKS.get(name, _check_variable)(name, value)
         self._settings = {**self._settings, name: value}
         if name == "MAILTO" and value:
-            raise _Refused("cron mails whatever a job prints; here mail is sent when it fails")
+            raise _Refused(
+                "cron mails whatever a job prints; here mail is for failures, and this version sends none yet"
+            )
 
     def _job(self, line: str, description: str) -> Job:
         _check_text(line)

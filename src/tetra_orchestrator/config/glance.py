@@ -56,6 +56,14 @@ def last_known(path: str) -> Glance | None:
     return _parsed(kept, root) if kept else None
 
 
+def remember(project: Project) -> None:
+    """Keep where a run is remembered, so that it can be seen and ended whatever becomes of the file meanwhile."""
+    file = os.path.join(project.root, FOLDER, "glance")
+    kept = read(file, None)
+    if not kept or kept[0] != project.store_url:
+        write(file, "", (), [project.store_url, "", *(f"{pipeline.name} " for pipeline in project.pipelines)])
+
+
 def _parsed(lines: list[str], root: str) -> Glance | None:
     """The glance in the cache's lines: the store, the time, then a pipeline and its next slot each."""
     try:

@@ -18,7 +18,7 @@ from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find, parse, t
 from tetra_orchestrator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tetra_orchestrator.config.dialects.source import Dialect
     from tetra_orchestrator.config.problems import Mark
@@ -199,11 +199,20 @@ def _check_version(tree: Node, problems: Problems) -> None:
         problems.raise_any()
 
 
+def _bindings_places(path: str) -> Iterator[str]:
+    """Where bindings are looked for: beside the file, in its project, and for `jobs/TENANT/x.yaml` above `jobs`."""
+    folder = os.path.dirname(path)
+    yield from dict.fromkeys(os.path.join(place, BINDINGS) for place in (folder, project_root(path)))
+    above, name = os.path.split(os.path.dirname(folder))
+    if name == "jobs":
+        yield from (os.path.join(above, place, BINDINGS) for place in ("", "configs"))
+
+
 def _translated(form: Dialect, tree: Node, bindings: str | None, shelf: _Shelf) -> Node:
     from tetra_orchestrator.config.dialects.source import Source
 
-    beside = bindings or os.path.join(os.path.dirname(os.path.abspath(shelf.path)), BINDINGS)
-    bound = shelf.further(beside) if bindings or shelf.exists(beside) else None
+    found = bindings or next(filter(shelf.exists, _bindings_places(os.path.abspath(shelf.path))), None)
+    bound = shelf.further(found) if found else None
     if not isinstance(tree, Map):
         shelf.problems.error("bad_value", tree.mark, (), "the file must be a mapping")
     shelf.problems.raise_any()

@@ -51,6 +51,8 @@ class _Resolver:
         self._graph = {task.id: task.depends_on for task in project.tasks()}
         self._single = {p.name: p.tasks[0].id for p in project.pipelines if len(p.tasks) == 1}
         self._params = [param.name for param in project.params]
+        ranged = [mode for mode in project.modes if mode.partition is not None]
+        self._ranged = {entry.pipeline for mode in ranged for entry in mode.entries}
 
     def pipeline(self, pipeline: Pipeline) -> Pipeline:
         return pipeline._replace(tasks=tuple(self._task(task) for task in pipeline.tasks))
@@ -125,7 +127,8 @@ class _Resolver:
         if reference.owner == "params":
             self._check_param(reference, path)
         elif reference.owner == "partition":
-            self._check_partition(reference, path, partitioned)
+            of_a_range = path[0] == "pipelines" and task.pipeline in self._ranged
+            self._check_partition(reference, path, partitioned or of_a_range)
         else:
             return self._resolve_output(reference, task, path)
         return reference
@@ -140,8 +143,11 @@ class _Resolver:
             hint = "there are {partition.start} and {partition.end}"
             self._sheet.error("bad_reference", path, f"{reference} does not exist", hint)
         elif not partitioned:
-            message = f"{reference} has a value only in the arguments of a mode with a partition"
-            self._sheet.error("bad_reference", path, message, "give the mode `partition: range`")
+            message = f"{reference} has a value only in a mode with a partition"
+            hint = (
+                "give the mode `partition: range`" if path[0] == "modes" else "run it in a mode with `partition: range`"
+            )
+            self._sheet.error("bad_reference", path, message, hint)
 
     def _resolve_output(self, reference: Reference, task: Task, path: Path) -> Reference:
         owner = self._owner(reference.owner, task)

@@ -196,7 +196,7 @@ class Logs(Closed):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="what is written to that further log: this, and what is worse"
     )
-    redact: Switch = Field(default=True, description="values of secrets are masked")
+    redact: Switch = Field(default=True, description="mask values of secrets, in a later version")
     keep: Keep = Field(default=Keep(), description="how long runs and their logs are kept")
 
 

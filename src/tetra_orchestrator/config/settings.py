@@ -32,6 +32,7 @@ NOT_YET = (
     *(("alerting",), ("notifications",), ("monitor",), ("logs", "keep"), ("logs", "format")),
     *(("logs", "level"), ("logs", "file"), ("logs", "redact")),
 )
+NOT_MASKED = "values of secrets are not masked in logs in this version yet"
 NOT_YET_OF_A_TASK = {"on_failure", "on_lost", "idempotent", "survive", "background"}
 NOT_YET_OF_RESOURCES = {"disk", "processes", "open_files"}
 NOT_YET_OF_A_SCHEDULE = {"catch_up", "overlap", "dst", "jitter", "max_concurrent_runs", "on_startup"}
@@ -98,6 +99,8 @@ def _warn_of_no_effect(sheet: Sheet) -> None:
     for place in NOT_YET:
         if find(sheet.tree, place)[2] == place:
             _warn_no_effect(sheet, place)
+    if sheet.document.secrets:
+        sheet.warn("no_effect_yet", ("secrets",), NOT_MASKED, "have no task print them", key=True)
     seen: set[str] = set()
     for path, key in _without_effect(sheet):
         if key not in seen:

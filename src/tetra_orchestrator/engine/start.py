@@ -15,7 +15,7 @@ from tetra_orchestrator.engine.attempt import RESERVED, Context, referenced
 from tetra_orchestrator.engine.inputs import read_from, writers
 from tetra_orchestrator.engine.loop import Execution
 from tetra_orchestrator.engine.reconcile import reconcile
-from tetra_orchestrator.errors import NotNow, StateConflict, StoreError
+from tetra_orchestrator.errors import NotNow, StateConflict, StoreError, UsageError
 from tetra_orchestrator.ports import Subject
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Runs that are looked through for the latest outputs of a task.
 HISTORY = 50
+#: How files are called that commands find without being told.
+FOUND_BY_ITSELF = ("/orchestration.yaml", "/pipeline_config.yaml")
 
 
 class World(Record):
@@ -62,6 +64,7 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
 
     Raises `NotNow` where a dependency outside the run has not succeeded, or a pipeline is already running.
     """
+    check_partition(request)
     now = world.clock.now()
     run = _new_run(request, world, now)
     with world.locks.held([f"pipeline-{name}" for name in request.selection.pipelines], f"run {run.run_id}"):
@@ -73,6 +76,17 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
         run = run._replace(log=world.workspace.open_log(now))
         _open(run, request, world)
         return _execute(run, request, world, report, outputs)
+
+
+def check_partition(request: Request) -> None:
+    """Raises `UsageError` where a task refers to the dates of a run that has none."""
+    for task in request.selection.tasks if request.partition is None else ():
+        for reference in referenced(task):
+            if reference.owner == "partition":
+                raise UsageError(
+                    f"{task.id} needs {reference}, and this run is for no range of dates",
+                    hint="run a mode with `partition: range`, with --start-date and --end-date",
+                )
 
 
 def check_gate(request: Request, world: World) -> None:
@@ -187,6 +201,7 @@ def _execute(
     subject = Subject(
         run.run_id, title(request.selection), tuple(t.id for t in tasks), expected, run.log or "",
         lambda task, attempt: world.workspace.log_path(run.run_id, task, attempt), world.workspace.tail,
+        None if request.project.file.endswith(FOUND_BY_ITSELF) else request.project.file,
     )  # fmt: skip
     reporter = report(subject)
     execution = Execution(

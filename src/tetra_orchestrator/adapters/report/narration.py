@@ -49,7 +49,10 @@ def _texts(event: RunEvent, subject: Subject) -> list[str]:
         case events.RUN_FINISHED if event.state == "succeeded":
             return ["Orchestration completed"]
         case events.RUN_FINISHED:
-            return [f"Orchestration {event.state}: {why}", f"Look closer: tetra show {subject.run_id}"]
+            return [
+                f"Orchestration {event.state}: {why}",
+                f"Look closer: tetra show {subject.run_id}{_config(subject)}",
+            ]
     return []
 
 
@@ -65,3 +68,11 @@ def _finished(event: RunEvent, subject: Subject, why: str) -> list[str]:
     tail = [f"  | {line}" for line in last_lines(subject.tail_of(path))]
     plural = "attempt" if number == 1 else "attempts"
     return [f"ERROR: {event.task} failed after {number} {plural}", f"  {why}", *tail, f"  full log: {path}"]
+
+
+def _config(subject: Subject) -> str:
+    if subject.config is None:
+        return ""
+    from shlex import quote
+
+    return f" --config {quote(subject.config)}"

@@ -19,6 +19,8 @@ DIALECTS = ("dativo", "stages", "recomart", "tetra", "tauro")
 NATIVE = "native"
 #: From where on two keys are alike: letters that differ, and the ratio of `difflib`.
 NEAR, ALIKE = 4, 0.75
+#: What only a native pipeline has.
+OURS = ("command", "shell", "tasks")
 LOOKED_AT = 50  # keys of a document
 #: Keys by which a document is told that no dialect recognises; of several that fit alike the first is taken.
 KEYS = {
@@ -60,7 +62,9 @@ def _dialect(name: str) -> Dialect:
 
 
 def _is_native(tree: Map) -> bool:
-    """A native file names its project; one that forgot to has at least the number of its version."""
-    version = tree.entries.get("version")
+    """A native file names its project; one that forgot to has the number of its version, or programs of ours."""
+    version, pipelines = tree.entries.get("version"), tree.entries.get("pipelines")
     numbered = version is not None and isinstance(version.value, Scalar) and version.value.text.isdecimal()
-    return "project" in tree.entries or (numbered and "pipelines" in tree.entries)
+    inner = pipelines.value.entries.values() if pipelines and isinstance(pipelines.value, Map) else ()
+    keys = {key for entry in inner if isinstance(entry.value, Map) for key in entry.value.entries}
+    return "project" in tree.entries or (numbered and pipelines is not None) or not keys.isdisjoint(OURS)
