@@ -71,7 +71,7 @@ def command(
     Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`.
     """
     from tetra_orchestrator import wire
-    from tetra_orchestrator.config.glance import remember
+    from tetra_orchestrator.config.cache import remember
     from tetra_orchestrator.engine.start import perform
 
     if not no_checkpoint:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Project
 
 FOLDER = os.path.join("state", "cache")
+#: What `glance` keeps, beside the projects.
+GLANCE = "glance"
 _NOTHING = object()
 #: Variables that a project depends on although no file names them.
 IMPLIED = ("LOG_DIR", "PYTHONPATH", "TZ")
@@ -169,6 +171,14 @@ def _content(path: str) -> bytes:
         return read_bytes(path)
     except ConfigError:
         return b"\0absent"
+
+
+def remember(project: Project) -> None:
+    """Keep where a run is remembered, so that it can be seen and ended whatever becomes of the file meanwhile."""
+    file = os.path.join(project.root, FOLDER, GLANCE)
+    kept = read(file, None)
+    if not kept or kept[0] != project.store_url:
+        write(file, "", (), [project.store_url, "", *(f"{pipeline.name} " for pipeline in project.pipelines)])
 
 
 def _ours(status: os.stat_result) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator.config.cache import FOLDER, further, key_of, load, read, write
+from tetra_orchestrator.config.cache import FOLDER, GLANCE, further, key_of, load, read, write
 from tetra_orchestrator.config.find import project_root
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import instant
@@ -33,7 +33,7 @@ class Glance(Record):
 def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     """The glance at the configuration in `path`; raises `ConfigError` where that has problems."""
     root = project_root(path)
-    file = os.path.join(root, FOLDER, "glance")
+    file = os.path.join(root, FOLDER, GLANCE)
     kept = read(file, lambda more: key_of(path, environ, more=more))
     if kept:
         seen = _parsed(kept, root)
@@ -52,16 +52,8 @@ def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
 def last_known(path: str) -> Glance | None:
     """What was seen of the configuration when it could last be used, whatever it says now."""
     root = project_root(path)
-    kept = read(os.path.join(root, FOLDER, "glance"), None)
+    kept = read(os.path.join(root, FOLDER, GLANCE), None)
     return _parsed(kept, root) if kept else None
-
-
-def remember(project: Project) -> None:
-    """Keep where a run is remembered, so that it can be seen and ended whatever becomes of the file meanwhile."""
-    file = os.path.join(project.root, FOLDER, "glance")
-    kept = read(file, None)
-    if not kept or kept[0] != project.store_url:
-        write(file, "", (), [project.store_url, "", *(f"{pipeline.name} " for pipeline in project.pipelines)])
 
 
 def _parsed(lines: list[str], root: str) -> Glance | None:
