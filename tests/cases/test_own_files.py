@@ -16,6 +16,7 @@ A folder `own/<dialect>/<name>/` holds one configuration with what runs beside i
         outputs: {a: {rows: 3}}
     values: {pipelines.a.retry.max_attempts: 3}   # paths in `config convert`; null: must not be there
 
+`own/<dialect>/shared/` lies in each of the dialect's folders, too, unless they have such a file themselves.
 `own/<dialect>/wrong/<name>.yaml` are wrong; their first line says which words the error must contain.
 """
 
@@ -87,10 +88,18 @@ def _same(actual: Any, expected: Any) -> bool:
     return bool(actual == expected)
 
 
+def _copy(case: Path, tmp_path: Path) -> Path:
+    """A copy of the case's folder, with what its dialect's cases share where it has no file of that name itself."""
+    folder = tmp_path / "project"
+    if (case.parent / "shared").is_dir():
+        shutil.copytree(case.parent / "shared", folder)
+    shutil.copytree(case, folder, dirs_exist_ok=True)
+    return folder
+
+
 @pytest.fixture(params=CASES, ids=_name)
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    folder = tmp_path / "project"
-    shutil.copytree(request.param, folder)
+    folder = _copy(request.param, tmp_path)
     return folder, yaml.safe_load((folder / "expect.yaml").read_text(encoding="utf-8"))
 
 
@@ -170,8 +179,7 @@ def test_runs_of_the_file(case: tuple[Path, dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("path", WRONG, ids=_name)
 def test_wrong_file_is_refused_with_its_reason(path: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    shutil.copytree(path.parent, folder)
+    folder = _copy(path.parent, tmp_path)
     first = path.read_text(encoding="utf-8-sig").splitlines()[0]
     phrase = re.sub(r"^#\s*expect:\s*", "", first)
     assert phrase != first, "the first line must be `# expect: <words of the error>`"
@@ -192,6 +200,6 @@ def test_wrong_file_is_refused_with_its_reason(path: Path, tmp_path: Path) -> No
 def test_every_dialect_written_so_far_is_complete() -> None:
     for dialect in DIALECTS:
         if (OWN / dialect).is_dir():
-            folders = {path.name for path in (OWN / dialect).iterdir() if path.is_dir()} - {"wrong"}
+            folders = {path.name for path in (OWN / dialect).iterdir() if path.is_dir()} - {"wrong", "shared"}
             assert folders == {path.name for path in CASES if path.parent.name == dialect}, dialect
             assert any(path.parent.parent.name == dialect for path in WRONG), dialect
