@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -269,3 +270,13 @@ def test_disabled_tasks_and_those_that_are_not_selected_are_not_refused(folder: 
     text = f"{HEAD}{PYTHON}pipelines: {{a: {{type: x}}, b: {{type: y, enabled: false}}, c: {{command: [z]}}}}\n"
     refuse(folder, text, "b", "c")
     assert "'x'" in refusal(folder, text, "a")
+
+
+def test_a_run_of_registered_types_has_each_plugin_imported_once_to_check_and_once_to_run(folder: Folder) -> None:
+    folder.write(TYPES + "open('imports', 'a').write('x')\n", "kinds.py")
+    file = folder.write(
+        f"{HEAD}{PYTHON}plugins: [kinds]\npipelines: {{a: {{type: limited, config: {{limit: '5'}}}}}}\n"
+    )
+    command = [sys.executable, "-m", "tetra_orchestrator", "run", "--config", file]
+    subprocess.run(command, cwd=folder.path, capture_output=True, check=False)
+    assert (folder.path / "imports").read_text() == "xx"

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import Request
 
+#: The loader's word for a task type that nobody has registered. What has types never comes from the cache.
+UNREGISTERED = "unregistered_type"
 #: Parameters that the options of the same names fill in, where a project has them.
 DATES = ("start_date", "end_date")
 Progress = Literal["auto", "live", "plain", "steps"]
@@ -92,7 +94,7 @@ def command(
         from tetra_orchestrator.cli.forecast import show_forecast
 
         return show_forecast(request, as_json=as_json)
-    _refuse_unregistered(request)
+    _refuse_unregistered(loaded, request)
     remember(loaded.project)
     style = "json" if as_json else _style(progress)
     notifier = wire.notifier(notify) if notify else None
@@ -112,6 +114,7 @@ def _request(
     given: dict[str, str],
     force: bool,
 ) -> Request:
+    from tetra_orchestrator.config.find import FILES
     from tetra_orchestrator.engine.start import Request
 
     selection = select(loaded.project, mode if mode or names else loaded.project.default_mode, names)
@@ -121,11 +124,15 @@ def _request(
         dates = (None, None)
     params = resolve(declared(loaded.project, selection.mode), given)
     partition = partition_for(selection.mode, *dates)
-    return Request(loaded.project, selection, loaded.document, params, partition, force=force)
+    file = loaded.project.file
+    named = None if os.path.basename(file) in map(os.path.basename, FILES) else file
+    return Request(loaded.project, selection, loaded.document, params, partition, force=force, config=named)
 
 
-def _refuse_unregistered(request: Request) -> None:
-    """Raise `ConfigError` where it is not known what runs for a task."""
+def _refuse_unregistered(loaded: Loaded, request: Request) -> None:
+    """Raise `ConfigError` where it is not known what runs for a task; the loader has asked, and warned if so."""
+    if not any(warning.code == UNREGISTERED for warning in loaded.warnings):
+        return
     typed = [task.id for task in request.selection.tasks if isinstance(task.program, Typed) and task.enabled]
     if typed:
         from tetra_orchestrator.config.task_types import refuse_unregistered

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tetra_orchestrator.config.job_names import job_name
-from tetra_orchestrator.core.template import references
+from tetra_orchestrator.core.template import escaped, references
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,7 @@ def _template(value: Any) -> Any:
     if isinstance(value, list):
         return [_template(item) for item in value]
     braces = references(value) or "{{" in value or "}}" in value
-    return _literal(value.replace("{", "{{").replace("}", "}}") if braces else value)
+    return _literal(escaped(value) if braces else value)
 
 
 def _literal(value: Any) -> Any:

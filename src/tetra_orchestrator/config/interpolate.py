@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tetra_orchestrator.config.find import read_bytes
 from tetra_orchestrator.config.problems import Mark, Problems, Source
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
+from tetra_orchestrator.core.template import escaped
 from tetra_orchestrator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class _Interpolation:
             return match[0]
         if value or (value is not None and default is None):
             # braces in a value must not become a {task.key}
-            return value.replace("{", "{{").replace("}", "}}") if _is_template(path) else value
+            return escaped(value) if _is_template(path) else value
         if default is not None:
             return default
         hint = f"set it in the environment or in .env beside the file, or write ${{{name}:-default}}"

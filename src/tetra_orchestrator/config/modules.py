@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.find import module_on_disk
+from tetra_orchestrator.config.interpreter import NoAnswer, ask
+from tetra_orchestrator.config.sheet import task_path
 from tetra_orchestrator.core.model import Function, Module
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.config.problems import Path
     from tetra_orchestrator.config.sheet import Sheet
-    from tetra_orchestrator.core.model import Project, Task
+    from tetra_orchestrator.core.model import Project
 
 LIMIT_S = 20
 
@@ -98,7 +98,7 @@ def check_modules(project: Project, sheet: Sheet, environ: Mapping[str, str]) ->
         if isinstance(task.program, (Module, Function)):
             kind = "module" if isinstance(task.program, Module) else "function"
             wanted = task.cwd or project.root, task.program[0], kind
-            unknown.setdefault(wanted, []).append((*_path(task), kind))
+            unknown.setdefault(wanted, []).append((*task_path(task), kind))
     unknown = {wanted: paths for wanted, paths in unknown.items() if not _is_there(*wanted, project.pythonpath)}
     if not unknown:
         return
@@ -114,34 +114,10 @@ def _is_there(folder: str, name: str, kind: str, pythonpath: Sequence[str]) -> b
     return kind == "module" and module_on_disk(folder, name, pythonpath)
 
 
-def _path(task: Task) -> Path:
-    short = task.id.removeprefix(task.pipeline).removeprefix(".")
-    return ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)
-
-
-def interpreter_environ(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which the tasks' interpreter is asked: it finds what tasks find, and leaves nothing behind."""
-    paths = [*project.pythonpath, environ.get("PYTHONPATH", "")]
-    return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
 def _ask(wanted: list[tuple[str, str, str]], project: Project, environ: Mapping[str, str]) -> list[str | None]:
     """Per module None or the cause why it cannot be run, in order."""
-    env = interpreter_environ(project, environ)
     try:
-        done = subprocess.run(
-            [project.python, "-c", _ASK],
-            input=json.dumps(wanted).encode(),
-            capture_output=True,
-            timeout=LIMIT_S,
-            env=env,
-            cwd=project.root,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return [f"it did not answer within {LIMIT_S} s"] * len(wanted)
-    except OSError as error:
-        return [f"it cannot be started: {error.strerror}"] * len(wanted)
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    trouble = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it ended without an answer"]
-    return answers + trouble * (len(wanted) - len(answers))
+        answers, trouble = ask([project.python, "-c", _ASK], wanted, project, environ, limit_s=LIMIT_S)
+    except NoAnswer as silence:
+        return [f"it {silence}"] * len(wanted)
+    return answers + [trouble] * (len(wanted) - len(answers))

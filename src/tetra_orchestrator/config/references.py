@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.problems import listed
+from tetra_orchestrator.config.sheet import task_path
 from tetra_orchestrator.config.yaml_tree import Scalar, Seq, find
 from tetra_orchestrator.core.graph import upstream_of
 from tetra_orchestrator.core.model import Command, Shell
@@ -76,8 +77,7 @@ class _Resolver:
     def _task(self, task: Task) -> Task:
         if not _has_braces(task):
             return task
-        short = task.id.removeprefix(task.pipeline).removeprefix(".")
-        path: Path = ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)
+        path: Path = task_path(task)
         self.refuse((*path, "cwd"), task.cwd)
         return task._replace(
             program=self._program(task, path),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.problems import Path, Problems
     from tetra_orchestrator.config.schema import Document
     from tetra_orchestrator.config.yaml_tree import Node
+    from tetra_orchestrator.core.model import Task
 
 
 class Sheet(Record):
@@ -52,3 +53,9 @@ def item_path(sheet: Sheet, path: Path, name: str) -> Path:
         texts = [_text_of(item) for item in node.items]
         return (*path, texts.index(name)) if name in texts else path
     return (*path, name) if isinstance(node, Map) else path
+
+
+def task_path(task: Task) -> tuple[str, ...]:
+    """Where a task stands in a native document."""
+    short = task.id.removeprefix(task.pipeline).removeprefix(".")
+    return ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
-from tetra_orchestrator.config.modules import interpreter_environ
+from tetra_orchestrator.config.interpreter import NoAnswer, ask
+from tetra_orchestrator.config.sheet import task_path
 from tetra_orchestrator.config.yaml_tree import Scalar, Seq, find
 from tetra_orchestrator.core.model import Typed
 from tetra_orchestrator.core.record import Record
@@ -83,27 +83,16 @@ def _by_python(project: Project, wanted: Collection[str] | None = None) -> dict[
 
 
 def _ask(python: str, tasks: Sequence[Task], project: Project, environ: Mapping[str, str]) -> Answers:
-    env = {**interpreter_environ(project, environ), "TETRA_PLUGINS": json.dumps(project.plugins)}
+    extra = {"TETRA_PLUGINS": json.dumps(project.plugins)}
+    questions = [_question(task) for task in tasks]
     try:
-        done = subprocess.run(
-            [python, START, "type", "--check"],
-            input=json.dumps([_question(task) for task in tasks]).encode(),
-            capture_output=True,
-            timeout=LIMIT_S,
-            env=env,
-            cwd=project.root,
-            check=False,
+        answers, trouble = ask(
+            [python, START, "type", "--check"], questions, project, environ, limit_s=LIMIT_S, extra=extra
         )
-    except subprocess.TimeoutExpired:
-        return Answers({}, _silence(f"{python} did not answer within {LIMIT_S} s", tasks))
-    except OSError as error:
-        return Answers({}, _silence(f"{python} cannot be started: {error.strerror}", tasks))
-    try:
-        faults, *verdicts = [json.loads(line) for line in done.stdout.splitlines()] or [{}]
-    except ValueError:
-        faults, verdicts = {}, []
-    cause = done.stderr.decode(errors="replace").strip().rpartition("\n")[2] or "it ended without an answer"
-    return Answers(faults, [*verdicts, *_silence(f"{python}: {cause}", tasks[len(verdicts) :])])
+    except NoAnswer as silence:
+        return Answers({}, _silence(f"{python} {silence}", tasks))
+    faults, *verdicts = answers or [{}]
+    return Answers(faults, [*verdicts, *_silence(f"{python}: {trouble}", tasks[len(verdicts) :])])
 
 
 def _silence(cause: str, tasks: Sequence[Task]) -> list[dict[str, str]]:
@@ -135,7 +124,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _report(task: Task, verdict: Mapping[str, Any], project: Project, sheet: Sheet) -> None:
     assert isinstance(task.program, Typed)
-    path, kind = _path(task), task.program.type
+    path, kind = task_path(task), task.program.type
     text = " ".join(verdict.get("text", "").split())
     if verdict["state"] == "missing":
         hint = sheet.problems.guess(kind, verdict["registered"], _remedy(task, verdict["registered"], project))
@@ -194,11 +183,6 @@ def _with_estimates(project: Project, expected_s: Mapping[str, float]) -> Projec
             for pipeline in project.pipelines
         )
     )
-
-
-def _path(task: Task) -> Path:
-    short = task.id.removeprefix(task.pipeline).removeprefix(".")
-    return ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)
 
 
 def _plugin_path(sheet: Sheet, module: str) -> Path:

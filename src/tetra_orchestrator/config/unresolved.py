@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq
+from tetra_orchestrator.core.template import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ def with_references(tree: Node, values: Mapping[str, str], written: str) -> Node
     forms = {
         form: f"${{{name}}}"
         for name, value in sorted(values.items())
-        for form in (value, _in_json(value), _doubled(value), _doubled(_in_json(value)))
+        for form in (value, _in_json(value), escaped(value), escaped(_in_json(value)))
         if len(value) >= SHORTEST and _in_json(value) not in written
     }
     return _Pass(dict(sorted(forms.items(), key=lambda item: -len(item[0])))).over(tree) if forms else tree
@@ -32,10 +33,6 @@ def with_references(tree: Node, values: Mapping[str, str], written: str) -> Node
 
 def _in_json(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)[1:-1]
-
-
-def _doubled(value: str) -> str:
-    return value.replace("{", "{{").replace("}", "}}")
 
 
 class _Pass:

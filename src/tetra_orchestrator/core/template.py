@@ -50,6 +50,11 @@ def rewrite(text: str, rename: Callable[[Reference], Reference]) -> str:
     return _TOKEN.sub(lambda match: str(rename(Reference(match[1], match[2]))) if match[1] else match[0], text)
 
 
+def escaped(text: str) -> str:
+    """`text` as a template that stands for nothing but itself: every brace doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def as_text(value: Json) -> str:
     """A value as one argument: strings as they are, everything else as JSON."""
     if isinstance(value, str):

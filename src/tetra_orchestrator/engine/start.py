@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Runs that are looked through for the latest outputs of a task.
 HISTORY = 50
-#: How files are called that commands find without being told.
-FOUND_BY_ITSELF = ("/orchestration.yaml", "/pipeline_config.yaml")
 
 
 class World(Record):
@@ -48,7 +46,10 @@ class World(Record):
 
 
 class Request(Record):
-    """What somebody asked to be run. `document` is the configuration to keep with it, references unresolved."""
+    """What somebody asked to be run. `document` is the configuration to keep with it, references unresolved.
+
+    `config` is the file to name to whoever wants to look closer, where it is not found by itself.
+    """
 
     project: Project
     selection: Selection
@@ -57,6 +58,7 @@ class Request(Record):
     partition: Partition | None = None
     trigger: str = "manual"
     force: bool = False
+    config: str | None = None
 
 
 def perform(request: Request, world: World, report: Callable[[Subject], Reporter]) -> int:
@@ -80,7 +82,9 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
 
 def check_partition(request: Request) -> None:
     """Raises `UsageError` where a task refers to the dates of a run that has none."""
-    for task in request.selection.tasks if request.partition is None else ():
+    if request.partition is not None or not any(mode.partition for mode in request.project.modes):
+        return  # without such a mode no task may refer to dates
+    for task in request.selection.tasks:
         for reference in referenced(task):
             if reference.owner == "partition":
                 raise UsageError(
@@ -201,7 +205,7 @@ def _execute(
     subject = Subject(
         run.run_id, title(request.selection), tuple(t.id for t in tasks), expected, run.log or "",
         lambda task, attempt: world.workspace.log_path(run.run_id, task, attempt), world.workspace.tail,
-        None if request.project.file.endswith(FOUND_BY_ITSELF) else request.project.file,
+        request.config,
     )  # fmt: skip
     reporter = report(subject)
     execution = Execution(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tetra_orchestrator.config.interpolate import INSIDE
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Null, Scalar, Seq, find
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.template import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,18 +114,13 @@ def literal(tree: Node) -> Node:
             return Seq(tree.mark, [literal(item) for item in tree.items])
         case Scalar():
             raw = None if tree.raw is None else doubled(tree.raw)
-            return tree._replace(text=twice(tree.text), raw=raw)
+            return tree._replace(text=escaped(tree.text), raw=raw)
     return tree
 
 
 def doubled(text: str) -> str:
     """The text with every brace doubled, except those of `${VAR}`."""
     return _BRACES.sub(lambda braces: braces[0] if braces[0][0] == "$" else braces[0] * 2, text)
-
-
-def twice(text: str) -> str:
-    """The text with every brace doubled."""
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def in_parts(scalar: Scalar, own: Callable[[str], str], given: Callable[[str], str] = str) -> Scalar:

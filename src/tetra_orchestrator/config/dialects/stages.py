@@ -12,11 +12,12 @@ from pydantic import Field
 
 from tetra_orchestrator.config.complaints import check_shape
 from tetra_orchestrator.config.dialects.bindings import Bindings
-from tetra_orchestrator.config.dialects.source import Translation, in_parts, twice
+from tetra_orchestrator.config.dialects.source import Translation, in_parts
 from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.config.values import Closed, Filled, Free, FreeMap, Name, Text
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
 from tetra_orchestrator.core.graph import find_cycle
+from tetra_orchestrator.core.template import escaped
 
 if TYPE_CHECKING:
     from tetra_orchestrator.config.dialects.source import Source
@@ -162,7 +163,7 @@ class _Translator:
     def _literal(self, node: Node, path: Path) -> Node:
         match node:
             case Scalar():
-                return in_parts(node, lambda text: self._template(text, path), twice)
+                return in_parts(node, lambda text: self._template(text, path), escaped)
             case Map():
                 entries = {k: Entry(e.mark, self._literal(e.value, (*path, k))) for k, e in node.entries.items()}
                 return Map(node.mark, entries)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tetra_orchestrator.config.scalars import MAX_DIGITS, NAME
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.template import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ def literal(value: Any) -> Any:
         return {key: literal(item) for key, item in value.items()}
     if isinstance(value, list):
         return [literal(item) for item in value]
-    return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) else value
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _agree(values: list[Any]) -> bool:

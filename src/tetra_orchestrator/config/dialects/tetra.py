@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.complaints import check_shape
-from tetra_orchestrator.config.dialects.source import in_parts, twice
+from tetra_orchestrator.config.dialects.source import in_parts
 from tetra_orchestrator.config.dialects.tetra_chain import CHAIN, put_modes, put_schedules
 from tetra_orchestrator.config.dialects.tetra_file import TetraFile
 from tetra_orchestrator.config.dialects.tetra_recovery import put_recovery, put_resources
 from tetra_orchestrator.config.dialects.tetra_schema import Document
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq
+from tetra_orchestrator.core.template import escaped
 
 if TYPE_CHECKING:
     from tetra_orchestrator.config.dialects.source import Source
@@ -129,7 +130,7 @@ def _literal(node: Node) -> Node:
     if isinstance(node, Seq):
         return Seq(node.mark, [_literal(item) for item in node.items])
     # braces in a value of a variable are doubled already
-    return in_parts(node, twice) if isinstance(node, Scalar) else node
+    return in_parts(node, escaped) if isinstance(node, Scalar) else node
 
 
 def _warn_of_config(file: TetraFile, name: str) -> None:
