@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.model import Attempt, Json, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.facts import Bounds, Facts
+    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
 
 
@@ -30,7 +33,9 @@ class Call(Record):
 class Launch(Record):
     """All a runner needs to start one attempt. Paths are absolute; `env` is the child's whole environment.
 
-    With a `call`, the command and what surrounds it are those of the session's worker.
+    With a `call`, the command and what surrounds it are those of the session's worker. `bounds` is None where nothing
+    is limited. What is in `redact` never reaches the log, in none of the usual encodings. With a `record`, the attempt
+    outlives us: the path is where its wrapper leaves how it ended. `background` lets what it leaves behind live.
     """
 
     token: str
@@ -40,13 +45,18 @@ class Launch(Record):
     log: str
     kill_grace_s: float
     call: Call | None = None
+    bounds: Bounds | None = None
+    redact: tuple[bytes, ...] = ()
+    record: str | None = None
+    background: bool = False
 
 
 class Ended(Record):
-    """An attempt whose process has exited and whose process tree is gone."""
+    """An attempt whose process has exited and whose process tree is gone, as far as it has to be."""
 
     handle: str
     outcome: Outcome
+    facts: Facts = NO_FACTS
 
 
 class Wakeup(Record):

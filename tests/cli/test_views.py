@@ -86,6 +86,8 @@ def test_show_has_the_published_shape(ran):
             "log",
             "limits",
             "usage",
+            "tree_gone_by",
+            "note",
         ),
     }
     assert ran.json("show", body["run"]["run_id"]) == body

@@ -20,7 +20,8 @@ from tetra_orchestrator.core.changes import (
     OutputsSaved,
     RunMoved,
 )
-from tetra_orchestrator.core.model import Attempt, Partition, PipelineState, Reason, TaskRun
+from tetra_orchestrator.core.history import Attempt, Partition, PipelineState, TaskRun
+from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import (
     Cancelled,
     Exited,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import mode
-from tetra_orchestrator.core.model import Mode, Partition
+from tetra_orchestrator.core.history import Partition
+from tetra_orchestrator.core.model import Mode
 from tetra_orchestrator.core.partition import partition_for
 from tetra_orchestrator.errors import UsageError
 

@@ -8,16 +8,8 @@ import os
 import pytest
 
 from support.worlds import Stage, project, task
-from tetra_orchestrator.core.model import (
-    Command,
-    Environment,
-    Function,
-    Module,
-    Partition,
-    Resources,
-    Session,
-    Typed,
-)
+from tetra_orchestrator.core.history import Partition
+from tetra_orchestrator.core.model import Command, Environment, Function, Module, Resources, Session, Typed
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.engine.attempt import check_outputs, referenced
 from tetra_orchestrator.engine.environment import OURS

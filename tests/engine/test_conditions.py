@@ -187,10 +187,12 @@ def test_what_may_run_at_the_same_time_is_the_least_of_host_project_and_mode():
         "gpu": 1,
         "stop_after": None,
         "timeout_s": 60.0,
+        "max_retries": None,
+        "barriers": False,
     }
     wide = Mode("wide", (), run=RunPolicy(stop_after=2, max_parallel=9))
     assert limits(given, wide)[0] == 4
-    assert limits(given, wide)[-2:] == (2, 60.0)
+    assert (limits(given, wide).stop_after, limits(given, wide).timeout_s) == (2, 60.0)
 
 
 def test_the_policy_of_a_mode_holds_for_its_run():

@@ -18,7 +18,7 @@ from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tetra_orchestrator.core.model import Run
+    from tetra_orchestrator.core.history import Run
     from tetra_orchestrator.ports import Store
 
 POLL_S = 0.2

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from tetra_orchestrator.core.model import Attempt, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Run, TaskRun
     from tetra_orchestrator.ports import Store
 
 
@@ -71,6 +71,8 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
         "runner": attempt.runner,
         "handle": attempt.handle,
         "log": attempt.log,
-        "limits": {},
-        "usage": {"cpu_s": None, "peak_rss_bytes": None},
+        "limits": dict(attempt.facts.limits),
+        "usage": attempt.facts.usage._asdict(),
+        "tree_gone_by": attempt.facts.gone,
+        "note": attempt.facts.note,
     }

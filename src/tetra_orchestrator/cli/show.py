@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tetra_orchestrator.core.model import Attempt, Json, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Run, TaskRun
+    from tetra_orchestrator.core.model import Json
 
 
 def command(

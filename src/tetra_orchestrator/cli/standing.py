@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tetra_orchestrator.config.glance import Glance
-    from tetra_orchestrator.core.model import Run
+    from tetra_orchestrator.core.history import Run
     from tetra_orchestrator.ports import PipelineSummary
 
 
@@ -56,7 +56,7 @@ def print_standing(*, as_json: bool, config: str | None) -> int:
 
 def _with_unrun(known: list[PipelineSummary], glance: Glance) -> list[PipelineSummary]:
     """The store's pipelines that the file still has, in file order, and those that never ran."""
-    from tetra_orchestrator.core.model import PipelineState
+    from tetra_orchestrator.core.history import PipelineState
     from tetra_orchestrator.ports import PipelineSummary
 
     by_name = {summary.pipeline.name: summary for summary in known}

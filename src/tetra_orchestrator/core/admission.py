@@ -19,7 +19,8 @@ MILLI = 1000
 class Limits(Record):
     """What may run at the same time: tasks in all, weights per pool, and what the host gives (0: nothing said).
 
-    After `stop_after` failed tasks nothing more is started; after `timeout_s` seconds everything is ended.
+    After `stop_after` failed tasks nothing more is started; after `timeout_s` seconds everything is ended. All tasks
+    together get `max_retries` retries; with `barriers` they start level by level.
     """
 
     max_parallel: int
@@ -29,6 +30,8 @@ class Limits(Record):
     gpu: int = 0
     stop_after: int | None = None
     timeout_s: float | None = None
+    max_retries: int | None = None
+    barriers: bool = False
 
 
 class Room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.model import Attempt, Json, Reason
+    from tetra_orchestrator.core.facts import Facts
+    from tetra_orchestrator.core.history import Attempt
+    from tetra_orchestrator.core.model import Json, Reason
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.core.states import RunState, TaskState
 
@@ -65,6 +68,7 @@ class AttemptClosed(Record):
     outcome: Outcome
     at: datetime
     tail: str | None = None
+    facts: Facts = NO_FACTS
 
 
 class OutputsSaved(Record):

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 class Start(Record):
-    """Start this attempt of the task now."""
+    """Start this attempt of the task now; it has waited `waited_s` for room since it might have started."""
 
     task: Task
     attempt: int
     reason: Reason
+    waited_s: float = 0.0
 
 
 class Stop(Record):

@@ -6,7 +6,7 @@ The classes that a retry policy may name are `timeout`, `connection_error`, `mem
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.outcome import Exited, Signalled, TimedOut
+from tetra_orchestrator.core.outcome import Exited, LimitExceeded, OutOfMemory, Signalled, TimedOut
 from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
@@ -63,6 +63,8 @@ def classes(outcome: Outcome, evidence: Evidence) -> tuple[str, ...]:
     """The names by which a retry policy may know the failure, the most telling first; none is a plain failure."""
     if isinstance(outcome, TimedOut) or outcome == Exited(TIMEOUT_CODE):
         return ("timeout",)
+    if isinstance(outcome, OutOfMemory) or (isinstance(outcome, LimitExceeded) and outcome.limit == "memory"):
+        return ("memory_error",)
     if isinstance(outcome, Signalled) and outcome.signal == SIGKILL and evidence.memory_limited:
         return ("memory_error",)
     if evidence.error_class:

@@ -9,8 +9,6 @@ from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
     from typing import Any, Literal
 
     Json = None | bool | int | float | str | list[Any] | dict[str, Any]
@@ -89,7 +87,10 @@ if TYPE_CHECKING:
 
 
 class Resources(Record):
-    """What one task takes of the host while it runs; 0 is nothing said."""
+    """What one task takes of the host while it runs, and may use at most; 0 is nothing said.
+
+    Attempt n may use `grow ** (n - 1)` times the memory and disk.
+    """
 
     cpu: float = 0.0
     memory_bytes: int = 0
@@ -98,6 +99,7 @@ class Resources(Record):
     processes: int = 0
     open_files: int = 0
     workers: int = 0
+    grow: float = 1.0
 
 
 class ContinueOn(Record):
@@ -134,16 +136,23 @@ class OnFailure(Record):
 
 
 class RunPolicy(Record):
-    """What holds for a run as a whole. After `stop_after` failed tasks nothing more is started."""
+    """What holds for a run as a whole. After `stop_after` failed tasks nothing more is started.
+
+    `max_retries` is one budget for the retries of all its tasks. With `barriers` no task starts before all of the level
+    before its own are over.
+    """
 
     timeout_s: float | None = None
     stop_after: int | None = None
     max_parallel: int | None = None
+    max_retries: int | None = None
+    barriers: bool = False
 
 
 class Task(Record):
     """One node of the graph. `depends_on` holds task ids; `args` are appended to the program's own.
 
+    `timeout_s` counts while the machine is awake, `wall_timeout_s` also while it sleeps.
     `conditions` names the dependencies that need not have succeeded: `(task id, "finished" or "ready")`. `config` is
     JSON text.
     """
@@ -177,6 +186,8 @@ class Task(Record):
     output_limit_bytes: int = 1024 * 1024
     tags: tuple[tuple[str, str], ...] = ()
     tenant: str | None = None
+    wall_timeout_s: float | None = None
+    log_limit_bytes: int = 0
 
 
 class Pipeline(Record):
@@ -252,9 +263,11 @@ class Session(Record):
 
 
 class Logs(Record):
-    """Where logs are written, as an absolute path."""
+    """Where logs are written, as an absolute path; whether secrets are kept out of them, and what else is: patterns."""
 
     dir: str
+    redact: bool = True
+    patterns: tuple[str, ...] = ()
 
 
 class Environment(Record):
@@ -311,76 +324,3 @@ class Project(Record):
     def tasks(self) -> tuple[Task, ...]:
         """Every task of every pipeline, in file order."""
         return tuple(task for pipeline in self.pipelines for task in pipeline.tasks)
-
-
-class Partition(Record):
-    """The slice of time a run is for, as the user wrote its ends (`2020-01-01`); `end` is inclusive."""
-
-    start: str
-    end: str
-
-
-class Run(Record):
-    """One execution of a selection. `outcome` fields stay None until it is terminal."""
-
-    run_id: str
-    project: str
-    mode: str | None
-    trigger: str
-    state: str
-    config_hash: str
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    duration_s: float | None = None
-    exit_code: int | None = None
-    log: str | None = None
-    slot: datetime | None = None
-    partition: Partition | None = None
-    resumes: str | None = None
-    owner: str | None = None
-
-
-class Attempt(Record):
-    """One try of one task. `token` is the fencing token its processes carry in their environment."""
-
-    run_id: str
-    task_id: str
-    number: int
-    token: str
-    state: str
-    log: str
-    runner: str = "local"
-    handle: str | None = None
-    kind: str | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    text: str | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    waited_s: float | None = None
-    tail: str | None = None
-
-
-class TaskRun(Record):
-    """A task within a run, with why it is in its state."""
-
-    run_id: str
-    task_id: str
-    pipeline: str
-    position: int
-    state: str
-    version: int = 0
-    reason: Reason | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    attempts: int = 0
-    outputs: Mapping[str, Json] | None = None
-
-
-class PipelineState(Record):
-    """What the store knows of a pipeline besides its runs; kept so that `status` needs no configuration."""
-
-    name: str
-    max_data_age_s: float | None = None
-    enabled: bool = True
-    position: int = 0

@@ -32,6 +32,25 @@ class TimedOut(Record):
     after_s: float
 
 
+class OutOfMemory(Record):
+    """The kernel killed a process of it for want of memory: at its own limit, or (None) when the host had no more."""
+
+    limit_bytes: int | None = None
+
+
+class LimitExceeded(Record):
+    """We ended it because it took more than it may: `limit` is the key of `resources`, `text` says how much."""
+
+    limit: str
+    text: str
+
+
+class Unkillable(Record):
+    """We had to end it, and the kernel does not let go of a process of its tree."""
+
+    text: str
+
+
 class Cancelled(Record):
     """We ended it because the run was cancelled."""
 
@@ -60,7 +79,10 @@ class Lost(Record):
 
 
 if TYPE_CHECKING:
-    Outcome: TypeAlias = Exited | Signalled | TimedOut | Cancelled | Stopped | SpawnFailed | OutputsInvalid | Lost
+    Killed: TypeAlias = OutOfMemory | LimitExceeded | Unkillable
+    Outcome: TypeAlias = (
+        Exited | Signalled | TimedOut | Killed | Cancelled | Stopped | SpawnFailed | OutputsInvalid | Lost
+    )
 
 #: Names of the signals whose numbers are the same on Linux and macOS (signal(7)).
 SIGNALS = {1: "HUP", 2: "INT", 3: "QUIT", 4: "ILL", 6: "ABRT", 8: "FPE", 9: "KILL", 11: "SEGV", 13: "PIPE", 15: "TERM"}
@@ -80,6 +102,12 @@ def kind_of(outcome: Outcome) -> tuple[str, int | None, int | None]:
             return ("signalled", None, signal)
         case TimedOut():
             return ("timed_out", None, None)
+        case OutOfMemory():
+            return ("oom", None, 9)
+        case LimitExceeded():
+            return ("limit_exceeded", None, None)
+        case Unkillable():
+            return ("unkillable", None, None)
         case Cancelled():
             return ("cancelled", None, None)
         case Stopped():
@@ -103,6 +131,14 @@ def describe(outcome: Outcome) -> str:
             return f"killed by signal {signal} ({SIGNALS.get(signal, 'unknown')})"
         case TimedOut(after_s):
             return f"ended by its time limit of {after_s:g} s"
+        case OutOfMemory(None):
+            return "killed by the kernel, because the host ran out of memory"
+        case OutOfMemory(limit_bytes):
+            return f"killed by the kernel at its memory limit of {limit_bytes} bytes"
+        case LimitExceeded(limit, text):
+            return f"ended by its limit of {limit}: {text}"
+        case Unkillable(text):
+            return f"cannot be ended: {text}"
         case Cancelled():
             return "cancelled"
         case Stopped():

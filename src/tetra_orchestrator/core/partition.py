@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.model import Partition
+from tetra_orchestrator.core.history import Partition
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.core.condition import found_in
 from tetra_orchestrator.core.failure import NOTHING, classes
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, SpawnFailed, succeeded
+from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, SpawnFailed, Unkillable, succeeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def refusal(policy: RetryPolicy, attempts: int, outcome: Outcome, evidence: Evid
         return Reason("cancelled", "the run was cancelled")
     if isinstance(outcome, Lost):
         return Reason("lost", "how it ended cannot be known, and it may have done its work")
+    if isinstance(outcome, Unkillable):
+        return Reason("unkillable", "its processes are still there, and two attempts never run side by side")
     if isinstance(outcome, SpawnFailed) and outcome.error in PERMANENT_SPAWN_ERRORS:
         return Reason("spawn_error", f"starting it again cannot help: {outcome.text}")
     if attempts >= policy.max_attempts:

@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tetra_orchestrator.core.model import Json, Project, Run, Session, Task
+    from tetra_orchestrator.core.history import Run
+    from tetra_orchestrator.core.model import Json, Project, Session, Task
     from tetra_orchestrator.core.template import Reference
     from tetra_orchestrator.engine.filling import ValueOf
     from tetra_orchestrator.ports import AttemptFiles

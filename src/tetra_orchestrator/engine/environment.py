@@ -6,7 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tetra_orchestrator.core.model import Project, Run, Task
+    from tetra_orchestrator.core.history import Run
+    from tetra_orchestrator.core.model import Project, Task
     from tetra_orchestrator.ports import AttemptFiles
 
 #: What `env: {inherit: base}` keeps of our environment.

@@ -6,8 +6,10 @@ from signal import SIGINT, Signals
 
 from tetra_orchestrator.core import events
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, AttemptRunning, OutputsSaved, RunMoved
+from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.history import Attempt
 from tetra_orchestrator.core.identity import token
-from tetra_orchestrator.core.model import Attempt, Reason
+from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeeded
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tetra_orchestrator.core.decision import Start
+    from tetra_orchestrator.core.facts import Facts
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.core.plan import Plan
@@ -115,7 +118,9 @@ class Execution:
     def _prepare(self, start: Start) -> Launch | SpawnFailed:
         """Write the attempt's row and files; a fault here is the attempt's own, not the run's."""
         task, fence, began = start.task, token(self._entropy(16)), self._clock.now()
-        attempt = Attempt(self._run_id, task.id, start.attempt, fence, "submitted", "", started_at=began)
+        attempt = Attempt(
+            self._run_id, task.id, start.attempt, fence, "submitted", "", started_at=began, waited_s=start.waited_s
+        )
         try:
             content = given(task, self._context, self._known)
             files = self._workspace.prepare(self._run_id, task.id, start.attempt, content)
@@ -171,12 +176,12 @@ class Execution:
         for ended in self._runner.poll(self._live):
             start = self._live.pop(ended.handle)
             del self._handles[start.task.id]
-            self._close(start, ended.outcome)
+            self._close(start, ended.outcome, ended.facts)
         for task_id in self._plan.starting():
             if is_ready(self._live[self._handles[task_id]].task, self._files[task_id], self._workspace):
                 self._plan.ready(task_id)
 
-    def _close(self, start: Start, outcome: Outcome) -> None:
+    def _close(self, start: Start, outcome: Outcome, facts: Facts = NO_FACTS) -> None:
         """Settle one attempt: its outputs, its row, and what the plan makes of it."""
         task_id, files = start.task.id, self._files.get(start.task.id)
         outputs: Mapping[str, Json] | None = None
@@ -185,7 +190,8 @@ class Execution:
         evidence = searched_log(files, outcome, self._workspace) if files and task_id in self._plan.searched else ()
         outcome = self._plan.ended(task_id, outcome, self._clock.monotonic(), *evidence)
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
-        self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail))
+        closed = AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail, facts)
+        self._journal.add(closed)
         if self._plan.state(task_id) in SATISFIED:
             if outputs is None:
                 outputs = left_behind(files, self._workspace) if files else {}

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tetra_orchestrator.core.model import Pipeline, Project, TaskRun
+    from tetra_orchestrator.core.history import TaskRun
+    from tetra_orchestrator.core.model import Pipeline, Project
     from tetra_orchestrator.ports import Clock, PipelineSummary, Probe, Store
 
 #: Runs that error rate and mean duration look back over.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tetra_orchestrator.core.changes import Change
-    from tetra_orchestrator.core.model import Run, TaskRun
+    from tetra_orchestrator.core.history import Run, TaskRun
     from tetra_orchestrator.ports import Clock, Processes, Store
 
 #: Seconds between TERM and KILL for what survived its owner.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tetra_orchestrator.core.admission import Limits
 from tetra_orchestrator.core.condition import FINISHED
 from tetra_orchestrator.core.freshness import unmet
+from tetra_orchestrator.core.history import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.identity import run_id
-from tetra_orchestrator.core.model import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import policy
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from tetra_orchestrator.core.model import Json, Mode, Partition, Pipeline, Project, Reason
+    from tetra_orchestrator.core.history import Partition
+    from tetra_orchestrator.core.model import Json, Mode, Pipeline, Project, Reason
     from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Store, Workspace
 
@@ -164,6 +165,8 @@ def limits(project: Project, mode: Mode | None = None) -> Limits:
         host.gpu,
         stop_after=rule.stop_after,
         timeout_s=rule.timeout_s,
+        max_retries=rule.max_retries,
+        barriers=rule.barriers,
     )
 
 

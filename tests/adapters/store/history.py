@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from support.builders import utc
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, TaskMoved
 from tetra_orchestrator.core.events import RunEvent
-from tetra_orchestrator.core.model import Attempt, PipelineState, Reason, Run, TaskRun
+from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
+from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.states import TaskState
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.model import Attempt, PipelineState, Reason, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.model import Reason
 
 
 class _Folder:
@@ -165,9 +166,10 @@ class MemoryStore:
                 self._open(change)
             case AttemptRunning(handle=handle):
                 self._change_attempt(change, state=TaskState.RUNNING.value, handle=handle)
-            case AttemptClosed(outcome=outcome, at=at, tail=tail):
+            case AttemptClosed(outcome=outcome, at=at, tail=tail, facts=facts):
                 columns = zip(("state", "kind", "exit_code", "signal", "text"), outcome_columns(outcome), strict=True)
-                self._change_attempt(change, **dict(columns), finished_at=at, tail=plain(tail))
+                ended = {**dict(columns), "finished_at": at, "tail": plain(tail), "facts": facts}
+                self._change_attempt(change, **ended)
             case OutputsSaved(run_id, task_id, values):
                 tasks = self._tasks(run_id)
                 if task_id not in tasks:

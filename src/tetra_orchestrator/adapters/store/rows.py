@@ -8,7 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tetra_orchestrator.core.events import RunEvent
-from tetra_orchestrator.core.model import Attempt, Partition, PipelineState, Reason, Run, TaskRun
+from tetra_orchestrator.core.facts import Facts, Usage
+from tetra_orchestrator.core.history import Attempt, Partition, PipelineState, Run, TaskRun
+from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import describe, kind_of, succeeded
 from tetra_orchestrator.core.states import TaskState
 
@@ -135,18 +137,37 @@ def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
     """An attempt in the order of `ATTEMPT_COLUMNS`, without the run."""
     return (
         *attempt[1:5], plain(attempt.log), *attempt[6:11], plain(attempt.text), micros(attempt.started_at),
-        micros(attempt.finished_at), attempt.waited_s, plain(attempt.tail),
+        micros(attempt.finished_at), attempt.waited_s, plain(attempt.tail), *facts_columns(attempt.facts),
     )  # fmt: skip
 
 
 def attempt_of(run_id: str, row: Row) -> Attempt:
     """An attempt from `ATTEMPT_COLUMNS`."""
-    return Attempt._make((run_id, *row[:11], instant(row[11]), instant(row[12]), *row[13:]))
+    facts = facts_of(*row[15:])
+    return Attempt._make((run_id, *row[:11], instant(row[11]), instant(row[12]), *row[13:15], facts))
+
+
+def facts_columns(facts: Facts) -> tuple[float | None, int | None, str | None, str | None, str | None]:
+    """Facts in the order of `FACTS_COLUMNS`; the limits as `key=how` with commas between."""
+    limits = ",".join(f"{name}={how}" for name, how in facts.limits) or None
+    return (facts.usage.cpu_s, facts.usage.peak_rss_bytes, limits, facts.gone, plain(facts.note))
+
+
+def facts_of(
+    cpu_s: float | None, peak_rss_bytes: int | None, limits: str | None, gone: str | None, note: str | None
+) -> Facts:
+    """Facts from `FACTS_COLUMNS`."""
+    pairs = [each.partition("=") for each in limits.split(",")] if limits else []
+    return Facts(Usage(cpu_s, peak_rss_bytes), tuple((name, how) for name, _, how in pairs), gone, note)
+
+
+FACTS_COLUMNS = "cpu_s, peak_rss_bytes, limits, gone, note"
 
 
 ATTEMPT_COLUMNS = (
     "task_id, number, token, state, log, runner, handle, kind, exit_code, signal, text, started_at, finished_at,"
     " waited_s, tail"
+    f", {FACTS_COLUMNS}"
 )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.model import Attempt, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
 
 _INSERT_RUN = f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(rows.RUN_COLUMNS)})"
 _INSERT_TASK = f"INSERT INTO task_runs (run, {rows.TASK_COLUMNS}) VALUES (?, {marks(rows.TASK_COLUMNS)})"

@@ -45,7 +45,8 @@ _RUNNING = f"""
 UPDATE attempts SET state = 'running', handle = ? WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
 _CLOSED = f"""
-UPDATE attempts SET state = ?, kind = ?, exit_code = ?, signal = ?, text = ?, finished_at = ?, tail = ?
+UPDATE attempts SET state = ?, kind = ?, exit_code = ?, signal = ?, text = ?, finished_at = ?, tail = ?,
+    cpu_s = ?, peak_rss_bytes = ?, limits = ?, gone = ?, note = ?
 WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
 _OUTPUTS = f"""
@@ -84,7 +85,7 @@ def _running(change: AttemptRunning) -> tuple[Any, ...]:
 
 def _closed(change: AttemptClosed) -> tuple[Any, ...]:
     ended = (*rows.outcome_columns(change.outcome), rows.micros(change.at), rows.plain(change.tail))
-    return (*ended, change.run_id, change.task_id, change.number)
+    return (*ended, *rows.facts_columns(change.facts), change.run_id, change.task_id, change.number)
 
 
 def _outputs(change: OutputsSaved) -> tuple[Any, ...]:

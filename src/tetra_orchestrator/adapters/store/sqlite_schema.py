@@ -265,5 +265,13 @@ FROM pipelines LEFT JOIN pipeline_runs AS last ON last.run_id =
 
 _VERSIONS = "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, program TEXT NOT NULL) STRICT;"
 
+_FACTS = """
+ALTER TABLE attempts ADD COLUMN cpu_s REAL;
+ALTER TABLE attempts ADD COLUMN peak_rss_bytes INTEGER;
+ALTER TABLE attempts ADD COLUMN limits TEXT;
+ALTER TABLE attempts ADD COLUMN gone TEXT;
+ALTER TABLE attempts ADD COLUMN note TEXT;
+"""
+
 #: The script that leads to each version: a store of version n is upgraded by all scripts after the first n.
-SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS,)
+SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS, _FACTS)
