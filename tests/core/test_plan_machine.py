@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from support.builders import task
+from tetra_orchestrator.core import queue
 from tetra_orchestrator.core.admission import Limits
 from tetra_orchestrator.core.decision import Move
-from tetra_orchestrator.core.model import ContinueOn, Reason, RetryPolicy, RunIf, Service, Task
+from tetra_orchestrator.core.model import ContinueOn, Reason, Resources, RetryPolicy, RunIf, Service, Task
 from tetra_orchestrator.core.outcome import (
     Cancelled,
     Exited,
@@ -26,6 +27,8 @@ from tetra_orchestrator.core.retry import delay_s
 from tetra_orchestrator.core.states import RunState, TaskState
 
 POOLS = {"db": 3, "api": 1}
+MEMORY = 4
+ROUNDS = queue.ROUNDS
 FOR_GOOD = {Lost("x"): "lost", SpawnFailed("ENOENT", "x"): "failed"}
 OUTCOMES = [Exited(0), Exited(0), Exited(0), Exited(1), Signalled(9), OutputsInvalid("x"), SpawnFailed("EAGAIN", "x")]
 OUTCOMES += list(FOR_GOOD)
@@ -34,35 +37,44 @@ BAD = {"failed", "timed_out", "lost"}
 OVER = GOOD | BAD | {"cancelled", "skipped", "upstream_failed"}
 ACTIVE = {"submitted", "running", "ready"}
 BY_HAND = Reason("cancel_requested", "cancelled by hand")
+DONE = Reason("already_succeeded", "run r0 did it")
 
 CONDITIONS = st.sampled_from(["succeeded", "succeeded", "succeeded", "finished", "ready"])
 RULES = st.sampled_from([((), ()), (("failed", "timed_out"), ()), (("succeeded", "partial"), ()), ((), (1,))])
+NEEDS = st.sampled_from([None, None, Resources(memory_bytes=3), Resources(memory_bytes=1, grow=2.0)])
+MOSTLY = st.sampled_from([True] * 12 + [False])
+SERVICES = st.sampled_from([None, None, None, Service(), Service("up")])
 GO_ON = st.sampled_from([None, None, None, ContinueOn(failure=True), ContinueOn(exit_codes=(1,))])
 
 
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Task]:
-    """Up to 12 tasks without a cycle, in any order."""
+    """Up to 12 tasks without a cycle, in any order: of any kind, or crowding one pool, or all using one service."""
+    kind = draw(st.sampled_from(["any", "any", "crowd", "served"]))
     tasks: list[Task] = []
-    for i in range(draw(st.integers(1, 12))):
+    for i in range(draw(st.integers(8 if kind == "crowd" else 1, 12))):
         upstream = draw(st.lists(st.sampled_from([one.id for one in tasks]), max_size=3)) if tasks else []
+        upstream = {"any": upstream, "crowd": [], "served": ["t0"] * bool(i)}[kind]
         pools = draw(st.dictionaries(st.sampled_from(sorted(POOLS)), st.integers(1, 3), max_size=2))
+        pools = {"db": draw(st.sampled_from([1, 1, 1, 3]))} if kind == "crowd" else pools
         delay, backoff = draw(st.sampled_from([(0.0, 1.0), (5.0, 1.0), (5.0, 2.0)]))
-        conditions = {name: draw(CONDITIONS) for name in upstream}
+        conditions = {name: "ready" if kind == "served" else draw(CONDITIONS) for name in upstream}
         run_if = tuple(RunIf(name, *draw(RULES)) for name in upstream[:1] if conditions[name] == "finished")
         tasks.append(
             task(
                 f"t{i}",
                 *upstream,
-                enabled=draw(st.integers(0, 9)) > 0,
+                enabled=draw(MOSTLY),
                 pool=tuple((pool, min(weight, POOLS[pool])) for pool, weight in pools.items()),
                 priority=draw(st.integers(-1, 1)),
-                retry=RetryPolicy(draw(st.integers(1, 3)), delay, backoff),
+                retry=RetryPolicy(draw(st.integers(1, 3)) + (kind == "served"), delay, backoff),
                 timeout_s=draw(st.sampled_from([None, None, 10.0])),
+                wall_timeout_s=draw(st.sampled_from([None, None, None, 20.0])),
+                resources=draw(NEEDS),
                 conditions=tuple((name, how) for name, how in conditions.items() if how != "succeeded"),
                 run_if=run_if,
                 continue_on=draw(GO_ON),
-                service=draw(st.sampled_from([None, None, None, Service(), Service("up")])),
+                service=Service() if kind == "served" and not i else draw(SERVICES),
             )
         )
     return draw(st.permutations(tasks))
@@ -76,49 +88,81 @@ class PlanMachine(RuleBasedStateMachine):
         max_parallel=st.integers(1, 4),
         stop_after=st.sampled_from([None, None, 1, 2]),
         timeout_s=st.sampled_from([None, None, 30.0]),
+        max_retries=st.sampled_from([None, None, 0, 2]),
+        barriers=st.booleans(),
+        done=st.sampled_from([set(), set(), {"t0"}, {"t1", "t3"}, {"t0", "t1", "t2", "t5"}]),
     )
-    def begin(self, tasks: list[Task], max_parallel: int, stop_after: int | None, timeout_s: float | None) -> None:
+    def begin(
+        self,
+        tasks: list[Task],
+        max_parallel: int,
+        stop_after: int | None,
+        timeout_s: float | None,
+        max_retries: int | None,
+        barriers: bool,
+        done: set[str],
+    ) -> None:
         self.tasks = {one.id: one for one in tasks}
         self.max_parallel, self.stop_after, self.timeout_s = max_parallel, stop_after, timeout_s
-        limits = Limits(max_parallel, tuple(POOLS.items()), stop_after=stop_after, timeout_s=timeout_s)
-        self.plan = Plan(tasks, limits, {})
-        self.now = 0.0
+        self.max_retries, self.barriers = max_retries, barriers
+        limits = Limits(
+            max_parallel, tuple(POOLS.items()), memory_bytes=MEMORY,
+            stop_after=stop_after, timeout_s=timeout_s, max_retries=max_retries, barriers=barriers,
+        )  # fmt: skip
+        queue.ROUNDS = 1  # or it would take more tasks than a graph has here until room is kept for one
+        self.now = self.elapsed = 0.0
         self.over_at: float | None = None
         self.state = dict.fromkeys(self.tasks, "pending")
         self.attempts = dict.fromkeys(self.tasks, 0)
+        self.passed = dict.fromkeys(self.tasks, 0)  # how often others took before it of what it waits for
+        self.since: dict[str, float] = {}  # from when on a task could have started if there had been room
+        self.retries = 0
         self.exits: dict[str, int] = {}
         self.due: dict[str, float] = {}  # when a task that waits for its retry may start
         self.deadline: dict[str, float] = {}
+        self.wall_deadline: dict[str, float] = {}
         self.stopped: dict[str, TimedOut | Cancelled | Stopped] = {}
         self.to_stop: set[str] = set()  # stops that the next decision must hold
         self.forced: set[str] = set()  # started without room, because only a service had it
         self.closed = False
         self.verdict: RunState | None = None
         self.moves: list[Move] = []
+        self.level = 0
+        self.order = sorted(self.tasks, key=self.urgency)
+        self.done = done & set(self.tasks)
+        self.plan = Plan(tasks, limits, {}, done=dict.fromkeys(self.done, DONE))
+        for _ in self.tasks:  # a service that a task needs which is to run, is to run
+            self.done -= {
+                name for name in self.done if self.tasks[name].service and not set(self.users(name)) <= self.done
+            }
         for name, one in self.tasks.items():
-            if not one.enabled:
+            if name in self.done or not one.enabled:
                 self.state[name] = "skipped"
         self.spread()
 
     # What can happen
 
-    @rule(seconds=st.sampled_from([0.0, 0.0, 1.0, 4.0, 10.0]))
-    def ask(self, seconds: float) -> None:
-        """Time passes and the plan is asked what to do."""
+    @rule(seconds=st.sampled_from([0.0, 0.0, 1.0, 4.0, 10.0]), asleep=st.sampled_from([0.0, 0.0, 0.0, 7.0, 100.0]))
+    def ask(self, seconds: float, asleep: float) -> None:
+        """Time passes, partly with the machine asleep, and the plan is asked what to do."""
         self.now += seconds
+        self.elapsed += seconds + asleep
         self.watch_the_time()
-        self.dismiss_services()
-        decision = self.plan.decide(self.now)
+        while self.lift_the_barrier() or self.dismiss_services():
+            pass
+        self.since = {name: self.since.get(name, self.now) for name in self.startable()}
+        decision = self.plan.decide(self.now, self.elapsed)
         assert sorted(stop.task.id for stop in decision.stops) == sorted(self.to_stop)
         self.to_stop.clear()
         for start in decision.starts:
+            assert start.waited_s == self.now - self.since.pop(start.task.id)
             self.check_start(start.task, start.attempt)
-        assert [name for name in self.startable() if self.has_room(name)] == [], "it could have started more"
+        assert self.next_start() is None, "it could have started more"
         assert not self.startable() or not self.only_services_run(), "it waits for what waits for it"
-        times = [self.deadline[name] for name in self.deadline if name not in self.stopped]
-        times += [due for due in self.due.values() if due > self.now]
-        times += [] if self.over_at is None or self.verdict or self.plan.finished else [self.over_at]
-        assert not times or (decision.wake_at is not None and self.now < decision.wake_at <= min(times))
+        self.check_what_waits()
+        if not self.plan.finished:
+            assert self.active() or self.due, "it waits for nothing"
+            assert decision.wake_at == min(self.times(), default=None)
 
     def watch_the_time(self) -> None:
         if self.timeout_s is not None:
@@ -129,20 +173,55 @@ class PlanMachine(RuleBasedStateMachine):
         for name, deadline in self.deadline.items():
             if deadline <= self.now:
                 self.stop(name, TimedOut(10.0))
+        for name, deadline in self.wall_deadline.items():
+            if deadline <= self.elapsed:
+                self.stop(name, TimedOut(20.0, wall=True))
+
+    def times(self) -> list[float]:
+        """All times at which something is due; every 30 s where the machine's sleep may bring it closer."""
+        times = [self.deadline[name] for name in self.deadline if name not in self.stopped]
+        for name, deadline in self.wall_deadline.items():
+            times += [] if name in self.stopped else [self.now + min(30.0, deadline - self.elapsed)]
+        times += [due for due in self.due.values() if due > self.now]
+        return times + ([] if self.over_at is None or self.verdict else [self.over_at])
 
     def check_start(self, one: Task, attempt: int) -> None:
         assert not self.closed
-        assert one.id in self.startable()
-        if not self.has_room(one.id):
+        turn = self.next_start()
+        if turn is None:
             assert self.only_services_run()
-            assert not any(self.has_room(name) for name in self.startable())
-            self.forced.add(one.id)
+            fitting = [name for name in self.turns() if self.has_room(name)]
+            assert one.id == (fitting or self.startable())[0]
+            self.forced |= set() if fitting else {one.id}
+        else:
+            assert turn == one.id
+            for other in self.held_back(one.id):
+                self.passed[other] += self.meet(other, one.id)
+                assert self.passed[other] <= self.max_parallel, "it is passed by for ever"
+        self.passed[one.id] = 0
         self.attempts[one.id] += 1
         assert attempt == self.attempts[one.id]
         self.due.pop(one.id, None)
         self.state[one.id] = "submitted"
         if one.timeout_s is not None:
             self.deadline[one.id] = self.now + one.timeout_s
+        if one.wall_timeout_s is not None:
+            self.wall_deadline[one.id] = self.elapsed + one.wall_timeout_s
+
+    def check_what_waits(self) -> None:
+        """The plan can say of each task what it waits for."""
+        waiting = self.plan.waiting()
+        assert set(waiting) == {name for name, state in self.state.items() if state in ("pending", "waiting_retry")}
+        startable = self.startable()
+        for name, reason in waiting.items():
+            if name not in startable:
+                later = self.due.get(name, 0.0) > self.now
+                assert reason.code in (["retry_scheduled"] if later else ["dependencies", "barrier"])
+                assert reason.code != "barrier" or self.height(name) > self.level
+            elif not self.has_place(name):
+                assert reason.code == "places"
+            else:
+                assert reason.code in (["kept"] if self.has_room(name) else ["pool", "host"])
 
     @precondition(lambda self: "submitted" in self.state.values())
     @rule(data=st.data())
@@ -171,15 +250,27 @@ class PlanMachine(RuleBasedStateMachine):
         self.forced.discard(name)
         assert self.plan.ended(name, outcome, self.now) == counts
         self.deadline.pop(name, None)
+        self.wall_deadline.pop(name, None)
         self.exits.pop(name, None)
         if isinstance(counts, Exited):
             self.exits[name] = counts.code
         self.state[name] = self.after(name, counts)
         if self.state[name] == "waiting_retry":
+            self.retries += 1
             self.due[name] = self.now + delay_s(self.tasks[name].retry, self.attempts[name])
         self.spread()
-        if self.state[name] in BAD and self.failures() == self.stop_after and not self.closed:
+        if self.stop_after is not None and self.failures() >= self.stop_after and not self.closed:
             self.call_off()
+
+    @precondition(lambda self: not self.plan.finished)
+    @rule(data=st.data())
+    def turn(self, data: st.DataObject) -> None:
+        """What happens most: what may starts, and one ends well."""
+        self.ask(1.0, 0.0)
+        while "submitted" in self.state.values():
+            self.start(data)
+        if self.active():
+            self.end(data, Exited(0))
 
     def after(self, name: str, counts: Exited | TimedOut | Cancelled | Stopped) -> str:
         """What the end of an attempt makes of its task."""
@@ -188,7 +279,8 @@ class PlanMachine(RuleBasedStateMachine):
             return "succeeded"
         if isinstance(counts, Cancelled):
             return "cancelled"
-        if counts not in FOR_GOOD and self.attempts[name] < one.retry.max_attempts and not self.closed:
+        again = counts not in FOR_GOOD and self.attempts[name] < one.retry.max_attempts and not self.closed
+        if again and not self.lost_service(name) and self.retries != self.max_retries:
             return "waiting_retry"
         go_on = one.continue_on
         if go_on and not self.verdict and (go_on.failure or (isinstance(counts, Exited) and counts.code == 1)):
@@ -196,13 +288,16 @@ class PlanMachine(RuleBasedStateMachine):
         return "timed_out" if isinstance(counts, TimedOut) else FOR_GOOD.get(counts, "failed")
 
     @precondition(lambda self: self.verdict is None)
-    @rule(dice=st.integers(0, 5))
-    def cancel(self, dice: int) -> None:
+    @rule(goes_on=MOSTLY)
+    def cancel(self, goes_on: bool) -> None:
         """Somebody cancels the run; seldom, so that other things happen too."""
-        if dice:
+        if goes_on:
             return
         self.plan.cancel(BY_HAND)
         self.end_all(RunState.CANCELLED)
+
+    def teardown(self) -> None:
+        queue.ROUNDS = ROUNDS
 
     # The model
 
@@ -242,47 +337,123 @@ class PlanMachine(RuleBasedStateMachine):
 
     def met(self, need: str, how: str) -> bool:
         state = self.state[need]
-        if how == "finished":
+        if how == "finished" or need in self.done:
             return state in OVER
         return state in GOOD or (how == "ready" and state == "ready")
 
     def held(self, condition: RunIf) -> bool:
         states, codes = condition.states, condition.exit_codes
+        if condition.task in self.done:
+            return (not states or "succeeded" in states) and (not codes or 0 in codes)
         return (not states or self.state[condition.task] in states) and (
             not codes or self.exits.get(condition.task) in codes
         )
 
+    def lost_service(self, name: str) -> bool:
+        """A service that the task needs has ended badly."""
+        needs = self.needs(name).items()
+        return any(how == "ready" and self.tasks[need].service and self.bad(need) for need, how in needs)
+
+    def bad(self, name: str) -> bool:
+        return self.state[name] in OVER - GOOD and name not in self.done
+
     def spread(self) -> None:
         """What can no longer start is over too; of several causes any may be the one that counts."""
         for _ in self.tasks:
-            for name, one in self.tasks.items():
-                if self.state[name] != "pending":
-                    continue
-                doom = [
-                    "skipped" if self.state[need] == "skipped" else "upstream_failed"
-                    for need, how in self.needs(name).items()
-                    if how != "finished" and self.state[need] in OVER - GOOD
-                ]
-                if self.free(name) and not all(map(self.held, one.run_if)):
-                    doom = ["skipped"]
+            for name in self.tasks:
+                doom = self.doom(name)
                 if doom:
                     self.state[name] = self.plan.state(name).value
                     assert self.state[name] in doom
+                    self.due.pop(name, None)
+
+    def doom(self, name: str) -> list[str]:
+        """How a task ends that does not run and never will."""
+        if self.state[name] == "waiting_retry":
+            return ["failed"] if self.lost_service(name) else []
+        if self.state[name] != "pending":
+            return []
+        causes = [need for need, how in self.needs(name).items() if how != "finished" and self.bad(need)]
+        if not causes and self.free(name) and not all(map(self.held, self.tasks[name].run_if)):
+            return ["skipped"]
+        return ["skipped" if self.state[need] == "skipped" else "upstream_failed" for need in causes]
 
     def free(self, name: str) -> bool:
-        return all(self.met(need, how) for need, how in self.needs(name).items())
+        level = not self.barriers or self.height(name) <= self.level
+        return level and all(self.met(need, how) for need, how in self.needs(name).items())
+
+    def height(self, name: str) -> int:
+        """The longest way from the task back to one that depends on nothing."""
+        return max((1 + self.height(need) for need in self.tasks[name].depends_on), default=0)
+
+    def lift_the_barrier(self) -> bool:
+        """The next level starts, or is called off, when all batch tasks of the earlier ones are over."""
+        if not self.barriers or self.level == max(map(self.height, self.tasks)):
+            return False
+        before = [name for name in self.tasks if self.height(name) <= self.level and not self.tasks[name].service]
+        if not all(self.state[name] in OVER for name in before):
+            return False
+        if self.failures() and not self.closed:
+            self.call_off()
+        self.level += 1
+        self.foresee()
+        return True
+
+    # Turns and room in the model
+
+    def urgency(self, name: str) -> tuple[int, int]:
+        """Priority, then the longest path behind it; nothing is known of durations, so each counts 1, a service 0."""
+        return -self.tasks[name].priority, -self.length(name)
+
+    def length(self, name: str) -> int:
+        behind = [other for other, one in self.tasks.items() if name in one.depends_on]
+        return (0 if self.tasks[name].service else 1) + max(map(self.length, behind), default=0)
 
     def startable(self) -> list[str]:
-        """What could start now if there were room."""
-        first = [name for name in self.tasks if self.state[name] == "pending" and self.free(name)]
-        return first + [name for name, due in self.due.items() if due <= self.now]
+        """What could start now if there were room, most urgent first."""
+        first = {name for name in self.tasks if self.state[name] == "pending" and self.free(name)}
+        again = {name for name, due in self.due.items() if due <= self.now and self.free(name)}
+        return [name for name in self.order if name in first | again]
+
+    def share(self, name: str) -> dict[str, int]:
+        """What the present or next attempt takes."""
+        one, attempt = self.tasks[name], self.attempts[name] + (self.state[name] not in ACTIVE)
+        memory = {} if one.resources is None else {"memory": one.resources.memory_bytes}
+        grown = {what: min(MEMORY, int(size * one.resources.grow ** (attempt - 1))) for what, size in memory.items()}
+        return dict(one.pool) | grown
+
+    def meet(self, one: str, other: str) -> bool:
+        return bool(set(self.share(one)) & set(self.share(other)))
+
+    def has_place(self, name: str) -> bool:
+        return bool(self.tasks[name].service) or len(self.batch()) < self.max_parallel
 
     def has_room(self, name: str) -> bool:
-        used = [pool for other in self.active() for pool in self.tasks[other].pool]
-        return len(self.batch()) < self.max_parallel and all(
-            sum(weight for pool, weight in used if pool == wanted) + more <= POOLS[wanted]
-            for wanted, more in self.tasks[name].pool
+        used = [self.share(other) for other in self.active()]
+        sizes = POOLS | {"memory": MEMORY}
+        return all(
+            sum(each.get(what, 0) for each in used) + more <= sizes[what] for what, more in self.share(name).items()
         )
+
+    def turns(self) -> list[str]:
+        """Of those that take the same only the first counts, and where no place is left only services do."""
+        found: dict[object, str] = {}
+        for name in filter(self.has_place, self.startable()):
+            found.setdefault((bool(self.tasks[name].service), tuple(self.share(name).items())), name)
+        return list(found.values())
+
+    def next_start(self) -> str | None:
+        """The first that fits and takes nothing that is kept for one which others have passed often enough."""
+        turns = self.turns()
+        for i, name in enumerate(turns):
+            keepers = [other for other in turns[:i] if self.passed[other] >= self.max_parallel]
+            if self.has_room(name) and not any(self.meet(name, other) for other in keepers):
+                return name
+        return None
+
+    def held_back(self, name: str) -> list[str]:
+        turns = self.turns()
+        return turns[: turns.index(name)]
 
     # Services in the model
 
@@ -334,29 +505,22 @@ class PlanMachine(RuleBasedStateMachine):
         batch = {name for name, one in self.tasks.items() if not one.service}
         return [name for name in present if not self.users(name) and (self.closed or batch - self.related(name))]
 
-    def dismiss_services(self) -> None:
-        while unneeded := self.unneeded():
-            for name in unneeded:
-                if self.state[name] in ACTIVE:
-                    self.stop(name, Stopped())
-                elif self.state[name] not in OVER:
-                    self.state[name] = "skipped" if self.state[name] == "pending" else "cancelled"
-                    self.due.pop(name, None)
-            self.foresee()
+    def dismiss_services(self) -> bool:
+        unneeded = self.unneeded()
+        for name in unneeded:
+            if self.state[name] in ACTIVE:
+                self.stop(name, Stopped())
+            elif self.state[name] not in OVER:
+                self.state[name] = "skipped" if self.state[name] == "pending" else "cancelled"
+                self.due.pop(name, None)
+        self.foresee()
+        return bool(unneeded)
 
     def foresee(self) -> None:
         """As `spread`, where the plan has not been asked yet: any cause will do, as its own words are taken later."""
         for _ in self.tasks:
-            for name, one in self.tasks.items():
-                causes = [
-                    self.state[need]
-                    for need, how in self.needs(name).items()
-                    if how != "finished" and self.state[need] in OVER - GOOD
-                ]
-                if self.state[name] == "pending" and causes:
-                    self.state[name] = "skipped" if causes[0] == "skipped" else "upstream_failed"
-                elif self.state[name] == "pending" and self.free(name) and not all(map(self.held, one.run_if)):
-                    self.state[name] = "skipped"
+            for name in self.tasks:
+                self.state[name] = [*self.doom(name), self.state[name]][0]
 
     # What always holds
 
@@ -375,9 +539,10 @@ class PlanMachine(RuleBasedStateMachine):
     @invariant()
     def limits_are_kept(self) -> None:
         assert len(self.batch()) <= self.max_parallel
-        for pool, size in POOLS.items():
+        assert self.max_retries is None or self.retries <= self.max_retries
+        for what, size in (POOLS | {"memory": MEMORY}).items():
             kept = [name for name in self.active() if name not in self.forced]
-            assert sum(dict(self.tasks[name].pool).get(pool, 0) for name in kept) <= size
+            assert sum(self.share(name).get(what, 0) for name in kept) <= size
 
     @invariant()
     def moves_make_a_chain_to_the_present_state(self) -> None:
@@ -394,11 +559,6 @@ class PlanMachine(RuleBasedStateMachine):
     @invariant()
     def it_is_finished_when_all_tasks_are_over(self) -> None:
         assert self.plan.finished is all(state in OVER for state in self.state.values())
-
-    @invariant()
-    def nothing_waits_for_nothing(self) -> None:
-        if not self.plan.finished:
-            assert self.active() or self.due or self.startable()
 
     @invariant()
     def the_verdict_follows_from_the_states(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +97,66 @@ def test_a_record_can_be_taken_apart_by_match() -> None:
             assert (x, y) == (1, 2)
 
 
+class Wide(Record):
+    a: int
+    b: int = 2
+    c: tuple[int, ...] = ()
+
+
+@pytest.mark.parametrize("time", ["first", "second", "third"])
+def test_a_record_is_made_alike_each_time_whatever_of_it_is_given(time: str) -> None:
+    kind = _fresh()
+    for _ in range(("first", "second", "third").index(time)):
+        kind(1)
+    assert tuple(kind(1)) == (1, 2, ())
+    assert tuple(kind(1, c=(3,))) == (1, 2, (3,))
+    assert tuple(kind(c=(3,), a=1)) == (1, 2, (3,))
+    assert tuple(kind(1, 5, (3,))) == (1, 5, (3,))
+
+
+@pytest.mark.parametrize(
+    ("values", "named", "message"),
+    [
+        ((), {}, "missing 1 required positional argument: 'a'"),
+        ((), {"b": 1}, "missing 1 required positional argument: 'a'"),
+        ((1,), {"z": 1}, "unexpected keyword argument 'z'"),
+        ((1,), {"a": 1}, "multiple values for argument 'a'"),
+        ((1, 2, (), 4), {}, "takes from 2 to 4 positional arguments but 5 were given"),
+    ],
+)
+def test_a_call_that_does_not_fit_is_refused_alike_each_time(
+    values: tuple[object, ...], named: dict[str, object], message: str
+) -> None:
+    kind = _fresh()
+    for _ in range(3):
+        with pytest.raises(TypeError, match=message):
+            kind(*values, **named)
+    assert tuple(kind(1)) == (1, 2, ())
+
+
+def _fresh() -> type[Wide]:
+    """The kind as it is before one of it was made."""
+
+    class Fresh(Record):
+        a: int
+        b: int = 2
+        c: tuple[int, ...] = ()
+
+    return Fresh  # type: ignore[return-value]
+
+
+def test_an_unknown_field_is_not_replaced() -> None:
+    with pytest.raises(ValueError, match=r"Got unexpected field names: \['z'\]"):
+        Point(1)._replace(z=2)  # type: ignore[call-arg]
+
+
+def test_a_copied_record_equals_the_first() -> None:
+    point = Point(1, 2)
+    assert copy.copy(point) == copy.deepcopy(point) == pickle.loads(pickle.dumps(point)) == point  # noqa: S301
+    assert Point._make([1, 2]) == point
+    assert point._asdict() == {"x": 1, "y": 2}
+
+
 def test_the_whole_core_and_the_ports_load_without_typing_and_dataclasses() -> None:
     program = """
 import sys
@@ -102,7 +164,7 @@ before = set(sys.modules)
 import tetra_orchestrator.ports
 from tetra_orchestrator.core import changes, events, forecast, freshness, graph, identity, model, outcome, params
 from tetra_orchestrator.core import partition, plan, record, retry, selection, spoken, states
-print(*sorted({"typing", "dataclasses", "inspect", "re", "json", "datetime"} & set(sys.modules) - before))
+print(*sorted({"typing", "dataclasses", "enum", "inspect", "re", "json", "datetime"} & set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SRC)!r})\n{program}"],
                           capture_output=True, text=True, check=False)  # fmt: skip

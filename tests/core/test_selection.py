@@ -3,8 +3,8 @@
 import pytest
 
 from support.builders import mode, pipeline, project, task
-from tetra_orchestrator.core.model import ModeEntry, Project
-from tetra_orchestrator.core.selection import Selection, select
+from tetra_orchestrator.core.model import ModeEntry, Project, RunPolicy
+from tetra_orchestrator.core.selection import Selection, policy, select
 from tetra_orchestrator.errors import Exit, UsageError
 
 CHAIN = project(
@@ -179,3 +179,11 @@ def test_of_several_ways_to_a_dependency_the_strictest_condition_counts(names: t
     )
     (_, end) = select(demo, None, ("a", "end")).tasks
     assert (end.depends_on, end.conditions) == (("a",), ())
+
+
+def test_a_mode_says_what_holds_for_its_runs_and_the_project_says_the_rest() -> None:
+    whole = CHAIN._replace(run=RunPolicy(timeout_s=9.0, max_retries=5, barriers=True))
+    own = mode("m", "data")._replace(run=RunPolicy(max_retries=0, barriers=False))
+    assert policy(whole, None) == whole.run
+    assert policy(whole, own) == RunPolicy(timeout_s=9.0, max_retries=0, barriers=False)
+    assert policy(whole, mode("n", "data")) == whole.run

@@ -8,6 +8,7 @@ from tetra_orchestrator.core.admission import Limits
 from tetra_orchestrator.core.forecast import forecast
 from tetra_orchestrator.core.model import Reason, Resources, RetryPolicy, Service, Task
 from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, Signalled, Stopped, TimedOut
+from tetra_orchestrator.core.queue import ROUNDS
 from tetra_orchestrator.core.states import RunState
 
 TWICE = RetryPolicy(max_attempts=2, delay_s=5)
@@ -217,6 +218,72 @@ def test_what_needs_a_service_waits_again_while_that_is_tried_again() -> None:
     assert run.stops(8) == ["broker"]
 
 
+def failed_together(**fields: object) -> Run:
+    """A broker and its consumer that are both to be tried again, the consumer first."""
+    run = Run(service("broker", retry=RetryPolicy(3, 50)), using("consumer", "broker", retry=TWICE), **fields)
+    run.decide(0)
+    run.plan.ready("broker")
+    run.decide(0)
+    run.end("broker", Exited(1), now=1)
+    run.end("consumer", Exited(1), now=2)
+    return run
+
+
+def test_the_next_attempt_of_what_needs_a_service_waits_until_that_is_ready_again() -> None:
+    run = failed_together()
+    assert run.starts(7) == []
+    assert run.plan.waiting()["consumer"] == Reason("dependencies", "it waits for broker")
+    assert run.starts(51) == ["broker"]
+    run.plan.ready("broker")
+    assert run.starts(52) == ["consumer"]
+
+
+def test_it_waits_for_its_own_delay_too() -> None:
+    run = Run(service("broker", retry=TWICE), using("consumer", "broker", retry=RetryPolicy(2, 50)))
+    run.decide(0)
+    run.plan.ready("broker")
+    run.decide(0)
+    run.end("consumer", Exited(1), now=1)
+    run.end("broker", Exited(1), now=2)
+    assert run.starts(7) == ["broker"]
+    run.plan.ready("broker")
+    assert run.starts(50) == []
+    assert run.starts(51) == ["consumer"]
+
+
+def test_it_has_failed_when_the_service_does_not_come_back() -> None:
+    run = failed_together()
+    for now in (51, 110):
+        assert run.starts(now) == ["broker"]
+        run.end("broker", Exited(1), now=now)
+    assert run.states() == {"broker": "failed", "consumer": "failed"}
+    assert run.reasons()["consumer"] == Reason("upstream_failed", "broker failed")
+    assert run.plan.verdict() == (RunState.FAILED, Reason("task_failed", "broker, consumer failed"))
+
+
+def test_that_failure_counts_towards_stop_after() -> None:
+    run = Run(
+        service("broker"), using("consumer", "broker", retry=TWICE), task("long"), task("next", "long"), stop_after=2
+    )
+    run.decide(0)
+    run.plan.ready("broker")
+    run.decide(0)
+    run.end("consumer", Exited(1), now=1)
+    run.end("broker", Exited(1), now=2)
+    assert run.states() == {"broker": "failed", "consumer": "failed", "long": "running", "next": "cancelled"}
+
+
+def test_what_fails_after_its_service_has_failed_is_not_tried_again() -> None:
+    run = Run(service("broker"), using("consumer", "broker", retry=TWICE))
+    run.decide()
+    run.plan.ready("broker")
+    run.decide()
+    run.end("broker", Exited(1))
+    run.end("consumer", Exited(3))
+    text = "exited with code 3; it is not tried again: broker failed"
+    assert run.reasons()["consumer"] == Reason("failed", text)
+
+
 def test_the_time_limits_of_the_service_and_of_the_run_hold() -> None:
     run = Run(service("one", timeout_s=30.0), service("two"), timeout_s=60.0)
     run.decide(0)
@@ -268,6 +335,27 @@ def test_room_that_a_service_will_give_back_is_waited_for() -> None:
     )
     assert run.starts() == ["broker"]
     assert run.starts() == []
+
+
+def test_what_a_service_holds_is_not_taken_twice_while_its_users_can_go_on() -> None:
+    users = [using(f"user{i}", "broker", pool=(("db", 1),)) for i in range(2 * ROUNDS)]
+    run = Run(
+        service("broker", pool=(("db", 1),), priority=2),
+        task("heavy", pool=(("db", 2),), priority=1),
+        *users,
+        max_parallel=1,
+        pools={"db": 2},
+    )
+    assert run.starts() == ["broker"]
+    run.plan.ready("broker")
+    for user in users:
+        assert run.starts() == [user.id]
+        run.end(user.id)
+    decision = run.decide()
+    assert [stop.task.id for stop in decision.stops] == ["broker"]
+    assert decision.starts == ()
+    run.end("broker", Signalled(15))
+    assert run.starts() == ["heavy"]
 
 
 # The forecast

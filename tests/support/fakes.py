@@ -17,6 +17,7 @@ class FakeClock:
 
     def __init__(self):
         self.seconds = 1000.0
+        self.slept = 0.0
         self.on_wait = lambda: False
 
     def now(self):
@@ -24,6 +25,9 @@ class FakeClock:
 
     def monotonic(self):
         return self.seconds
+
+    def elapsed(self):
+        return self.seconds + self.slept
 
     def wait(self, fds, timeout_s):
         if self.on_wait():
@@ -97,7 +101,7 @@ class FakeWorkspace:
     def prepare(self, run_id, task_id, number, given):
         stem = f"/{run_id}/{task_id}.{number}"
         self.given[f"{task_id}.{number}"] = given
-        return AttemptFiles(f"{stem}.log", f"{stem}.input", f"{stem}.output", f"/{run_id}/{task_id}")
+        return AttemptFiles(f"{stem}.log", f"{stem}.input", f"{stem}.output", f"/{run_id}/{task_id}", f"{stem}.record")
 
     def outputs(self, files):
         found = self.written.get(files.output) or {}

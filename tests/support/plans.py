@@ -22,9 +22,11 @@ class Run:
         max_parallel: int = 9,
         expected_s: Mapping[str, float] | None = None,
         pools: Mapping[str, int] | None = None,
+        done: Mapping[str, Reason] | None = None,
         **limits: Any,
     ):
-        self.plan = Plan(tasks, Limits(max_parallel, tuple((pools or {}).items()), **limits), expected_s or {})
+        limited = Limits(max_parallel, tuple((pools or {}).items()), **limits)
+        self.plan = Plan(tasks, limited, expected_s or {}, done=done)
         self.names = [one.id for one in tasks]
 
     def starts(self, now: float = 0.0) -> list[str]:
@@ -33,8 +35,8 @@ class Run:
     def stops(self, now: float = 0.0) -> list[str]:
         return [stop.task.id for stop in self.decide(now).stops]
 
-    def decide(self, now: float = 0.0) -> Decision:
-        decision = self.plan.decide(now)
+    def decide(self, now: float = 0.0, elapsed: float | None = None) -> Decision:
+        decision = self.plan.decide(now, elapsed)
         for start in decision.starts:
             self.plan.started(start.task.id)
         return decision

@@ -18,10 +18,15 @@ TASK_FINISHED = "task.finished"
 ATTEMPT_STARTED = "attempt.started"
 ATTEMPT_FINISHED = "attempt.finished"
 RETRY_SCHEDULED = "retry.scheduled"
+#: Only in what a slow reader of `run --json` gets: `seq` is that of the last event that was left out.
+STREAM_GAP = "stream.gap"
 
 
 class RunEvent(Record):
-    """One thing that happened; `seq` counts from 1 within the run, `ts` is aware UTC."""
+    """One thing that happened, told when it is durable; `seq` counts from 1 within the run, `ts` is aware UTC.
+
+    `state` is the task's or the run's after it, `attempt` the number of the attempt that it is about.
+    """
 
     event: str
     seq: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from tetra_orchestrator.core.graph import critical_path
+from tetra_orchestrator.core.nodes import estimates, known_s
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
@@ -30,17 +31,23 @@ def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, flo
 
     A service is ready at once and ends when nothing needs it.
     """
-    untimed = [task if task.timeout_s is None else task._replace(timeout_s=None) for task in tasks]
+    untimed = [_without_limits(task) for task in tasks]
     plan = Plan(untimed, limits._replace(timeout_s=None), expected_s)
     running = [task for task in tasks if plan.state(task.id) is TaskState.PENDING]
-    known = {t.id: 0.0 if t.service else expected_s.get(t.id, t.expected_s) for t in running}
-    guess = {name: 1.0 if seconds is None else seconds for name, seconds in known.items()}
+    known = {task.id: known_s(task, expected_s) for task in running}
+    guess = estimates(running, expected_s)
     inside = set(known)
     graph = {task.id: tuple(d for d in task.depends_on if d in inside) for task in running}
     path = tuple(critical_path(graph, guess))
     if None in known.values():
         return Forecast(path, None)
     return Forecast(path, _makespan(plan, guess))
+
+
+def _without_limits(task: Task) -> Task:
+    if task.timeout_s is None and task.wall_timeout_s is None:
+        return task
+    return task._replace(timeout_s=None, wall_timeout_s=None)
 
 
 def _makespan(plan: Plan, seconds: Mapping[str, float]) -> float:

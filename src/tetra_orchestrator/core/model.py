@@ -146,7 +146,7 @@ class RunPolicy(Record):
     stop_after: int | None = None
     max_parallel: int | None = None
     max_retries: int | None = None
-    barriers: bool = False
+    barriers: bool | None = None
 
 
 class Task(Record):

@@ -1,10 +1,9 @@
-"""Where each task of a plan stands, and what waits behind it under which condition."""
+"""Where each task of a plan stands, what waits behind it and on which condition, and how urgent it is."""
 
 from __future__ import annotations
 
 from tetra_orchestrator.core.condition import FINISHED, READY
-from tetra_orchestrator.core.graph import remaining_s
-from tetra_orchestrator.core.states import TaskState
+from tetra_orchestrator.core.states import SATISFIED, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,21 +15,23 @@ if TYPE_CHECKING:
 
 
 class Node:
-    """One task. `unmet` dependencies hold it back; `behind` are those that want it succeeded.
+    """One task. `unmet` is how many things it waits for; `behind` are the nodes that want it succeeded.
 
     `others` are those that want it finished or ready. A service counts the unfinished tasks that `use` it while it
-    runs; `place` is how many of the run's places the task takes, `share` what of its pools and of the host.
+    runs; `place` is how many of the run's places the task takes, `share` what of its pools and of the host. `order` is
+    its turn among all that could start, `since` the time (seconds) at which it could, `passed` how often others have
+    gone before it meanwhile. `delayed` is true until the time of its retry, `done` where an earlier run did the task.
     """
 
     __slots__ = (
-        "attempts", "behind", "failures", "others", "place", "position", "rank", "ready", "share", "state", "stopping",
-        "task", "unmet", "used", "users", "uses", "version",
+        "attempts", "behind", "delayed", "done", "failures", "order", "others", "passed", "place", "position", "queued",
+        "ready", "share", "since", "state", "stopping", "task", "unmet", "used", "users", "uses", "version",
     )  # fmt: skip
 
-    def __init__(self, task: Task, position: int, rank: float, share: Share):
+    def __init__(self, task: Task, position: int, share: Share):
         self.task = task
         self.position = position
-        self.rank = rank
+        self.order = position
         self.share = share
         self.place = 1 if task.service is None else 0
         self.state = TaskState.PENDING
@@ -44,22 +45,37 @@ class Node:
         self.users = 0
         self.used = False
         self.ready = False
+        self.queued = False
+        self.delayed = False
+        self.done = False
+        self.since = 0.0
+        self.passed = 0
         self.stopping: Outcome | None = None
+
+    @property
+    def satisfied(self) -> bool:
+        """True when what wants it succeeded may start."""
+        return self.done or self.state in SATISFIED
 
 
 def tied(tasks: Sequence[Task], expected_s: Mapping[str, float], room: Room) -> dict[str, Node]:
-    """A node for every task, in their order, tied together by what they depend on."""
-    graph = {task.id: tuple(dict.fromkeys(task.depends_on)) for task in tasks}
-    rank = remaining_s(graph, {task.id: expected_s.get(task.id, task.expected_s or 1.0) for task in tasks})
-    nodes = {task.id: Node(task, i, rank[task.id], room.share(task)) for i, task in enumerate(tasks)}
+    """A node for every task, in their order, tied together by what they depend on.
+
+    The most urgent has the highest priority, then the longest path behind it by `estimates`, then the first place.
+    """
+    nodes = {task.id: Node(task, i, room.share(task)) for i, task in enumerate(tasks)}
     for node in nodes.values():
-        upstream = graph[node.task.id]
+        upstream = dict.fromkeys(node.task.depends_on)
         node.unmet = len(upstream)
         if node.task.conditions:
             _tie(node, [nodes[name] for name in upstream])
         else:
             for name in upstream:
                 nodes[name].behind.append(node)
+    rank = _ranks(list(nodes.values()), estimates(tasks, expected_s))
+    urgent_first = sorted(nodes.values(), key=lambda node: (-node.task.priority, -rank[node.position]))
+    for order, node in enumerate(urgent_first):
+        node.order = order
     return nodes
 
 
@@ -77,3 +93,43 @@ def _tie(node: Node, upstream: Sequence[Node]) -> None:
             node.uses = (*node.uses, each)
             each.users += 1
             each.used = True
+
+
+def _ranks(nodes: Sequence[Node], seconds: Mapping[str, float]) -> list[float]:
+    """By position, the longest time from the node's start to the end of everything behind it."""
+    rank = [0.0] * len(nodes)
+    for node in reversed(_ordered(nodes)):
+        rank[node.position] = seconds[node.task.id] + max([rank[c.position] for c in _children(node)], default=0.0)
+    return rank
+
+
+def _ordered(nodes: Sequence[Node]) -> list[Node]:
+    """Every node after what it waits for."""
+    missing = [node.unmet for node in nodes]
+    found = [node for node in nodes if not node.unmet]
+    for node in found:
+        for child in _children(node):
+            missing[child.position] -= 1
+            if not missing[child.position]:
+                found.append(child)
+    return found
+
+
+def _children(node: Node) -> list[Node]:
+    return node.behind + [child for child, _ in node.others] if node.others else node.behind
+
+
+def known_s(task: Task, learned_s: Mapping[str, float]) -> float | None:
+    """Seconds as learned from earlier runs, else as the file declares them, else None. A service takes none."""
+    return 0.0 if task.service else learned_s.get(task.id, task.expected_s)
+
+
+def estimates(tasks: Sequence[Task], learned_s: Mapping[str, float]) -> dict[str, float]:
+    """Seconds by task id. What is not known takes the median of what is, and 1 where nothing is.
+
+    So a new task stands among the others like an ordinary one of them, and a project without any history goes by depth.
+    """
+    known = {task.id: known_s(task, learned_s) for task in tasks}
+    found = sorted(s for task in tasks if not task.service and (s := known[task.id]) is not None)
+    usual = found[len(found) // 2] if found else 1.0
+    return {name: usual if seconds is None else seconds for name, seconds in known.items()}

@@ -27,9 +27,10 @@ class Signalled(Record):
 
 
 class TimedOut(Record):
-    """We ended it because its time limit (seconds) had passed."""
+    """We ended it because its time limit (seconds) had passed; a `wall` limit counts while the machine sleeps too."""
 
     after_s: float
+    wall: bool = False
 
 
 class OutOfMemory(Record):
@@ -129,8 +130,8 @@ def describe(outcome: Outcome) -> str:
             return f"exited with code {code}"
         case Signalled(signal):
             return f"killed by signal {signal} ({SIGNALS.get(signal, 'unknown')})"
-        case TimedOut(after_s):
-            return f"ended by its time limit of {after_s:g} s"
+        case TimedOut(after_s, wall):
+            return f"ended by its {'wall ' if wall else ''}time limit of {after_s:g} s"
         case OutOfMemory(None):
             return "killed by the kernel, because the host ran out of memory"
         case OutOfMemory(limit_bytes):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: The code of a failure that the policy does not speak of.
 NOT_RETRYABLE = "not_retryable"
+#: The code of a failure that comes when all retries of the run are used up.
+RETRY_BUDGET = "retry_budget"
 #: Starting again cannot mend these: the file, its rights or its arguments are wrong, or an output is missing.
 PERMANENT_SPAWN_ERRORS = frozenset({"ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EISDIR", "E2BIG", "EINVAL", "template"})
 

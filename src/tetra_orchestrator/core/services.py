@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.graph import dependants, upstream_of
 from tetra_orchestrator.core.states import ACTIVE, TERMINAL, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from tetra_orchestrator.core.nodes import Node
 
@@ -46,6 +45,17 @@ class Services:
         return [node for node in self._nodes if node.state not in TERMINAL and node.stopping is None]
 
 
+def needed_again(nodes: Mapping[str, Node], done: Collection[str]) -> set[str]:
+    """The services among `done` that tasks use which are not, or which are needed again themselves."""
+    found: set[str] = set()
+    users = [node for node in nodes.values() if node.uses and node.task.id not in done]
+    for user in users:
+        again = [each for each in user.uses if each.task.id in done and each.task.id not in found]
+        found.update(each.task.id for each in again)
+        users += again
+    return found
+
+
 def _awaited(node: Node) -> bool:
     service = node.task.service
     return node.stopping is None and (node.used or (service is not None and service.ready_when is not None))
@@ -59,6 +69,8 @@ def _coming(node: Node) -> bool:
 
 def _with_companions(nodes: Mapping[str, Node], services: list[Node]) -> frozenset[str]:
     """The unused services beside which another task can run: one that is neither before nor behind them."""
+    from tetra_orchestrator.core.graph import dependants, upstream_of
+
     graph = {name: node.task.depends_on for name, node in nodes.items()}
     reverse = dependants(graph)
     batch = {name for name, node in nodes.items() if node.task.service is None}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from tetra_orchestrator.core.word import Word
 
 
-class TaskState(StrEnum):
+class TaskState(Word):
     """Where a task stands in its run."""
 
     PENDING = "pending"
@@ -23,7 +23,7 @@ class TaskState(StrEnum):
     LOST = "lost"
 
 
-class RunState(StrEnum):
+class RunState(Word):
     """Where a run stands."""
 
     QUEUED = "queued"
@@ -36,7 +36,7 @@ class RunState(StrEnum):
     LOST = "lost"
 
 
-class Event(StrEnum):
+class Event(Word):
     """What can happen to a task or a run."""
 
     SUBMIT = "submit"
