@@ -1,5 +1,6 @@
-"""What every Runner must do, held against the local runner and the one of sessions, with each waiter; then what only
-processes can do. Numbers are those of the fault catalogue in docs: one sentence, one fault."""
+"""What every Runner must do, held against the local runner (bare, with its filter, by a wrapper) and that of sessions
+(with and without a filter), with each waiter; then what only processes can do. Numbers are those of the fault catalogue
+in docs: one sentence, one fault."""
 
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ from tetra_orchestrator.worker import START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tetra_orchestrator.core.facts import Facts
     from tetra_orchestrator.core.outcome import Outcome
 
 LINUX = sys.platform == "linux"
@@ -44,13 +46,19 @@ class Bench:
         self.runner: LocalRunner | Dispatch = LocalRunner(choose_waiter(waiter))
         self.clock = SystemClock()
         self.interrupts = interrupts
+        self.facts: dict[str, Facts] = {}
         self.count = 0
 
     def launch(self, *argv: str, grace_s: float = 0.2, cwd: str | None = None, **env: str) -> Launch:
         self.count += 1
         token = f"token-{os.getpid()}-{id(self)}-{self.count}"
         whole = {**BASE, **env, "TETRA_ATTEMPT_TOKEN": token}
-        return Launch(token, argv, whole, cwd or os.getcwd(), str(self.folder / f"{self.count}.log"), grace_s)
+        log = str(self.folder / f"{self.count}.log")
+        return self.equip(Launch(token, argv, whole, cwd or os.getcwd(), log, grace_s))
+
+    def equip(self, launch: Launch) -> Launch:
+        """Have the launch take the path that this bench is about."""
+        return launch
 
     def job(self, line: str, **options: object) -> Launch:
         """One that does what the shell line says, whatever it is that the runner runs."""
@@ -71,7 +79,9 @@ class Bench:
         while len(outcomes) < len(handles):
             assert time.monotonic() < limit, f"still running: {set(handles) - set(outcomes)}"
             self.wait(limit - time.monotonic())
-            outcomes |= {each.handle: each.outcome for each in self.runner.poll(handles)}
+            for each in self.runner.poll(handles):
+                outcomes[each.handle] = each.outcome
+                self.facts[each.handle] = each.facts
         return outcomes
 
     def wait(self, longest_s: float) -> None:
@@ -90,6 +100,31 @@ class Bench:
         return answer
 
 
+class FilteredBench(Bench):
+    """The same with output that passes through the filter."""
+
+    def equip(self, launch: Launch) -> Launch:
+        return launch._replace(redact=(SECRET,))
+
+
+class WrappedBench(Bench):
+    """The same by a wrapper, which tells of a task that could not start only when it ends itself."""
+
+    def equip(self, launch: Launch) -> Launch:
+        return launch._replace(record=f"{launch.log}.record")
+
+    def failure(self, launch: Launch) -> SpawnFailed:
+        (answer,) = self.runner.submit([launch])
+        failed = self.ended(answer)[answer] if isinstance(answer, str) else answer
+        assert isinstance(failed, SpawnFailed), failed
+        return failed
+
+
+PROCESSES = [Bench, FilteredBench, WrappedBench]
+ALL = ["bare", "filtered", "wrapped", "call", "filtered-call"]
+SECRET = b"not-for-any-log"
+
+
 class CallBench(Bench):
     """The same of calls in a session. They do what a line says by themselves, as a shell could not be interrupted."""
 
@@ -105,6 +140,10 @@ class CallBench(Bench):
         env = {"LINE": line, "TETRA_ATTEMPT_TOKEN": launch.token}
         whole = {**BASE, "PYTHONPATH": str(self.folder), "PYTHONUNBUFFERED": "1"}
         return launch._replace(env=whole, cwd=os.getcwd(), call=Call("s", 1, "jobs.main", env, launch.cwd))
+
+
+class FilteredCallBench(CallBench, FilteredBench):
+    """The same with output that passes through the filter."""
 
 
 JOBS = """
@@ -134,15 +173,21 @@ def waiter(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(params=PROCESSES, ids=["bare", "filtered", "wrapped"])
+def kind(request: pytest.FixtureRequest) -> type[Bench]:
+    kind: type[Bench] = request.param
+    return kind
+
+
 @pytest.fixture
-def bench(tmp_path: Path, waiter: str):
+def bench(kind: type[Bench], tmp_path: Path, waiter: str):
     with SignalInterrupts() as interrupts:
-        bench = Bench(tmp_path, waiter, interrupts)
+        bench = kind(tmp_path, waiter, interrupts)
         yield bench
         bench.runner.close()
 
 
-@pytest.fixture(params=[Bench, CallBench], ids=["process", "call"])
+@pytest.fixture(params=[*PROCESSES, CallBench, FilteredCallBench], ids=ALL)
 def any_bench(request: pytest.FixtureRequest, tmp_path: Path, waiter: str):
     with SignalInterrupts() as interrupts:
         bench: Bench = request.param(tmp_path, waiter, interrupts)
@@ -458,9 +503,9 @@ def test_fault_11_a_child_that_reads_its_input_finds_nothing(bench: Bench) -> No
     assert bench.outcome("cat") == Exited(0)
 
 
-def test_close_ends_every_held_job_and_its_tree(tmp_path: Path, waiter: str) -> None:
+def test_close_ends_every_held_job_and_its_tree(kind: type[Bench], tmp_path: Path, waiter: str) -> None:
     with SignalInterrupts() as interrupts:
-        bench = Bench(tmp_path, waiter, interrupts)
+        bench = kind(tmp_path, waiter, interrupts)
         note = tmp_path / "pid"
         bench.shell(f"trap '' TERM; sleep 60 & echo $! > {note}; wait", grace_s=60.0)
         held, _ = bench.shell("exec sleep 60", grace_s=60.0)
@@ -538,7 +583,7 @@ def test_arguments_no_process_can_have_are_einval(bench: Bench) -> None:
 
 def test_one_launch_that_fails_does_not_keep_the_others_from_starting(bench: Bench) -> None:
     first, second, third = bench.runner.submit(
-        [bench.launch("true"), bench.launch("/nowhere/x"), bench.launch("false")]
+        [bench.launch("true"), bench.launch("no-such-program"), bench.launch("false")]
     )
     assert isinstance(second, SpawnFailed)
     assert bench.ended(first, third) == {first: Exited(0), third: Exited(1)}
@@ -582,17 +627,20 @@ def test_fault_17_a_child_leads_a_session_of_its_own_without_a_terminal(bench: B
 
 
 @linux
-def test_fault_23_a_child_inherits_its_three_descriptors_and_no_other(tmp_path: Path, waiter: str) -> None:
+def test_fault_23_a_child_inherits_its_three_descriptors_and_no_other(
+    kind: type[Bench], tmp_path: Path, waiter: str
+) -> None:
     leaked = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(leaked, True)
     with SignalInterrupts() as interrupts:
-        bench = Bench(tmp_path, waiter, interrupts)
+        bench = kind(tmp_path, waiter, interrupts)
         launch = bench.launch("ls", "-l", "/proc/self/fd")
         bench.ended(bench.start(launch))
         bench.runner.close()
     os.close(leaked)
     targets = [line.split(" -> ")[1] for line in log_of(launch).splitlines() if " -> " in line]
-    assert targets[:3] == ["/dev/null", launch.log, launch.log]
+    assert targets[:2] == ["/dev/null", targets[2]]
+    assert targets[2].startswith("pipe:") if kind is FilteredBench else targets[2] == launch.log
     assert len(targets) == 4, "ls itself has the folder open"
     assert "/proc/" in targets[3]
 

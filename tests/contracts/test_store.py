@@ -166,7 +166,7 @@ def test_runs_are_newest_first_in_the_order_they_were_opened(store: Store) -> No
     assert [one.run_id for one in store.runs(limit=2)] == ["r2", "r1"]
 
 
-@pytest.mark.parametrize("state", RunState)
+@pytest.mark.parametrize("state", list(RunState))
 def test_only_queued_and_running_runs_are_active(store: Store, state: RunState) -> None:
     store.open_run(run("r1")._replace(state=state.value), [], [], "")
     assert bool(store.runs(active=True)) is (state in RUN_ACTIVE)

@@ -116,6 +116,7 @@ class Worker:
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):  # the call may have closed it, or put anything in its place
                 stream.flush()
+        self._let_go()
         self._reply(call, code)
 
     def _reply(self, call: str, code: int) -> None:
@@ -125,8 +126,13 @@ class Worker:
     # -- what differs with threads ------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
+        self._own = os.dup(1)
         self._streams = sys.stdout, sys.stderr
         signal.signal(signal.SIGINT, self._interrupted)
+
+    def _let_go(self) -> None:
+        """Write to the call's log no longer: its owner may read it through a pipe, and close that now."""
+        _write_to(self._own)
 
     def _interrupted(self, signum: int, frame: object) -> None:
         if self._cancelled & self._running.keys():  # else the call has ended in the meantime
@@ -136,7 +142,10 @@ class Worker:
         signal.pthread_kill(thread.ident or 0, signal.SIGINT)
 
     def _begin(self, request: Request) -> None:
-        _write_to(request["log"])
+        log = os.open(request["log"], _LOG_FLAGS, 0o600)
+        _write_to(log)
+        if log > 2:  # a call may have closed one of the two
+            os.close(log)
         self._streams = sys.stdout, sys.stderr = _usable(self._streams[0], 1), _usable(self._streams[1], 2)
         home = os.getcwd()
         before = {name: os.environ.get(name) for name in request["env"]}
@@ -152,13 +161,10 @@ class Worker:
                     os.environ[name] = value
 
 
-def _write_to(log: str) -> None:
-    """Have what this process prints from now on in `log`."""
-    fd = os.open(log, _LOG_FLAGS, 0o600)
+def _write_to(fd: int) -> None:
+    """Have what this process prints from now on go there."""
     for standard in (1, 2):
         os.dup2(fd, standard)
-    if fd > 2:  # a call may have closed one of the two
-        os.close(fd)
 
 
 def _usable(stream: Any, fd: int) -> Any:
@@ -175,6 +181,9 @@ class ThreadedWorker(Worker):
         self._logs = threading.local()
         sys.stdout = Routed(sys.stdout, self._logs)
         sys.stderr = Routed(sys.stderr, self._logs)
+
+    def _let_go(self) -> None:
+        """Nothing: the call's stream is its own."""
 
     def _interrupt(self, thread: threading.Thread) -> None:
         from ctypes import c_ulong, py_object, pythonapi

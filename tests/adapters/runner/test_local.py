@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.runner import processtable, spawn
+from tetra_orchestrator.adapters.runner import local, processtable, spawn
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.adapters.runner.waiters import PortableWaiter
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
@@ -54,6 +54,20 @@ def test_fault_120_without_proc_a_job_still_ends_by_its_group(
         time.sleep(0.005)
     runner.cancel(stubborn)
     assert wait_for(runner, stubborn) == Signalled(signal.SIGKILL)
+
+
+def test_fault_120_where_open_descriptors_are_not_listed_children_still_do_not_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(path: str) -> list[str]:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    leaked = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(leaked, True)
+    monkeypatch.setattr(os, "listdir", hidden)
+    local.keep_from_children()
+    assert not os.get_inheritable(leaked)
+    os.close(leaked)
 
 
 @pytest.mark.parametrize(("times", "expected"), [(2, Exited(0)), (9, "EAGAIN")])

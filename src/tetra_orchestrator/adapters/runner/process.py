@@ -7,17 +7,19 @@ kept in the store and be trusted by the next command.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 
+from tetra_orchestrator import signals as signal
 from tetra_orchestrator.adapters.runner.processtable import (
     TOKEN,
     Process,
     become_subreaper,
     identity,
+    is_subreaper,
     look,
     orphans,
+    state_of,
     table,
     token_of,
 )
@@ -31,10 +33,12 @@ __all__ = [
     "find",
     "identity",
     "is_alive",
+    "is_subreaper",
     "orphans",
     "pid_of",
     "signal_group",
     "signal_process",
+    "state_of",
     "token_of",
     "tree",
 ]
@@ -43,7 +47,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-_KILL_LIMIT_S = 5.0
+#: What is still there so long after KILL is taken for something that the kernel does not let go of.
+KILL_LIMIT_S = 5.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.005, 0.1
 
 
@@ -141,7 +146,8 @@ class Ending:
 
     `group` is a process group that is certainly ours because its leader, our child, has not been waited for: it is
     signalled as a whole. `look_at` says in monotonic seconds when the next step is due. `forbidden` are those that live
-    and may not be signalled by us; they are not waited for.
+    and may not be signalled by us; they are not waited for. `left` are the others that the last step found.
+    `killed_at` is when KILL was first sent.
     """
 
     def __init__(self, roots: Iterable[str], token: str | None, grace_s: float, group: int | None = None) -> None:
@@ -153,6 +159,8 @@ class Ending:
         self._pause_s = _FIRST_PAUSE_S
         self._asked: set[str] = set()
         self.forbidden: set[str] = set()
+        self.left: set[str] = set()
+        self.killed_at: float | None = None
 
     def step(self) -> bool:
         """Signal whoever is due a signal; True when nobody is left whom we may end."""
@@ -160,11 +168,13 @@ class Ending:
         members = tree(self._roots, self._token)
         left = set(members) | {each for each in self._asked - set(members) if is_alive(each)}
         if now >= self.deadline:
+            self.killed_at = self.killed_at or now
             self._send(left, members, signal.SIGKILL)
         else:
             self._send(left - self._asked, members, signal.SIGTERM, signal.SIGCONT)
         self._plan(now)
-        return left <= self.forbidden
+        self.left = left - self.forbidden
+        return not self.left
 
     def _send(self, whom: set[str], members: dict[str, Process], *signals: int) -> None:
         group = self.group if not self._asked or signal.SIGKILL in signals else None
@@ -195,7 +205,7 @@ def end_tree(identities: Iterable[str], grace_s: float) -> bool:
 
 
 def _complete(endings: list[Ending], grace_s: float) -> bool:
-    limit = time.monotonic() + grace_s + _KILL_LIMIT_S
+    limit = time.monotonic() + grace_s + KILL_LIMIT_S
     while endings := [each for each in endings if not each.step()]:
         now = time.monotonic()
         if now > limit:

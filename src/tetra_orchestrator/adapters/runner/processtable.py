@@ -69,6 +69,11 @@ if sys.platform == "linux":
         fields = _fields(pid)
         return _process(pid, fields) if fields and fields[0] not in _ZOMBIE else None
 
+    def state_of(pid: int) -> str:
+        """The state of a process as ps(1) shows it, `D` being uninterruptible; empty when there is none."""
+        fields = _fields(pid)
+        return fields[0].decode() if fields else ""
+
     def _pids() -> Iterator[int]:
         # Without a mounted /proc nobody is found, and runners fall back on process groups.
         names = os.listdir("/proc") if os.path.isdir("/proc/self") else ()
@@ -100,6 +105,10 @@ if sys.platform == "linux":
         except OSError:
             return False
         return True
+
+    def is_subreaper() -> bool:
+        """Whether orphans below us become our children."""
+        return _children_fd >= 0
 
     def _children() -> list[int]:
         data = b""
@@ -150,6 +159,15 @@ else:
         except (psutil.Error, OSError):
             return None
 
+    def state_of(pid: int) -> str:
+        """The state of a process in psutil's words; empty when there is none."""
+        import psutil
+
+        try:
+            return psutil.Process(pid).status()
+        except psutil.Error:
+            return ""
+
     def _pids() -> Iterator[int]:
         import psutil
 
@@ -165,6 +183,10 @@ else:
             return None
 
     def become_subreaper() -> bool:
+        """False: only Linux has sub-reapers."""
+        return False
+
+    def is_subreaper() -> bool:
         """False: only Linux has sub-reapers."""
         return False
 

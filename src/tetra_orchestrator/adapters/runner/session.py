@@ -10,8 +10,8 @@ import sys
 import time
 from collections import deque
 
-from tetra_orchestrator.adapters.runner.process import find
 from tetra_orchestrator.adapters.runner.sessionworker import start
+from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.outcome import Exited, Lost, Signalled, SpawnFailed, describe
 from tetra_orchestrator.ports import Ended, Wakeup
 
@@ -19,8 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from tetra_orchestrator.adapters.runner.calloutput import CallOutput
     from tetra_orchestrator.adapters.runner.local import LocalRunner
     from tetra_orchestrator.adapters.runner.sessionworker import Worker
+    from tetra_orchestrator.core.facts import Facts
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.ports import Call, Launch
 
@@ -45,9 +47,9 @@ class _Session:
 
 
 class _Job:
-    """One call; `killed` once we have decided to end it together with its worker."""
+    """One call; `killed` once we have decided to end it together with its worker. `output` while we filter that."""
 
-    __slots__ = ("call", "handle", "killed", "launch", "session")
+    __slots__ = ("call", "handle", "killed", "launch", "output", "session")
 
     def __init__(self, handle: str, launch: Launch, call: Call, session: _Session) -> None:
         self.handle = handle
@@ -55,13 +57,15 @@ class _Job:
         self.call = call
         self.session = session
         self.killed = False
+        self.output: CallOutput | None = None
 
 
 class SessionRunner:
     """Runs at most as many calls of a session at a time as it has threads; further ones wait for their turn.
 
     A handle is the identity of the session's worker when the call was submitted, `#` and a number. The death of a
-    worker loses the calls in it; those that wait get a new one. `processes` runs the workers.
+    worker loses the calls in it; those that wait get a new one. `processes` runs the workers. The output of a call is
+    masked and its log bounded as a process's are; other limits hold for no call.
     """
 
     def __init__(self, processes: LocalRunner) -> None:
@@ -105,12 +109,14 @@ class SessionRunner:
 
     def find(self, token: str) -> list[str]:
         """Handles of the calls that carry the fencing token; where there is none, of the processes that do."""
-        return [job.handle for job in self._jobs.values() if job.launch.token == token] or find(token)
+        return [job.handle for job in self._jobs.values() if job.launch.token == token] or self._processes.find(token)
 
     def poll(self, handles: Collection[str]) -> list[Ended]:
         """Those of `handles` that have ended, each once. Also takes whatever is under way a step further."""
         sessions = {session.worker.handle: session for session in self._sessions.values() if session.worker}
         gone = self._processes.poll(sessions)
+        for output in self._outputs():
+            output.pump()
         self._take_replies()  # only now, as a worker may have answered just before it died
         for worker in gone:
             self._worker_ended(sessions[worker.handle], worker.outcome)
@@ -153,6 +159,7 @@ class SessionRunner:
         due = [] if theirs is None else [theirs]
         due += [0.0] if self._ended else []
         due += [max(deadline - time.monotonic(), 0.0) for deadline in self._deadlines.values()]
+        due += [0.0 for output in self._outputs() if output.flows]
         due += [_LOOK_S for session in self._sessions.values() if session.worker and session.worker.unsent]
         return Wakeup(self._bell, min(due, default=None))
 
@@ -186,11 +193,31 @@ class SessionRunner:
                 return
             job = session.waiting[0]
             worker = self._worker(session, job.launch, job.call)
+            failed = None if isinstance(worker, SpawnFailed) else self._open(job)
             if isinstance(worker, SpawnFailed):
                 self._finish(job, worker)
+            elif failed:
+                self._finish(job, failed)
             else:
                 session.running[job.launch.token] = session.waiting.popleft()
-                worker.call(job.launch, job.call)
+                worker.call(job.launch, job.call, job.output.path if job.output else job.launch.log)
+
+    def _open(self, job: _Job) -> SpawnFailed | None:
+        if not (job.launch.redact or job.launch.patterns or job.launch.bounds):
+            return None
+        from tetra_orchestrator.adapters.runner.calloutput import open_output
+
+        opened = open_output(job.launch)
+        if isinstance(opened, SpawnFailed):
+            return opened
+        job.output = opened
+        if opened:
+            self._processes.waiter.listen(opened.reading)
+        return None
+
+    def _outputs(self) -> list[CallOutput]:
+        running = [job for session in self._sessions.values() for job in session.running.values()]
+        return [job.output for job in running if job.output]
 
     def _take_replies(self) -> None:
         *lines, self._rest = (self._rest + _drain(self._replies)).split(b"\n")
@@ -215,7 +242,16 @@ class SessionRunner:
         self._deadlines.pop(job.handle, None)
         if job.session.running.pop(job.launch.token, None) is None:
             job.session.waiting.remove(job)
-        self._ended[job.handle] = Ended(job.handle, outcome)
+        self._ended[job.handle] = Ended(job.handle, outcome, self._facts(job))
+
+    def _facts(self, job: _Job) -> Facts:
+        if job.output is None and job.launch.bounds is None:
+            return NO_FACTS
+        from tetra_orchestrator.adapters.runner.calloutput import facts_of
+
+        if job.output:
+            self._processes.waiter.ignore(job.output.reading)
+        return facts_of(job.launch, job.output.close() if job.output else None)
 
 
 def _obstacle(launch: Launch, call: Call) -> SpawnFailed | None:

@@ -22,15 +22,15 @@ class Worker:
         self.unsent = b""
         self._requests: int | None = requests
 
-    def call(self, launch: Launch, call: Call) -> None:
-        """Have it call the function that the launch is about."""
+    def call(self, launch: Launch, call: Call, log: str) -> None:
+        """Have it call the function that the launch is about, and write what that prints to `log`."""
         self._send(
             {
                 "call": launch.token,
                 "function": call.function,
                 "input": call.env.get("TETRA_INPUT"),
                 "output": call.env.get("TETRA_OUTPUT"),
-                "log": launch.log,
+                "log": log,
                 "env": dict(call.env),
                 "cwd": call.cwd,
             }
@@ -62,13 +62,16 @@ class Worker:
 
 
 def start(processes: LocalRunner, launch: Launch, call: Call, answering: int) -> Worker | SpawnFailed:
-    """Start the worker that the launch describes; it writes the ends of calls to `answering`."""
+    """Start the worker that the launch describes; it writes the ends of calls to `answering`.
+
+    Of what the launch asks for, a worker gets what is masked: everything else is one call's own.
+    """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     for fd in (reading, answering):
         os.set_inheritable(fd, True)  # for this moment, in which nothing else is started
     argv = (*launch.argv, call.session, str(call.threads), str(reading), str(answering))
-    (answer,) = processes.submit([launch._replace(argv=argv, call=None)])
+    (answer,) = processes.submit([launch._replace(argv=argv, call=None, bounds=None, record=None, background=False)])
     os.set_inheritable(answering, False)
     os.close(reading)
     if isinstance(answer, SpawnFailed):

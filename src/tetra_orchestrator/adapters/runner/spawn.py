@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 import time
 
+from tetra_orchestrator import signals as signal
 from tetra_orchestrator.adapters.runner.process import TOKEN
 from tetra_orchestrator.core.outcome import SpawnFailed
+from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +29,20 @@ _found: dict[tuple[str, str], str] = {}
 _TRANSIENT = (errno.EAGAIN, errno.ETXTBSY)
 
 
-def spawn_all(launches: Sequence[Launch]) -> list[int | SpawnFailed]:
-    """Start every launch; for each, in order, its pid or why it did not start.
+class Means(Record):
+    """What is spawned on behalf of a launch: a program by its path, descriptors for its input and its output, and the
+    signals that wait until it lets them through.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    input: int | None = None
+    output: int | None = None
+    blocked: tuple[int, ...] = ()
+
+
+def spawn_all(launches: Sequence[Launch], means: Mapping[str, Means | SpawnFailed]) -> list[int | SpawnFailed]:
+    """Start every launch; for each, in order, its pid or why it did not start. `means`, by token, differ from its own.
 
     posix_spawn has no working folder, so we go there ourselves for the moment and come back. Several launches of one
     folder share the way, and launches in our own folder need none.
@@ -40,7 +53,7 @@ def spawn_all(launches: Sequence[Launch]) -> list[int | SpawnFailed]:
         for launch in launches:
             failed = None if launch.cwd == at else _enter(launch.cwd)
             at = at if failed else launch.cwd
-            answers.append(failed or _spawn(launch))
+            answers.append(failed or _spawn(launch, means.get(launch.token)))
     finally:
         if at != home:
             _enter(home)
@@ -64,7 +77,9 @@ def _enter(folder: str) -> SpawnFailed | None:
     return None
 
 
-def _spawn(launch: Launch) -> int | SpawnFailed:
+def _spawn(launch: Launch, means: Means | SpawnFailed | None) -> int | SpawnFailed:
+    if isinstance(means, SpawnFailed):
+        return means
     if not launch.argv or not launch.argv[0]:
         return SpawnFailed("EINVAL", "the command is empty")
     try:
@@ -73,8 +88,10 @@ def _spawn(launch: Launch) -> int | SpawnFailed:
         return SpawnFailed("EINVAL", f"{launch.argv[0]!r} cannot be the name of a program: {error}")
     if isinstance(program, SpawnFailed):
         return program
+    if means and means.argv != launch.argv:
+        program = means.argv[0]
     try:
-        return _patiently(program, launch)
+        return _patiently(program, launch, means)
     except OSError as error:
         return _explain(error, program, launch)
     except ValueError as error:
@@ -101,32 +118,38 @@ def _find(name: str, env: Mapping[str, str]) -> str | SpawnFailed:
     return SpawnFailed("ENOENT", f"no program called {name} in PATH={search}")
 
 
-def _patiently(program: str, launch: Launch) -> int:
+def _patiently(program: str, launch: Launch, means: Means | None) -> int:
     for pause_s in _RETRY_S:
         try:
-            return _posix_spawn(program, launch)
+            return _posix_spawn(program, launch, means)
         except OSError as error:
             if error.errno not in _TRANSIENT:
                 raise
         time.sleep(pause_s)
-    return _posix_spawn(program, launch)
+    return _posix_spawn(program, launch, means)
 
 
-def _posix_spawn(program: str, launch: Launch) -> int:
-    env = launch.env if launch.env.get(TOKEN) == launch.token else {**launch.env, TOKEN: launch.token}
+def _posix_spawn(program: str, launch: Launch, means: Means | None) -> int:
+    argv, env = (means.argv, means.env) if means else (launch.argv, launch.env)
     return os.posix_spawn(
         program,
-        launch.argv,
-        env,
-        file_actions=(
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, launch.log, _LOG_FLAGS, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ),
+        argv,
+        env if env.get(TOKEN) == launch.token else {**env, TOKEN: launch.token},
+        file_actions=_standard(launch.log, means),
         setsid=True,
-        setsigmask=(),
+        setsigmask=means.blocked if means else (),
         setsigdef=_DEFAULTED,
     )
+
+
+def _standard(log: str, means: Means | None) -> tuple[tuple[object, ...], ...]:
+    reading: tuple[object, ...] = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    writing: tuple[object, ...] = (os.POSIX_SPAWN_OPEN, 1, log, _LOG_FLAGS, 0o600)
+    if means is not None and means.input is not None:
+        reading = (os.POSIX_SPAWN_DUP2, means.input, 0)
+    if means is not None and means.output is not None:
+        writing = (os.POSIX_SPAWN_DUP2, means.output, 1)
+    return reading, writing, (os.POSIX_SPAWN_DUP2, 1, 2)
 
 
 def _explain(error: OSError, program: str, launch: Launch) -> SpawnFailed:

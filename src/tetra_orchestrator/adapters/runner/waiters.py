@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 
+from tetra_orchestrator import signals as signal
+from tetra_orchestrator.core.facts import Usage
 from tetra_orchestrator.core.outcome import Exited, Lost, Signalled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import resource
     from typing import Protocol
 
     from tetra_orchestrator.core.outcome import Outcome
@@ -31,8 +33,13 @@ if TYPE_CHECKING:
 
         def watch(self, pid: int) -> None: ...
 
-        # Pids that have exited since the last call, reaped.
-        def ended(self) -> list[tuple[int, Outcome]]: ...
+        # Whether the descriptor of an output is readable wakes us too, from now on or no longer.
+        def listen(self, fd: int) -> None: ...
+
+        def ignore(self, fd: int) -> None: ...
+
+        # Pids that have exited since the last call, reaped: how they ended and what they took.
+        def ended(self) -> list[tuple[int, Outcome, Usage]]: ...
 
         def close(self) -> None: ...
 
@@ -41,16 +48,35 @@ if TYPE_CHECKING:
 LOOK_S = 0.02
 
 
-def reap(pid: int) -> Outcome | None:
-    """How our child `pid` ended; None while it runs."""
+_our_peak = 0
+# The kernel counts the peak in KiB, that of macOS in bytes: getrusage(2).
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def reap(pid: int) -> tuple[Outcome, Usage] | None:
+    """How our child `pid` ended and what it took, with the children that it waited for; None while it runs."""
     try:
-        done, status = os.waitpid(pid, os.WNOHANG)
+        done, status, usage = os.wait4(pid, os.WNOHANG)
     except ChildProcessError:
-        return Lost("its exit status was collected by other code of this process")
+        return Lost("its exit status was collected by other code of this process"), Usage()
     if not done:
         return None
     code = os.waitstatus_to_exitcode(status)
-    return Exited(code) if code >= 0 else Signalled(-code)
+    return Exited(code) if code >= 0 else Signalled(-code), _usage(usage)
+
+
+def _usage(usage: resource.struct_rusage) -> Usage:
+    return Usage(usage.ru_utime + usage.ru_stime, _peak(usage.ru_maxrss))
+
+
+def _peak(rss: int) -> int | None:
+    """The peak as bytes. A child begins in our memory, so one that is not above our own says nothing about it."""
+    global _our_peak
+    if rss > _our_peak:
+        import resource  # wait4 has imported it
+
+        _our_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return rss * _RSS_UNIT if rss > _our_peak else None
 
 
 class PortableWaiter:
@@ -60,25 +86,36 @@ class PortableWaiter:
 
     def __init__(self) -> None:
         self._pids: set[int] = set()
+        self._outputs: set[int] = set()
 
     @property
     def within_s(self) -> float | None:
         """Seconds after which to look even though nothing woke us; None when that is not needed."""
-        return LOOK_S if self._pids and not callable(signal.getsignal(signal.SIGCHLD)) else None
+        unheard = self._pids and not callable(signal.getsignal(signal.SIGCHLD))
+        return LOOK_S if unheard or self._outputs else None
 
     def watch(self, pid: int) -> None:
         """Include our child `pid` from now on."""
         self._pids.add(pid)
 
-    def ended(self) -> list[tuple[int, Outcome]]:
+    def listen(self, fd: int) -> None:
+        """Look often while there are outputs."""
+        self._outputs.add(fd)
+
+    def ignore(self, fd: int) -> None:
+        """Heed the output no longer."""
+        self._outputs.discard(fd)
+
+    def ended(self) -> list[tuple[int, Outcome, Usage]]:
         """Pids that have exited since the last call, reaped."""
-        ended = [(pid, outcome) for pid in self._pids if (outcome := reap(pid)) is not None]
-        self._pids.difference_update(pid for pid, _ in ended)
+        ended = [(pid, *end) for pid in self._pids if (end := reap(pid)) is not None]
+        self._pids.difference_update(pid for pid, _, _ in ended)
         return ended
 
     def close(self) -> None:
         """Watch nobody any more."""
         self._pids.clear()
+        self._outputs.clear()
 
 
 if sys.platform == "linux":
@@ -111,12 +148,20 @@ if sys.platform == "linux":
             self._pids[fd] = pid
             self._epoll.register(fd, select.EPOLLIN)
 
-        def ended(self) -> list[tuple[int, Outcome]]:
+        def listen(self, fd: int) -> None:
+            """Have `fd` show when this output is readable, too."""
+            self._epoll.register(fd, select.EPOLLIN)
+
+        def ignore(self, fd: int) -> None:
+            """Heed the output no longer; before it is closed."""
+            self._epoll.unregister(fd)
+
+        def ended(self) -> list[tuple[int, Outcome, Usage]]:
             """Pids that have exited since the last call, reaped."""
             ended = self._rest.ended()
             for fd, _ in self._epoll.poll(0):
-                if (outcome := reap(self._pids[fd])) is not None:
-                    ended.append((self._pids[fd], outcome))
+                if fd in self._pids and (end := reap(self._pids[fd])) is not None:
+                    ended.append((self._pids[fd], *end))
                     self._forget(fd)
             return ended
 

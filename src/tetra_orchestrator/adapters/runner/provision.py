@@ -1,0 +1,116 @@
+"""What some attempts have besides their process: a filter for their output, a guard of their limits, or a wrapper."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+
+from tetra_orchestrator.adapters.runner.output import Output, is_filtered, log_failed, pipe, widen
+from tetra_orchestrator.adapters.runner.spawn import Means
+from tetra_orchestrator.core.facts import ENFORCED
+from tetra_orchestrator.core.outcome import SpawnFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.adapters.runner.limits import Guard
+    from tetra_orchestrator.ports import Launch
+
+
+class Provision:
+    """`means` is what to spawn; `output` and `guard` are ours while the attempt lasts."""
+
+    def __init__(self, means: Means) -> None:
+        self.means = means
+        self.output: Output | None = None
+        self.guard: Guard | None = None
+        self.limits: tuple[tuple[str, str], ...] = ()
+        self._request: tuple[int, bytes] | None = None
+
+    def spawned(self) -> None:
+        """Close the child's ends of its pipes, whether or not it has started, and tell a wrapper what to do."""
+        for fd in (self.means.input, self.means.output):
+            if fd is not None:
+                os.close(fd)
+        if self._request:
+            _send(*self._request)
+
+    def close(self) -> list[str]:
+        """Complete the log and remove what the guard made; returns what is to be noted."""
+        notes = []
+        if self.output:
+            notes.append(self.output.close())
+        if self.guard:
+            notes.append(self.guard.note())
+            self.guard.close()
+        return [note for note in notes if note]
+
+    def wrap(self, launch: Launch, request: int) -> None:
+        """Have a wrapper, which sees to everything else, be told of the launch through `request`."""
+        from tetra_orchestrator.adapters.runner.wrapping import request_of
+
+        self._request = request, request_of(launch)
+
+    def protect(self, launch: Launch) -> None:
+        """Have the limits of the launch kept. Raises OSError where that cannot be prepared."""
+        if launch.bounds is None:
+            return
+        from tetra_orchestrator.adapters.runner.limits import guard
+
+        self.guard = guard(launch)
+        if self.guard:
+            argv, env = self.guard.command(launch.argv, launch.env)
+            self.means = self.means._replace(argv=argv, env=env)
+            self.limits += self.guard.limits
+        if launch.bounds.log_bytes:
+            self.limits += (("log_bytes", ENFORCED),)
+
+
+def provide(launch: Launch) -> Provision | SpawnFailed:
+    """All that the launch needs besides its process, or why it cannot be had."""
+    if launch.record:
+        return _wrapped(launch)
+    provision = Provision(Means(launch.argv, launch.env))
+    if is_filtered(launch):
+        try:
+            reading, writing = pipe()
+        except OSError as error:
+            return _failed(error, "no pipe can be had for its output")
+        try:
+            provision.output = Output(reading, launch)
+        except OSError as error:
+            os.close(writing)
+            return log_failed(error, launch.log)
+        provision.means = provision.means._replace(output=writing)
+    try:
+        provision.protect(launch)
+    except OSError as error:
+        provision.spawned()
+        provision.close()
+        return _failed(error, "its limits cannot be set")
+    return provision
+
+
+def _wrapped(launch: Launch) -> Provision | SpawnFailed:
+    from tetra_orchestrator.adapters.runner.wrapping import means_of
+
+    try:
+        reading, writing = os.pipe()
+    except OSError as error:
+        return _failed(error, "no pipe can be had to its wrapper")
+    widen(writing)
+    provision = Provision(means_of(launch, reading))
+    provision.wrap(launch, writing)
+    return provision
+
+
+def _send(fd: int, request: bytes) -> None:
+    view = memoryview(request)
+    with suppress(BrokenPipeError):  # the wrapper has not started, or died; its exit will tell
+        while view:
+            view = view[os.write(fd, view) :]
+    os.close(fd)
+
+
+def _failed(error: OSError, text: str) -> SpawnFailed:
+    return SpawnFailed(errno.errorcode.get(error.errno or 0, "EIO"), f"{text}: {error.strerror}")
