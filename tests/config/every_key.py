@@ -23,6 +23,7 @@ logs:
   format: json
   level: warning
   redact: true
+  redact_patterns: ["[0-9]{4}-[0-9]{4}", token=.+]
   keep: {runs: 50, days: 90, bytes: 5GB}
 host: {cpu: 7.5, memory: 16GB, gpu: 1, max_parallel: 4}
 pools: {warehouse: 2, api: 5}
@@ -34,8 +35,14 @@ params:
   rate: {type: float, default: 0.5}
   until: {type: str}
 defaults:
-  task: {timeout: 2h, kill_grace: 10s, retry: {max_attempts: 2}, resources: {cpu: 1}}
-  run: {timeout: 6h, stop_after: 3, max_parallel: 4}
+  task:
+    timeout: 2h
+    wall_timeout: 1d
+    kill_grace: 10s
+    retry: {max_attempts: 2}
+    resources: {cpu: 1}
+    log_limit: 1GB
+  run: {timeout: 6h, stop_after: 3, max_parallel: 4, max_retries: 10, barriers: true}
 pipelines:
   extract:
     command: [sh, -c, "echo {params.days}"]
@@ -44,6 +51,8 @@ pipelines:
     provides: [raw]
     max_data_age: 1d12h
     timeout: 90
+    wall_timeout: 3m
+    log_limit: 100MB
     kill_grace: 0
     retry:
       max_attempts: 5
@@ -55,7 +64,7 @@ pipelines:
       on_output: [timed.out]
       on_errors: [timeout, connection_error]
       not_on_errors: [schema_error]
-    resources: {cpu: 0.5, memory: 64KB, gpu: 1, disk: 1.5GB, processes: 10, open_files: 100, workers: 2}
+    resources: {cpu: 0.5, memory: 64KB, gpu: 1, disk: 1.5GB, processes: 10, open_files: 100, workers: 2, grow: 1.5}
     continue_on: {failure: false, exit_codes: [3], output: some rows were left out}
     enabled: true
     env: {API_KEY: "${API_KEY}"}
@@ -106,7 +115,7 @@ modes:
     pipelines: [{extract: [--start-date, "{partition.start}", --days, 30]}, {report: {check: [--all]}}]
     partition: range
     params: {days: 30, until: today}
-    run: {timeout: 3h, stop_after: 1, max_parallel: 1}
+    run: {timeout: 3h, stop_after: 1, max_parallel: 1, max_retries: 0, barriers: false}
     description: Everything again
 schedules:
   nightly:

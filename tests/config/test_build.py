@@ -13,7 +13,9 @@ from tetra_orchestrator.core.model import (
     Module,
     Param,
     Pipeline,
+    Resources,
     RetryPolicy,
+    RunPolicy,
     Schedule,
     Shell,
     Task,
@@ -193,3 +195,39 @@ def test_another_store_is_refused(folder: Folder, state: str) -> None:
         "         ^\n"
         "  hint: write sqlite:///FILE, relative to the project's root, or sqlite:////absolute/FILE"
     )
+
+
+def test_limits_of_tasks_runs_and_logs_reach_the_model(folder: Folder) -> None:
+    text = """
+        logs: {redact: false, redact_patterns: "card [0-9]+"}
+        defaults:
+          task: {wall_timeout: 1d, log_limit: 1GB, resources: {memory: 1GB, grow: 2}}
+          run: {max_retries: 10, barriers: true}
+        modes: {m: {pipelines: [a], run: {max_retries: 0, barriers: false}}, n: [a]}
+        pipelines:
+          a: {module: m, wall_timeout: 2h, log_limit: 64KB, resources: {memory: 2GB, grow: 1.5, open_files: 100}}
+          b: {module: m}
+        """
+    project = folder.native(text).project
+    a, b = project.tasks()
+    assert (a.wall_timeout_s, a.log_limit_bytes) == (7200.0, 65536)
+    assert a.resources == Resources(memory_bytes=2 << 30, grow=1.5, open_files=100)
+    assert (b.wall_timeout_s, b.log_limit_bytes) == (86400.0, 1 << 30)
+    assert b.resources == Resources(memory_bytes=1 << 30, grow=2.0)
+    assert project.run == RunPolicy(max_retries=10, barriers=True)
+    assert [each.run for each in project.modes] == [RunPolicy(max_retries=0, barriers=False), RunPolicy()]
+    assert (project.logs.redact, project.logs.patterns) == (False, ("card [0-9]+",))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("defaults: {run: {max_retries: -1}}", "'max_retries' must be at least 0: '-1'"),
+        ("defaults: {task: {resources: {grow: 0.5}}}", "'grow' must be at least 1: '0.5'"),
+        ("defaults: {task: {wall_timeout: 0}}", "'wall_timeout' must be more than 0: '0'"),
+        ("defaults: {task: {log_limit: 0}}", "'log_limit' must be more than 0: '0'"),
+        ("defaults: {run: {barriers: yes}}", "'barriers' is neither true nor false"),
+    ],
+)
+def test_limits_that_are_none_are_refused(folder: Folder, text: str, fault: str) -> None:
+    assert fault in folder.faults(f"pipelines: {{a: {{module: m}}}}\n{text}")

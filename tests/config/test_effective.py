@@ -65,10 +65,10 @@ def test_a_secret_is_masked_where_it_is_declared_and_where_it_is_used(values, fo
     folder.write("s3cret\n", "code")
     found = values(
         'secrets: {CODE: {file: code}}\ntitle: "${CODE}"\n'
-        "pipelines: {p: {shell: 'echo ${CODE}', args: ['--code', '${CODE}', x]}}\n"
+        "pipelines: {p: {shell: 'echo $GIVEN', env: {GIVEN: '${CODE}'}, config: {rows: ['--code', '${CODE}', x]}}}\n"
     )
-    assert found["title"].value == found["secrets.CODE.file"].value == found["pipelines.p.env.CODE"].value == "***"
-    assert found["pipelines.p.args"].value == ["--code", "***", "x"]
+    assert found["title"].value == found["secrets.CODE.file"].value == found["pipelines.p.env.GIVEN"].value == "***"
+    assert found["pipelines.p.config.rows"].value == ["--code", "***", "x"]
     assert found["title"].origin.variables == (Variable("CODE", "secret"),)
     assert "s3cret" not in repr(found)
 

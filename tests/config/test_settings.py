@@ -97,7 +97,7 @@ def test_a_failing_pipeline_that_tells_an_unknown_channel_is_a_warning(folder: F
 def test_every_setting_without_effect_is_told_once(folder: Folder) -> None:
     text = """
         pipelines:
-          a: {module: m, idempotent: true, resources: {disk: 1GB}}
+          a: {module: m, idempotent: true, survive: true, background: true}
           b: {module: m, idempotent: true}
         modes: {d: {pipelines: [a], partition: day}}
         schedules: {s: {pipelines: [a], every: 1h, overlap: queue}}
@@ -105,15 +105,7 @@ def test_every_setting_without_effect_is_told_once(folder: Folder) -> None:
         logs: {keep: {runs: 3}}
         """
     found = [text.partition("'")[2].partition("'")[0] for text in folder.warnings(text)]
-    assert found == ["idempotent", "disk", "partition", "overlap", "monitor", "keep"]
-
-
-def test_resources_without_a_host_to_share_are_told_with_the_remedy(folder: Folder) -> None:
-    alone = "pipelines: {a: {module: m, resources: {cpu: 2, workers: 3}}}\n"
-    (warning,) = folder.native(alone).warnings
-    assert warning.message == "'cpu' is checked and kept, and has no effect in this version yet"
-    assert warning.hint == "it is shared out where `host` has `cpu`, too"
-    assert folder.native(alone + "host: {cpu: 4}").warnings == ()
+    assert found == ["idempotent", "partition", "overlap", "monitor", "keep"]
 
 
 def test_an_interval_an_instant_and_single_pipelines_make_schedules(folder: Folder) -> None:
@@ -131,7 +123,44 @@ def test_an_interval_an_instant_and_single_pipelines_make_schedules(folder: Fold
     assert (boot.on_startup, boot.cron) == (True, None)
 
 
-def test_that_logs_are_not_masked_yet_is_told(folder: Folder) -> None:
-    assert folder.warnings("logs: {redact: true}\npipelines: {a: {module: m}}") == [
-        "'redact' is checked and kept, and has no effect in this version yet"
-    ]
+def test_that_secrets_are_not_masked_is_told_where_the_file_says_so(folder: Folder) -> None:
+    assert folder.warnings(ONE + "logs: {redact: true}") == []
+    (warning,) = folder.native(ONE + "logs: {redact: false}").warnings
+    assert warning.render().replace(f"{folder.path}/", "") == (
+        "f.yaml:4:8: values of secrets stand in the logs of tasks as they are\n"
+        "  logs: {redact: false}\n"
+        "         ^\n"
+        "  hint: leave `redact` out to have them masked"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fault"),
+    [
+        (
+            "x*",
+            "f.yaml:4:26: 'redact_patterns[0]' matches nothing at all, and so everywhere: 'x*'\n"
+            "  logs: {redact_patterns: [x*]}\n"
+            "                           ^\n"
+            "  hint: write + for *, or what stands around it",
+        ),
+        (
+            "'[a'",
+            "f.yaml:4:26: 'redact_patterns[0]' is not a regular expression: "
+            "unterminated character set at position 0: '[a'\n"
+            "  logs: {redact_patterns: ['[a']}\n"
+            "                           ^\n"
+            "  hint: write \\\\ before a character that is meant as it is",
+        ),
+        (
+            r"'\N{EM DASH}'",
+            "f.yaml:4:26: 'redact_patterns[0]' is no regular expression for bytes: "
+            "bad escape \\N at position 0: '\\\\N{EM DASH}'\n"
+            "  logs: {redact_patterns: ['\\N{EM DASH}']}\n"
+            "                           ^\n"
+            "  hint: leave out what is only for text",
+        ),
+    ],
+)
+def test_a_pattern_that_masks_nothing_or_everything_is_refused(folder: Folder, pattern: str, fault: str) -> None:
+    assert folder.faults(f"{ONE}logs: {{redact_patterns: [{pattern}]}}") == fault

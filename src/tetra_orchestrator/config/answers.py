@@ -57,6 +57,7 @@ def keep_answer(path: str, environ: Mapping[str, str], loaded: Loaded, answer: A
     modules = [(folder, program.name) for folder, program in programs if isinstance(program, Module)]
     plain = all(isinstance(program, (Command, Module, Shell)) for _, program in programs)
     more = further(path, (), loaded)
+    plain = plain and not project.environment.passed  # what is said of those depends on their values
     key = key_of(path, environ, more=more, loaded=loaded) if plain else None
     if key and all(module_on_disk(folder, name, project.pythonpath) for folder, name in modules):
         outside = [given_python(loaded), modules, project.pythonpath]

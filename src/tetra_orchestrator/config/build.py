@@ -55,7 +55,7 @@ def build(
         modes=tuple(_mode(name, mode, document) for name, mode in document.modes.items()),
         schedules=tuple(_schedule(name, schedule, document) for name, schedule in document.schedules.items()),
         host=_host(document.host),
-        logs=Logs(os.path.join(root, environ.get("LOG_DIR") or document.logs.dir)),
+        logs=_logs(document.logs, root, environ),
         title=document.title,
         pythonpath=tuple(os.path.normpath(os.path.join(root, folder)) for folder in document.pythonpath),
         environment=Environment(document.env.inherit, tuple(document.env.passed), tuple(document.env.set.items())),
@@ -173,9 +173,14 @@ def _schedule(name: str, given: schema_operations.Schedule, document: schema.Doc
     )
 
 
+def _logs(given: schema.Logs, root: str, environ: Mapping[str, str]) -> Logs:
+    folder = os.path.join(root, environ.get("LOG_DIR") or given.dir)
+    return Logs(folder, given.redact, tuple(given.redact_patterns))
+
+
 def _host(given: schema.Host) -> Host:
     return Host(given.max_parallel or os.cpu_count() or 1, given.cpu or 0.0, given.memory or 0, given.gpu or 0)
 
 
 def _policy(given: schema.RunPolicy) -> RunPolicy:
-    return RunPolicy(given.timeout, given.stop_after, given.max_parallel)
+    return RunPolicy(given.timeout, given.stop_after, given.max_parallel, given.max_retries, given.barriers)

@@ -69,6 +69,8 @@ def build_task(
         env=tuple({**around.tenants.get(task.tenant or owner.tenant or "", {}), **task.env}.items()),
         cwd=os.path.join(around.root, task.cwd) if task.cwd else None,
         timeout_s=task.timeout or defaults.timeout,
+        wall_timeout_s=task.wall_timeout or defaults.wall_timeout,
+        log_limit_bytes=task.log_limit or defaults.log_limit or 0,
         kill_grace_s=_first(task.kill_grace, defaults.kill_grace, KILL_GRACE_S),
         retry=_retry(task.retry, defaults.retry),
         outputs=tuple(task.outputs.items()),

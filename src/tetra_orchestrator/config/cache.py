@@ -12,22 +12,20 @@ import os
 
 from tetra_orchestrator import __version__
 from tetra_orchestrator.config.find import find_python, matching, module_on_disk, project_root, read_bytes
+from tetra_orchestrator.config.kept import from_lines, to_lines
 from tetra_orchestrator.config.loaded import Loaded
-from tetra_orchestrator.core import model
 from tetra_orchestrator.core.model import Module, Typed
 from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from typing import Any
 
     from tetra_orchestrator.core.model import Project
 
 FOLDER = os.path.join("state", "cache")
 #: What `glance` keeps, beside the projects.
 GLANCE = "glance"
-_NOTHING = object()
 #: Variables that a project depends on although no file names them.
 IMPLIED = ("LOG_DIR", "PYTHONPATH", "TZ")
 #: Beginnings of variables that a dialect reads although no file names them.
@@ -53,8 +51,6 @@ def load(
     known = _decoded(read(file, lambda more: key_of(path, environ, overlays, said, more)), environ)
     if known:
         return known
-    from json import dumps
-
     from tetra_orchestrator.config.load import load_project
 
     loaded = load_project(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
@@ -62,7 +58,7 @@ def load(
     key = key_of(path, environ, overlays, said, more, loaded) if _may_be_kept(loaded) else None
     if key:
         sources = [loaded.files, loaded.looked_for, loaded.variables]
-        write(file, key, more, [dumps([loaded.document, sources, _encoded(loaded.project), *_outside(loaded)])])
+        write(file, key, more, to_lines([loaded.document, sources, loaded.project, *_outside(loaded)]))
     return loaded
 
 
@@ -217,12 +213,10 @@ def _decoded(kept: list[str] | None, environ: Mapping[str, str]) -> Loaded | Non
     """The kept project with the interpreter of today; None where a module or the interpreter has gone."""
     if not kept:
         return None
-    from json import loads
-
+    project: Project
     try:
-        document, (files, looked_for, variables), encoded, given, found = loads(kept[0])
-        project: Project = _record(encoded)
-    except (TypeError, ValueError, KeyError, AttributeError):
+        document, (files, looked_for, variables), project, given, found = from_lines(kept)
+    except (TypeError, ValueError, LookupError, AttributeError):
         return None
     if not all(module_on_disk(folder, name, project.pythonpath) for folder, name in found):
         return None
@@ -230,28 +224,14 @@ def _decoded(kept: list[str] | None, environ: Mapping[str, str]) -> Loaded | Non
     asked = len(found) < len(_modules(project))  # the interpreter itself was asked for some
     if python is None or (asked and python != project.python):
         return None
-    sources = tuple(files), (), tuple(looked_for), tuple(variables)
-    return Loaded(project._replace(python=python), document, *sources)
+    secrets = _secrets(project, environ)
+    return Loaded(project._replace(python=python), document, files, (), looked_for, variables, secrets)
 
 
-def _encoded(value: Any) -> Any:
-    """A record as `{"Class": [fields]}`, without the defaults at its end; all else as JSON has it."""
-    if not isinstance(value, tuple):
-        return value
-    if not hasattr(value, "_fields"):
-        return [_encoded(item) for item in value]
-    given: list[Any] = list(value)
-    names, defaults = type(value)._fields, type(value)._field_defaults  # type: ignore[attr-defined]
-    while given and defaults.get(names[len(given) - 1], _NOTHING) == given[-1]:
-        given.pop()
-    return {type(value).__name__: [_encoded(item) for item in given]}
+def _secrets(project: Project, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that a project can have that is kept: of variables that it passes on and no file names in `${...}`."""
+    if not project.environment.passed:
+        return ()
+    from tetra_orchestrator.config.hidden import passed_secrets
 
-
-def _record(value: Any) -> Any:
-    """The reverse of `_encoded`: lists become tuples, as every collection of the model is one."""
-    if isinstance(value, list):
-        return tuple([_record(item) for item in value])
-    if isinstance(value, dict):
-        ((name, fields),) = value.items()
-        return getattr(model, name)(*[_record(item) for item in fields])
-    return value
+    return passed_secrets(project.environment.passed, environ)

@@ -10,7 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.find import read_bytes
+from tetra_orchestrator.config.masking import is_secret
 from tetra_orchestrator.config.problems import Mark, Problems, Source
+from tetra_orchestrator.config.secrets import declared, refuse_argument
 from tetra_orchestrator.config.yaml_tree import Entry, Map, Scalar, Seq, find
 from tetra_orchestrator.core.template import escaped
 from tetra_orchestrator.errors import ConfigError
@@ -49,6 +51,7 @@ class _Interpolation:
         self._values = values
         self._problems = problems
         self._filled_in = 0
+        self._declared = declared(tree)
         project_env, _, path = find(tree, ("env", "set"))
         self._project_env = set(project_env.entries) if isinstance(project_env, Map) and len(path) == 2 else set()
 
@@ -87,7 +90,9 @@ class _Interpolation:
 
         def replacement(match: re.Match[str]) -> str:
             name = match[1]
-            if name and name not in variables and name not in self._project_env:
+            if name in self._declared:
+                refuse_argument(name, line, path, self._problems)
+            elif name and name not in variables and name not in self._project_env:
                 text = self._value(match, line, (*path[:-1], "env"))
                 variables[name] = Entry(line.mark, Scalar(line.mark, text, True, match[0]))
             return "${" if match[0] == "$${" else match[0]
@@ -104,16 +109,23 @@ class _Interpolation:
             message = f"variables come to more than {MAX_TEXT:,} characters here"
             self._problems.error("too_large", node.mark, path, message, "hand over such a text in a file")
             return match[0]
+        if value == "" and default is None and is_secret((), match[0], self._declared):
+            message, hint = f"the secret {name} is empty", f"set it, or write ${{{name}:-}} where it may be empty"
+            self._report("empty_secret", node, path, message, hint)
+            return match[0]
         if value or (value is not None and default is None):
             # braces in a value must not become a {task.key}
             return escaped(value) if _is_template(path) else value
         if default is not None:
             return default
         hint = f"set it in the environment or in .env beside the file, or write ${{{name}:-default}}"
+        self._report("missing_variable", node, path, f"the variable {name} is not set", hint)
+        return match[0]
+
+    def _report(self, code: str, node: Scalar, path: Path, message: str, hint: str) -> None:
         # who cannot be told of a failure is no reason not to run
         report = self._problems.warning if path[:1] in MESSAGES else self._problems.error
-        report("missing_variable", node.mark, path, f"the variable {name} is not set", hint)
-        return match[0]
+        report(code, node.mark, path, message, hint)
 
     def _report_malformed(self, node: Scalar, path: Path, text: str) -> None:
         message = f"{text!r} does not name a variable"

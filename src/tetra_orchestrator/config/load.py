@@ -55,7 +55,8 @@ def load_project(
     with _collector_at_rest():
         found = read(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
         project = _project(found, path, environ, check_modules)
-    return Loaded(project, found.text, found.files, found.problems.warnings, found.looked_for, found.variables)
+    sources = found.files, found.problems.warnings, found.looked_for, found.variables
+    return Loaded(project, found.text, *sources, found.secrets)
 
 
 @contextmanager

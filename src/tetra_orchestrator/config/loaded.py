@@ -16,7 +16,7 @@ class Configuration(Record):
 
     `tree` has every `${VAR}` filled in, `text` is the same as JSON with none of them filled in; what was written in
     another dialect is translated in both. `files` were read; `looked_for` are those that would have been, too;
-    `variables` are what the files name in `${...}`.
+    `variables` are what the files name in `${...}`, `secrets` the values that no log may show.
     """
 
     tree: Node
@@ -26,10 +26,14 @@ class Configuration(Record):
     looked_for: tuple[str, ...]
     problems: Problems
     variables: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 class Loaded(Record):
-    """A project and where it came from. `document` is the native document as JSON, its `${...}` still unresolved."""
+    """A project and where it came from. `document` is the native document as JSON, its `${...}` still unresolved.
+
+    `secrets` are the values that nothing may show, be it with `logs: redact: false` or not; they are never kept.
+    """
 
     project: Project
     document: str
@@ -37,3 +41,4 @@ class Loaded(Record):
     warnings: tuple[Problem, ...]
     looked_for: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.dialects.registry import recognise
 from tetra_orchestrator.config.find import MAX_BYTES, matching, project_root, read_bytes
+from tetra_orchestrator.config.hidden import Hidden
 from tetra_orchestrator.config.interpolate import interpolate, read_dotenv, variables_in
 from tetra_orchestrator.config.loaded import Configuration
 from tetra_orchestrator.config.masking import is_secret
 from tetra_orchestrator.config.merge import merge, set_value
 from tetra_orchestrator.config.problems import Problems
-from tetra_orchestrator.config.secrets import with_secrets
+from tetra_orchestrator.config.secrets import declared, with_secrets
 from tetra_orchestrator.config.unresolved import with_references
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find, parse, to_json
 from tetra_orchestrator.errors import ConfigError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tetra_orchestrator.config.dialects.source import Dialect
+    from tetra_orchestrator.config.hidden import Secrets
     from tetra_orchestrator.config.problems import Mark
     from tetra_orchestrator.config.yaml_tree import Node
 
@@ -57,7 +59,8 @@ def read(
         text = to_json(tree)
     name = form.NAME if form else "native"
     variables = tuple(sorted(shelf.variables))
-    return Configuration(tree, text, name, tuple(shelf.files), tuple(shelf.looked_for), shelf.problems, variables)
+    files, looked_for = tuple(shelf.files), tuple(shelf.looked_for)
+    return Configuration(tree, text, name, files, looked_for, shelf.problems, variables, shelf.secrets_in(tree))
 
 
 class _Shelf:
@@ -71,6 +74,7 @@ class _Shelf:
         self.files: list[str] = []
         self.looked_for: list[str] = []
         self.variables: set[str] = set()
+        self._hidden = Hidden(self.problems)
         self._written: list[str] = []
         self._values: Mapping[str, str] | None = None
         self._bytes = 0
@@ -115,10 +119,18 @@ class _Shelf:
         if self._values is None:
             dotenv = read_dotenv(os.path.dirname(os.path.abspath(self.path)), self.problems)
             self._values = with_secrets({**dotenv, **self.environ}, tree, text, self.root, self.problems)
+            self._hidden.declared = declared(tree)
         for name in named:
             if is_secret((), f"${{{name}}}"):
                 self.problems.hide(self._values.get(name, ""))
-        return interpolate(tree, self._values, self.problems)
+        done = interpolate(tree, self._values, self.problems)
+        self._hidden.note_names(done, self._values)
+        return done
+
+    def secrets_in(self, tree: Node) -> Secrets:
+        """Every secret value that the native tree or the files behind it were given."""
+        self._hidden.note_places(tree, self._values or {}, self.environ)
+        return self._hidden.values()
 
     def unresolved(self, tree: Node) -> Node:
         """A translated tree that says as which reference the user wrote what a dialect has made new text of."""

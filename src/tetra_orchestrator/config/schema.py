@@ -23,7 +23,9 @@ from tetra_orchestrator.config.values import (
     Count,
     Filled,
     Limit,
+    MaskPatterns,
     Name,
+    Natural,
     Plain,
     Size,
     Switch,
@@ -92,6 +94,10 @@ class RunPolicy(Closed):
     timeout: Limit | None = Field(default=None, description="a run that takes longer is ended")
     stop_after: Count | None = Field(default=None, description="after so many failed tasks nothing more is started")
     max_parallel: Count | None = Field(default=None, description="tasks at the same time")
+    max_retries: Natural | None = Field(default=None, description="retries of all its tasks together")
+    barriers: Switch | None = Field(
+        default=None, description="true: no task starts before all of the level before its own are over"
+    )
 
 
 class Mode(Closed):
@@ -196,7 +202,10 @@ class Logs(Closed):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="what is written to that further log: this, and what is worse"
     )
-    redact: Switch = Field(default=True, description="mask values of secrets, in a later version")
+    redact: Switch = Field(default=True, description="mask values of secrets in the logs of tasks")
+    redact_patterns: MaskPatterns = Field(
+        default_factory=list, description="what matches one of these regular expressions in a line is masked, too"
+    )
     keep: Keep = Field(default=Keep(), description="how long runs and their logs are kept")
 
 

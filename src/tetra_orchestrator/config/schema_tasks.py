@@ -115,26 +115,37 @@ class Retry(Closed):
 
 
 class Resources(Closed):
-    """What a task takes of the host while it runs."""
+    """What a task takes of the host while it runs, and may use at most."""
 
     cpu: Amount | None = Field(default=None, description="CPUs")
     memory: Size | None = Field(default=None, description="such as 8GB; GB is 1024^3 bytes")
-    gpu: Count | None = Field(default=None, description="GPUs")
-    disk: Size | None = Field(default=None, description="room for its files")
+    gpu: Count | None = Field(default=None, description="GPUs, shared out where `host` has `gpu`")
+    disk: Size | None = Field(default=None, description="what its `cwd`, else its checkpoint folder, may hold")
     processes: Count | None = Field(default=None, description="processes and threads")
     open_files: Count | None = Field(default=None, description="open files of a process")
     workers: Count | None = Field(default=None, description="how many workers it should use: TETRA_WORKERS")
+    grow: Factor | None = Field(
+        default=None, description="each further attempt may use so many times the memory and disk of the one before"
+    )
 
 
 class TaskDefaults(Closed):
     """What holds for every task that does not say otherwise."""
 
-    timeout: Limit | None = Field(default=None, description="an attempt that takes longer is ended")
+    timeout: Limit | None = Field(
+        default=None, description="an attempt that takes longer is ended; time asleep does not count"
+    )
+    wall_timeout: Limit | None = Field(
+        default=None, description="the same by the clock on the wall: time asleep counts, too"
+    )
     kill_grace: Seconds | None = Field(
         default=None, description="time between the request to end (TERM) and the end (KILL)"
     )
     retry: Retry | None = Field(default=None, description="when a failed attempt is followed by another")
-    resources: Resources | None = Field(default=None, description="what it takes of the host while it runs")
+    resources: Resources | None = Field(default=None, description="what it takes of the host, and may use at most")
+    log_limit: Size | None = Field(
+        default=None, description="most bytes of an attempt's log; beyond it only its head and tail are kept"
+    )
 
 
 class RunIf(Closed):

@@ -13,19 +13,16 @@ from tetra_orchestrator.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tetra_orchestrator.config.problems import Problems
-    from tetra_orchestrator.config.yaml_tree import Node
+    from tetra_orchestrator.config.problems import Path, Problems
+    from tetra_orchestrator.config.yaml_tree import Entry, Node
 
 LIMIT_S = 30
 
 
 def with_secrets(values: Mapping[str, str], tree: Node, text: str, root: str, problems: Problems) -> Mapping[str, str]:
     """`values` under those secrets that the tree, as JSON `text`, refers to; one that cannot be had is reported."""
-    declared, _, existing = find(tree, ("secrets",))
-    if existing != ("secrets",) or not isinstance(declared, Map):
-        return values
     found = dict(values)
-    for name, entry in declared.entries.items():
+    for name, entry in declared(tree).items():
         if f"${{{name}}}" in text or f"${{{name}:-" in text:
             try:
                 found[name] = _checked(_value(entry.value, root))
@@ -34,6 +31,23 @@ def with_secrets(values: Mapping[str, str], tree: Node, text: str, root: str, pr
                 message = f"the secret {name} cannot be had: {_cause(error)}"
                 problems.error("no_secret", entry.mark, ("secrets", name), message, "try its source by hand")
     return found
+
+
+def declared(tree: Node) -> Mapping[str, Entry]:
+    """The entries of `secrets` by the variable that each gives."""
+    secrets, _, existing = find(tree, ("secrets",))
+    return secrets.entries if existing == ("secrets",) and isinstance(secrets, Map) else {}
+
+
+def refuse_argument(name: str, node: Scalar, path: Path, problems: Problems) -> None:
+    """Report that a command line names a declared secret."""
+    message = f"{name} is a secret, and everybody on the machine can read a process's arguments"
+    problems.error("secret_in_arguments", node.mark, path, message, remedy(name))
+
+
+def remedy(name: str) -> str:
+    """What to do with a secret instead of giving it as an argument."""
+    return f'give it in `env: {{{name}: "${{{name}}}"}}` and read it there; a `shell` line reads "${name}"'
 
 
 def _checked(value: str) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, get_args
 
 from tetra_orchestrator.config.problems import listed
+from tetra_orchestrator.config.resource_checks import warn_of_resources
 from tetra_orchestrator.config.schema_operations import ChannelType
 from tetra_orchestrator.config.yaml_tree import Map, Seq, find
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.config.problems import Path
     from tetra_orchestrator.config.schema_operations import Channel
-    from tetra_orchestrator.config.schema_tasks import TaskDefaults
     from tetra_orchestrator.config.sheet import Sheet
 
 CHANNEL_TYPES = get_args(ChannelType)
@@ -30,16 +30,13 @@ NEEDED = {
 #: Settings that are checked and kept, and that this version does not act upon.
 NOT_YET = (
     *(("alerting",), ("notifications",), ("monitor",), ("logs", "keep"), ("logs", "format")),
-    *(("logs", "level"), ("logs", "file"), ("logs", "redact")),
+    *(("logs", "level"), ("logs", "file")),
 )
-NOT_MASKED = "values of secrets are not masked in logs in this version yet"
-NOT_YET_OF_A_TASK = {"on_failure", "on_lost", "idempotent", "survive", "background"}
-NOT_YET_OF_RESOURCES = {"disk", "processes", "open_files"}
+NOT_YET_OF_A_TASK = {"on_failure", "on_lost", "idempotent"}
 NOT_YET_OF_A_SCHEDULE = {"catch_up", "overlap", "dst", "jitter", "max_concurrent_runs", "on_startup"}
 _KEY = re.compile(r"[\"']?([A-Za-z_]+)[\"']?\s*:")
-#: Resources that are shared out where `host` says how much of them there is.
-SHARED = ("cpu", "memory", "gpu")
 NO_EFFECT = "is checked and kept, and has no effect in this version yet"
+NOT_MASKED = "values of secrets stand in the logs of tasks as they are"
 
 
 def check_settings(sheet: Sheet) -> None:
@@ -58,6 +55,7 @@ def check_settings(sheet: Sheet) -> None:
     if sheet.document.default_mode is not None:
         _check_names(sheet, ("default_mode",), (sheet.document.default_mode,), "mode", "modes")
     _warn_channels(sheet)
+    warn_of_resources(sheet)
     _warn_of_no_effect(sheet)
 
 
@@ -99,8 +97,8 @@ def _warn_of_no_effect(sheet: Sheet) -> None:
     for place in NOT_YET:
         if find(sheet.tree, place)[2] == place:
             _warn_no_effect(sheet, place)
-    if sheet.document.secrets:
-        sheet.warn("no_effect_yet", ("secrets",), NOT_MASKED, "have no task print them", key=True)
+    if not sheet.document.logs.redact:
+        sheet.warn("not_masked", ("logs", "redact"), NOT_MASKED, "leave `redact` out to have them masked", key=True)
     seen: set[str] = set()
     for path, key in _without_effect(sheet):
         if key not in seen:
@@ -112,9 +110,7 @@ def _warn_no_effect(sheet: Sheet, path: Path) -> None:
     mark = find(sheet.tree, path)[1]
     written = _KEY.match(mark.source.lines[mark.line - 1][mark.column - 1 :]) if mark.source.lines else None
     name = written[1] if written and written[1] not in path else path[-1]  # what another dialect calls it
-    shared = path[-2:-1] == ("resources",) and path[-1] in SHARED
-    hint = f"it is shared out where `host` has `{path[-1]}`, too" if shared else None
-    sheet.warn("no_effect_yet", path, f"'{name}' {NO_EFFECT}", hint, key=True)
+    sheet.warn("no_effect_yet", path, f"'{name}' {NO_EFFECT}", key=True)
 
 
 def _without_effect(sheet: Sheet) -> Iterator[tuple[Path, str]]:
@@ -124,17 +120,5 @@ def _without_effect(sheet: Sheet) -> Iterator[tuple[Path, str]]:
     for name, mode in sheet.document.modes.items():
         if mode.partition not in (None, "range"):
             yield ("modes", name), "partition"
-    for path, task in _tasks(sheet):
+    for path, task in sheet.tasks():
         yield from ((path, key) for key in task.model_fields_set & NOT_YET_OF_A_TASK)
-        if task.resources:
-            unshared = {key for key in SHARED if getattr(sheet.document.host, key) is None}
-            keys = task.resources.model_fields_set & (NOT_YET_OF_RESOURCES | unshared)
-            yield from (((*path, "resources"), key) for key in keys)
-
-
-def _tasks(sheet: Sheet) -> Iterator[tuple[Path, TaskDefaults]]:
-    yield ("defaults", "task"), sheet.document.defaults.task
-    for name, pipeline in sheet.document.pipelines.items():
-        yield ("pipelines", name), pipeline
-        for short, task in (pipeline.tasks or {}).items():
-            yield ("pipelines", name, "tasks", short), task

@@ -8,12 +8,13 @@ from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find
 from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from tetra_orchestrator.config.problems import Path, Problems
     from tetra_orchestrator.config.schema import Document
+    from tetra_orchestrator.config.schema_tasks import Task
     from tetra_orchestrator.config.yaml_tree import Node
-    from tetra_orchestrator.core.model import Task
+    from tetra_orchestrator.core import model
 
 
 class Sheet(Record):
@@ -32,6 +33,14 @@ class Sheet(Record):
         """The keys of a mapping as the file has them, faulty entries included."""
         node, _, existing = find(self.tree, path)
         return node.entries.keys() if existing == path and isinstance(node, Map) else ()
+
+    def tasks(self) -> Iterator[tuple[Path, Task]]:
+        """Every task of the models with its path."""
+        for name, pipeline in self.document.pipelines.items():
+            if pipeline.tasks is None:
+                yield ("pipelines", name), pipeline
+            for short, task in (pipeline.tasks or {}).items():
+                yield ("pipelines", name, "tasks", short), task
 
     def warn(self, code: str, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> None:
         """Report what deserves a look but stops nothing."""
@@ -55,7 +64,7 @@ def item_path(sheet: Sheet, path: Path, name: str) -> Path:
     return (*path, name) if isinstance(node, Map) else path
 
 
-def task_path(task: Task) -> tuple[str, ...]:
+def task_path(task: model.Task) -> tuple[str, ...]:
     """Where a task stands in a native document."""
     short = task.id.removeprefix(task.pipeline).removeprefix(".")
     return ("pipelines", task.pipeline, "tasks", short) if short else ("pipelines", task.pipeline)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tetra_orchestrator.config.sheet import item_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from tetra_orchestrator.config import schema_tasks as schema
     from tetra_orchestrator.config.problems import Path
@@ -109,15 +109,10 @@ def _check_shared(sheet: Sheet, path: Path, task: schema.Task, threads: int) -> 
 
 def _check_stays_open(sheet: Sheet, path: Path, task: schema.Task, threads: int) -> None:
     """Report a service that would keep the threads of its session from those that it is for."""
-    calls = [each for each in _tasks(sheet) if each.session == task.session]
+    calls = [each for _, each in sheet.tasks() if each.session == task.session]
     services = sum(each.until is not None for each in calls)
     needed = services + (services < len(calls))
     if threads < needed:
         message = f"'{path[-1]}' keeps a thread of the session '{task.session}' as long as it runs, which leaves none"
         hint = f"give the session `threads: {needed}` or more, or the service no `session`"
         sheet.error("too_few_threads", (*path, "until"), message, hint, key=True)
-
-
-def _tasks(sheet: Sheet) -> Iterator[schema.Task]:
-    for pipeline in sheet.document.pipelines.values():
-        yield from (pipeline,) if pipeline.tasks is None else pipeline.tasks.values()

@@ -95,6 +95,18 @@ def _pattern(value: Any) -> str:
     return text
 
 
+def _mask_pattern(value: Any) -> str:
+    """A pattern for the bytes of a log, line by line."""
+    text = _pattern(value)
+    try:
+        matches_nothing = re.compile(text.encode()).search(b"") is not None
+    except (re.error, ValueError) as error:
+        raise fault(f"is no regular expression for bytes: {error}", "leave out what is only for text") from None
+    if matches_nothing:
+        raise fault("matches nothing at all, and so everywhere", "write + for *, or what stands around it")
+    return text
+
+
 def _free(value: Any) -> Any:
     """Any YAML value as JSON has it: numbers, true and false where they stand without quotes."""
     if isinstance(value, dict):
@@ -189,6 +201,7 @@ Whole = Annotated[
     int, BeforeValidator(lambda value: read(_unquoted(value, "a whole number"), scalars.whole)), _numeric(scalars.whole)
 ]
 Count = Annotated[Whole, Field(ge=1), _numeric(scalars.whole, minimum=1)]
+Natural = Annotated[Whole, Field(ge=0), _numeric(scalars.whole, minimum=0)]
 Code = Annotated[Whole, Field(ge=0, le=255), _numeric(scalars.whole, minimum=0, maximum=255)]
 Port = Annotated[Whole, Field(ge=1, le=65535), _numeric(scalars.whole, minimum=1, maximum=65535)]
 Number = Annotated[
@@ -204,11 +217,15 @@ Switch = Annotated[
 ]
 Size = Annotated[int, BeforeValidator(lambda value: read(text_of(value), scalars.size_bytes)), Field(gt=0), size()]
 Pattern = Annotated[str, BeforeValidator(_pattern), WithJsonSchema(SOME_TEXT)]
+MaskPattern = Annotated[str, BeforeValidator(_mask_pattern), WithJsonSchema(SOME_TEXT)]
 Free = Annotated[Any, BeforeValidator(_free), WithJsonSchema({})]
 FreeMap = Annotated[dict[str, Any], BeforeValidator(_free_map), WithJsonSchema({"type": "object"})]
 Names = list[Name]
 Codes = list[Code]
 Patterns = Annotated[list[Pattern], BeforeValidator(_one_or_more, json_schema_input_type=Pattern | list[Pattern])]
+MaskPatterns = Annotated[
+    list[MaskPattern], BeforeValidator(_one_or_more, json_schema_input_type=MaskPattern | list[MaskPattern])
+]
 Variables = dict[VariableName, Text]
 Tags = dict[Filled, Text]
 ValueType = Literal["str", "int", "float", "bool"]

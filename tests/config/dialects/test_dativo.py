@@ -514,6 +514,17 @@ def test_D_071_D_078_validation_warns_and_secrets_are_masked_unless_said_otherwi
     assert (config["validation"], config["redaction"], config["level"]) == ("warn", True, "INFO")
 
 
+def test_D_071_logs_are_masked_unless_every_job_wants_them_plain(site):
+    plain = "logging: {redaction: false}\n"
+    assert site.job(plain).logs.redact is False
+    assert site.job().logs.redact is True
+    site.job(name="jobs/acme/masked.yaml")
+    site.job(plain, name="jobs/acme/plain.yaml")
+    one, other = (f'name: {name}, config: jobs/acme/{name}.yaml, cron: "0 * * * *"' for name in ("masked", "plain"))
+    assert site.runner(one, other).logs.redact is True
+    assert site.runner(other).logs.redact is False
+
+
 def test_a_level_may_be_written_in_small_letters(site):
     assert config_of(site.job("logging: {level: debug}\n"))["level"] == "DEBUG"
 

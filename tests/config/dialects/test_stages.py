@@ -93,9 +93,11 @@ def test_A_006_without_dependencies_a_stage_is_in_the_first_group_and_A_037_grou
     assert groups(load(folder, stages)) == [["a", "c"], ["b"], ["d"]]
 
 
-def test_A_042_four_stages_at_once_by_default_and_A_044_nothing_starts_after_a_failure(folder: Folder) -> None:
+def test_A_042_A_043_A_044_level_by_level_four_stages_at_once_and_nothing_starts_after_a_failure(
+    folder: Folder,
+) -> None:
     project = load(folder, TWO)
-    assert (project.host.max_parallel, project.run) == (4, RunPolicy(stop_after=1))
+    assert (project.host.max_parallel, project.run) == (4, RunPolicy(barriers=True))
 
 
 def test_A_038_a_chain_of_5000_is_read_without_recursion_in_seconds(folder: Folder) -> None:

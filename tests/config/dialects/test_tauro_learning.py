@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.dialects.tauro_folders import Tauro
+from tetra_orchestrator.config.read import read
 
 TRAIN = "train_model: {function: ml.train}\n"
 
@@ -164,6 +165,11 @@ def test_X_259_X_260_the_environment_may_say_where_models_are_kept(tauro):
 def test_X_262_credentials_in_the_environment_are_in_no_context(tauro):
     tauro.environ.update(DATABRICKS_HOST="https://w.example", DATABRICKS_TOKEN="dapi-secret")
     assert "dapi-secret" not in str(tauro.write(TRAIN).native())
+
+
+def test_X_262_the_token_is_masked_where_there_are_models(tauro):
+    tauro.environ.update(DATABRICKS_TOKEN="dapi-secret")
+    assert read(tauro.write(TRAIN).given, environ=tauro.environ).secrets == ("dapi-secret",)
 
 
 # -- faults and warnings

@@ -11,7 +11,7 @@ from tetra_orchestrator.config.dialects import tetra
 from tetra_orchestrator.config.dialects.source import Source
 from tetra_orchestrator.config.problems import Problems
 from tetra_orchestrator.config.yaml_tree import parse, to_json
-from tetra_orchestrator.core.model import Function, Module, OnFailure, RetryPolicy
+from tetra_orchestrator.core.model import Function, Module, OnFailure, RetryPolicy, RunPolicy
 
 if TYPE_CHECKING:
     from config.configs import Folder
@@ -162,9 +162,9 @@ def test_T_193_data_are_stale_after_a_day_unless_the_file_says_otherwise(project
     assert {p.name: p.max_data_age_s for p in found.pipelines} == {"a": 5400.0, "b": 720_000.0, "c": 86_400.0}
 
 
-def test_T_057_T_102_four_run_at_a_time_and_nothing_starts_after_a_failure(project):
+def test_T_057_T_099_T_102_T_103_in_waves_four_run_at_a_time_and_nothing_starts_after_a_failure(project):
     found = project(RULES)
-    assert (found.host.max_parallel, found.run.stop_after) == (4, 1)
+    assert (found.host.max_parallel, found.run) == (4, RunPolicy(stop_after=1, barriers=True))
 
 
 def test_T_059_without_recovery_there_are_three_attempts_a_minute_apart(project):

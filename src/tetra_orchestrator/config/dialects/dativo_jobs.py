@@ -104,6 +104,7 @@ class Jobs:
         self._root = setup.placed()
         self._concurrency = concurrency
         self._connectors = Connectors(setup.source)
+        self._redaction: list[bool] = []
 
     def check(self, path: str, tree: Map) -> JobFile | None:
         """The job of a file, or None after reporting what is wrong with it."""
@@ -144,6 +145,13 @@ class Jobs:
         retry = file.retry() or default
         if retry:
             put((*path, "retry"), native(retry), retry.block)
+        self._put_redaction(file)
+
+    def _put_redaction(self, file: JobFile) -> None:
+        """Masking is for a whole project, so it is off only where every job wants it off."""
+        self._redaction.append(file.job.logging.redaction)
+        if not all(self._redaction):
+            self._translation.put(("logs", "redact"), any(self._redaction), file.at("logging"))
 
     def _tenant(self, job: Job, path: str, tree: Map) -> str | None:
         """As the job says, or the folder under `jobs` that its file is in."""

@@ -132,7 +132,7 @@ class _Translator:
         put(("project",), name, ("name",))
         put(("title",), f"{user.name} {user.version}".rstrip(), ("name",))
         put(("host", "max_parallel"), MAX_PARALLEL)
-        put(("defaults", "run", "stop_after"), 1)
+        put(("defaults", "run", "barriers"), True)
         for index, stage in enumerate(user.stages):
             self._stage(stage, _path(index))
         put(("modes", name, "pipelines"), list(self._ids), ("stages",))

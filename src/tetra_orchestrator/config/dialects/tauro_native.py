@@ -27,6 +27,8 @@ RETRY = {"max_attempts": 3, "delay": 1, "backoff": 2, "max_delay": 60}
 #: A stream that others need. Its function may return, or print that it is ready and go on.
 SERVICE = {"until": "stopped", "ready_when": '"ready": true'}
 DATES = ("start_date", "end_date")
+#: What a backend is told in the environment, and no log.
+SECRETS = ("DATABRICKS_TOKEN",)
 
 
 class Native:
@@ -90,6 +92,7 @@ class Native:
             self._out.put(("params", key), {"type": "str", **default}, ("global_settings", key))
         if not self._contexts:
             return
+        self._out.put(("env", "pass"), list(SECRETS))
         version = self._common_version() or UNKNOWN_VERSION
         self._out.put(("params", "model_version"), {"type": "str", "default": version})
         for (node, key), tunable in self._tunables.items():

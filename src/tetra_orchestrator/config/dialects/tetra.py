@@ -68,6 +68,7 @@ def _put_settings(file: TetraFile) -> None:
     put(("host", "max_parallel"), WORKERS)
     put(("defaults", "task", "retry"), RETRY)
     put(("defaults", "run", "stop_after"), 1)
+    put(("defaults", "run", "barriers"), True)
     file.native.copy(("alerting",), ("alerting",))
 
 
