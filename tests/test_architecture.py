@@ -20,7 +20,19 @@ PACKAGE = "tetra_orchestrator"
 
 #: A module imports only from its own group and the groups before it.
 LAYERS = (
-    *("__init__", "task_types", "stages", "worker", "errors", "core", "ports", "config", "engine", "adapters"),
+    *(
+        "__init__",
+        "task_types",
+        "stages",
+        "worker",
+        "errors",
+        "signals",
+        "core",
+        "ports",
+        "config",
+        "engine",
+        "adapters",
+    ),
     *("wire", "fire", "api", "cli", "__main__"),
 )
 #: What runs in the tasks' own interpreter, where neither our dependencies nor this Python version may be there.
@@ -459,6 +471,10 @@ print(code, *sorted(set(sys.modules) - before), file=sys.stderr)
 
 NEVER = ["asyncio", "dataclasses", "importlib.metadata", "inspect", "jinja2", "logging", "psutil", "pydantic", "rich"]
 NEVER += ["click", "sqlite3", "subprocess", "tabulate", "typer", "yaml"]
+#: What only some runs need, and what costs a tenth of a bare interpreter or more each.
+SELDOM = ["concurrent", "cronsim", "difflib", "glob", "hashlib", "importlib.resources", "json", "pathlib", "platform"]
+SELDOM += ["random", "re", "shlex", "shutil", "socket", "ssl", "string", "tempfile", "textwrap", "threading"]
+SELDOM += ["traceback", "zoneinfo"]
 
 PROJECT = """\
 version: 1
@@ -498,7 +514,8 @@ def banned(modules: list[str], names: list[str]) -> list[str]:
     ("command", "names"),
     [
         ("--version", [*NEVER, "apsw", "typing"]),
-        ("status", NEVER),
+        ("run", [*NEVER, *SELDOM, "typing"]),
+        ("status", [*NEVER, *SELDOM, "enum", "signal", "typing"]),
         ("validate", [*NEVER, "apsw", "datetime", "typing"]),
         ("--help", ["apsw", "pydantic", "yaml"]),
     ],

@@ -15,6 +15,7 @@ from support.worlds import Stage, project, task
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.core.outcome import Exited
 
+RUN = (sys.executable, "-m", "tetra_orchestrator", "run")
 LENGTH = 4
 SYNCS = {"fsync", "fdatasync"}
 FORKS = {"clone", "clone3", "fork", "vfork"}
@@ -26,6 +27,8 @@ COMMITS = 1 + 1 + LENGTH
 LINGERING = LENGTH
 #: The head of the write-ahead log and its entry in the folder; at the end the log and the file, to put it away.
 BOOKKEEPING = 2 + 2
+#: Calls of a run of one task beyond those of a bare interpreter. Most of them find and read modules.
+MOST_CALLS = 2300
 #: What making the store adds: the journal of an empty file (head, entry, body, file), the commit that makes the tables
 #: in a log of its own (head, entry, commit; log and file, to put it away), and the entry of the whole store.
 MAKING = 4 + 5 + 1
@@ -69,23 +72,23 @@ def traced(tmp_path):
     tasks = {one.id: {"command": ["/bin/true"], "depends_on": list(one.depends_on)} for one in chain(LENGTH)}
     document = {"version": 1, "project": "demo", "pipelines": tasks, "modes": {"all": list(tasks)}}
     (tmp_path / "orchestration.yaml").write_text(json.dumps(document))
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    run = [sys.executable, "-m", "tetra_orchestrator", "run", "--mode", "all"]
     wanted = ",".join(sorted(SYNCS | FORKS | {"execve"}))
+    return lambda *args: trace(strace, tmp_path, wanted, *RUN, *(args or ("--mode", "all")))
 
-    def trace():
-        subprocess.run(
-            [strace, "-f", "-qq", "-e", f"trace={wanted}", "-e", "signal=none", "-o", tmp_path / "calls", *run],
-            cwd=tmp_path,
-            env=environ,
-            stdout=subprocess.DEVNULL,
-            check=True,
-            timeout=60,
-        )
-        calls = [found for line in (tmp_path / "calls").read_text().splitlines() if (found := CALL.match(line))]
-        return [(call["pid"] == calls[0]["pid"], call["name"], call["first"].strip('"')) for call in calls]
 
-    return trace
+def trace(strace, folder, wanted, *command):
+    """The calls of these kinds that the command makes: (by its own process, name, first argument)."""
+    path = os.pathsep.join(p for p in sys.path if p)
+    subprocess.run(
+        [strace, "-f", "-qq", "-e", f"trace={wanted}", "-e", "signal=none", "-o", folder / "calls", *command],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=60,
+    )
+    calls = [found for line in (folder / "calls").read_text().splitlines() if (found := CALL.match(line))]
+    return [(call["pid"] == calls[0]["pid"], call["name"], call["first"].strip('"')) for call in calls]
 
 
 def test_a_run_waits_for_the_disk_once_per_commit_and_a_fixed_number_of_times_more(traced):
@@ -99,3 +102,15 @@ def test_each_task_is_one_process_and_no_shell(traced):
     assert ourselves[:2] == (True, "execve")
     assert [own for own, name, _ in calls if name in FORKS] == [True] * LENGTH
     assert [(own, path) for own, name, path in calls if name == "execve"] == [(False, "/bin/true")] * LENGTH
+
+
+def test_a_run_of_one_task_is_one_process_three_commits_and_few_calls_more_than_a_bare_interpreter_makes(
+    traced, tmp_path
+):
+    one = ("--pipeline", "t0")
+    traced(*one)  # the first call reads the file, compiles what is new, and makes the store
+    calls = trace(require("strace"), tmp_path, "all", *RUN, *one)
+    bare = trace(require("strace"), tmp_path, "all", sys.executable, "-c", "pass")
+    assert sum(name in FORKS for _, name, _ in calls) == 1
+    assert 0 <= sum(name in SYNCS for _, name, _ in calls) - BOOKKEEPING - (1 + 1 + 1) <= 1
+    assert sum(own for own, _, _ in calls) - len(bare) <= MOST_CALLS

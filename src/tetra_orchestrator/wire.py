@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.adapters.runner.waiters import Waiter
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import World
@@ -83,6 +84,7 @@ def workspace(project: Project) -> Workspace:
 @contextmanager
 def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
     """Everything a run needs on this machine. Moves to the project's root, where relative paths start."""
+    from tetra_orchestrator.adapters.inherited import inherited
     from tetra_orchestrator.adapters.interrupts import SignalInterrupts
     from tetra_orchestrator.adapters.locks import LockTable
     from tetra_orchestrator.adapters.runner.process import become_subreaper
@@ -103,7 +105,7 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
                 processes=processes(),
                 locks=LockTable(os.path.join(project.root, STATE, "locks")),
                 entropy=os.urandom,
-                environ=environ,
+                environ=inherited(environ),
             )
     finally:
         opened.close()
@@ -136,35 +138,69 @@ def _enter(root: str) -> None:
         raise CannotWrite(f"cannot enter the project's folder: {error.strerror}", where=root) from None
 
 
-def reporters(style: str) -> Callable[[Subject], Reporter]:
-    """A maker of the run's reporters: its log file, and `live`, `plain`, `steps` or `json` on standard output."""
+@contextmanager
+def screen() -> Iterator[Outlet]:
+    """Standard output for reporters. At the end, what its reader is still taking, and a word on what it did not take.
+
+    Enter it before the run's world, so that locks are free when its reader is waited for, and say when the run is
+    `settled`: from then on a signal ends only that waiting.
+    """
+    from tetra_orchestrator.adapters.report.aftermath import Aftermath
+    from tetra_orchestrator.adapters.report.outlet import Outlet
+
+    sys.stdout.flush()
+    outlet = Outlet(sys.stdout.fileno(), encoding=sys.stdout.encoding)
+    try:
+        with Aftermath(outlet):
+            try:
+                yield outlet
+            finally:
+                outlet.close()
+    finally:
+        if outlet.left_out and not isinstance(outlet.fault, BrokenPipeError):
+            why = outlet.fault.strerror if outlet.fault else "nobody read it"
+            _warn(f"{outlet.left_out} lines are missing on standard output: {why}")
+
+
+def _warn(text: str) -> None:
+    """Say so on standard error, unless that would have to be waited for."""
+    from tetra_orchestrator.adapters.report.outlet import Outlet
+
+    with Outlet(sys.stderr.fileno(), patience_s=0) as errors:
+        errors.write(f"warning: {text}\n")
+
+
+def reporters(style: str, outlet: Outlet) -> Callable[[Subject], Reporter]:
+    """A maker of the run's reporters: its log file, and `live`, `plain`, `steps` or `json` on the outlet."""
 
     def make(subject: Subject) -> Reporter:
         from tetra_orchestrator.adapters.report.fanout import Fanout
         from tetra_orchestrator.adapters.report.plain import LineReporter
 
-        log = open(subject.log, "a", encoding="utf-8")  # noqa: SIM115 - the reporter closes it
-        return Fanout([LineReporter(subject, log, own=True), _screen(style, subject)])
+        file = open(subject.log, "a", encoding="utf-8")  # noqa: SIM115 - the reporter closes it
+        log, shown = LineReporter(subject, file, own=True), _shown(style, subject, outlet)
+        names = {id(log): f"the run's log {subject.log}", id(shown): "what is shown of the run"}
+        return Fanout([log, shown], lambda failed, error: _warn(f"{names[id(failed)]} is incomplete: {error}"))
 
     return make
 
 
-def _screen(style: str, subject: Subject) -> Reporter:
+def _shown(style: str, subject: Subject, outlet: Outlet) -> Reporter:
     if style == "json":
         from tetra_orchestrator.adapters.report.jsonl import JsonReporter
 
-        return JsonReporter(sys.stdout)
+        return JsonReporter(outlet)
     if style == "steps":
         from tetra_orchestrator.adapters.report.steps import StepReporter
 
-        return StepReporter(subject, sys.stdout)
+        return StepReporter(subject, outlet)
     if style == "live":
         from tetra_orchestrator.adapters.report.live import LiveReporter
 
-        return LiveReporter(subject, sys.stdout)
+        return LiveReporter(subject, outlet)
     from tetra_orchestrator.adapters.report.plain import LineReporter
 
-    return LineReporter(subject, sys.stdout)
+    return LineReporter(subject, outlet)
 
 
 def log_refusal(project: Project, text: str, *, aloud: bool) -> None:

@@ -378,16 +378,17 @@ def test_a_survivor_of_kill_9_is_gone_before_the_pipeline_runs_again(site, looks
 
 def test_a_dry_run_shows_no_secrets(site):
     site.write("token", "hunter2hunter2\n")
+    site.env["MY_TOKEN"] = "another-hunter2"
     site.configure(
         "secrets: {GIVEN: {file: token}}\n"
         "pipelines:\n"
-        "  one: {command: [echo, 'a-${GIVEN}', '${PLACE:-here}'], args: ['${GIVEN}']}\n"
+        "  one: {command: [echo, 'a-${MY_TOKEN}', '${PLACE:-here}'], args: ['${MY_TOKEN}']}\n"
         "  two: {tasks: {a: {command: [echo]}}, depends_on: [one]}\n"
-        "  three: {shell: 'echo ${GIVEN}', depends_on: [one]}\n"
-        "modes: {all: [one, {two: {a: ['${GIVEN}']}}, three]}\n"
+        "  three: {shell: 'echo \"$GIVEN\"', env: {GIVEN: '${GIVEN}'}, depends_on: [one]}\n"
+        "modes: {all: [one, {two: {a: ['${MY_TOKEN}']}}, three]}\n"
     )
     commands = [task["command"] for task in site.json("run", "--mode", "all", "--dry-run")["tasks"]]
-    assert commands == [["echo", "***", "here", "***"], ["echo", "***"], ["/bin/sh", "-c", "echo ${GIVEN}"]]
+    assert commands == [["echo", "***", "here", "***"], ["echo", "***"], ["/bin/sh", "-c", 'echo "$GIVEN"']]
     assert "hunter2" not in site.run("run", "--dry-run").stdout
 
 

@@ -17,9 +17,8 @@ from tetra_orchestrator.cli.project import (
     JsonOption,
     OverlayOption,
     SetOption,
-    Source,
-    options,
 )
+from tetra_orchestrator.cli.source import Source, options
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False

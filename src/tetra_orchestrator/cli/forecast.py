@@ -8,7 +8,7 @@ from shlex import join
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
 from tetra_orchestrator.core.forecast import forecast
 from tetra_orchestrator.core.model import Function, Shell, Typed
-from tetra_orchestrator.core.plan import CONDITIONS_HOLD, DISABLED, FIRST_TRY, NO_DEPENDENCIES
+from tetra_orchestrator.core.reasons import CONDITIONS_HOLD, DISABLED, FIRST_TRY, NO_DEPENDENCIES
 from tetra_orchestrator.core.spoken import duration, printable
 from tetra_orchestrator.engine.attempt import command_line
 from tetra_orchestrator.engine.start import gate, limits, title

@@ -14,9 +14,8 @@ from tetra_orchestrator.cli.project import (
     JsonOption,
     OverlayOption,
     SetOption,
-    Source,
-    load,
 )
+from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.verdict import groups
 from tetra_orchestrator.core.selection import select
 

@@ -69,21 +69,29 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"{PROGRAM} {__version__}")
         return Exit.OK
-    if argv[:1] == ["status"]:
-        from tetra_orchestrator.cli import standing
-
-        options = standing.quick_options(argv[1:])
-        if options is not None:
-            return standing.print_standing(**options)
-    if argv[:1] == ["validate"]:
-        from tetra_orchestrator.cli import verdict
-
-        code = verdict.quick_answer(argv[1:])
-        if code is not None:
-            return code
+    code = _quick_answer(argv[:1], argv[1:])
+    if code is not None:
+        return code
     from tetra_orchestrator.cli.app import invoke
 
     return invoke(argv)
+
+
+def _quick_answer(command: list[str], options: list[str]) -> int | None:
+    """The exit code of a plain call of a hot command; None for any other, where Typer has to read the options."""
+    if command == ["run"]:
+        from tetra_orchestrator.cli import running
+
+        return running.quick_answer(options)
+    if command == ["status"]:
+        from tetra_orchestrator.cli import standing
+
+        return standing.quick_answer(options)
+    if command == ["validate"]:
+        from tetra_orchestrator.cli import verdict
+
+        return verdict.quick_answer(options)
+    return None
 
 
 def _flushed(code: int) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
-from tetra_orchestrator.cli.project import ConfigOption, JsonOption, Source, load
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.spoken import duration
 
 TYPE_CHECKING = False

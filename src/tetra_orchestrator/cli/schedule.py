@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from tetra_orchestrator.cli.output import instant, print_json, print_table
-from tetra_orchestrator.cli.project import ConfigOption, JsonOption, Source, load
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.errors import UsageError
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import PipelineSummary
 
 
-def quick_options(argv: Sequence[str]) -> dict[str, Any] | None:
-    """The options when they are the plain ones, else None: then Typer parses them."""
+def quick_answer(argv: Sequence[str]) -> int | None:
+    """Answer a plain call; None where Typer has to read the options."""
     options: dict[str, Any] = {"as_json": False, "config": None}
     rest = list(argv)
     while rest:
@@ -29,7 +29,7 @@ def quick_options(argv: Sequence[str]) -> dict[str, Any] | None:
             options["config"] = rest.pop(0)
         else:
             return None
-    return options
+    return print_standing(**options)
 
 
 def print_standing(*, as_json: bool, config: str | None) -> int:

@@ -16,9 +16,8 @@ from tetra_orchestrator.cli.project import (
     JsonOption,
     OverlayOption,
     SetOption,
-    Source,
-    options,
 )
+from tetra_orchestrator.cli.source import Source, options
 from tetra_orchestrator.cli.verdict import answer_anew, answer_of, rows, show
 from tetra_orchestrator.errors import ConfigError, Exit
 
