@@ -34,8 +34,9 @@ class Launch(Record):
     """All a runner needs to start one attempt. Paths are absolute; `env` is the child's whole environment.
 
     With a `call`, the command and what surrounds it are those of the session's worker. `bounds` is None where nothing
-    is limited. What is in `redact` never reaches the log, in none of the usual encodings. With a `record`, the attempt
-    outlives us: the path is where its wrapper leaves how it ended. `background` lets what it leaves behind live.
+    is limited. What is in `redact` never reaches the log, in none of the usual encodings, nor does what fits one of the
+    regular expressions in `patterns`. With a `record`, the attempt outlives us: its wrapper leaves there how it ended.
+    `background` lets what it leaves behind live.
     """
 
     token: str
@@ -47,6 +48,7 @@ class Launch(Record):
     call: Call | None = None
     bounds: Bounds | None = None
     redact: tuple[bytes, ...] = ()
+    patterns: tuple[bytes, ...] = ()
     record: str | None = None
     background: bool = False
 
@@ -96,12 +98,13 @@ class Subject(Record):
 
 
 class AttemptFiles(Record):
-    """Absolute paths of one attempt: its log, the two JSON files, and the folder that survives attempts."""
+    """Absolute paths of one attempt: its log, two JSON files, the folder that survives attempts, a wrapper's record."""
 
     log: str
     input: str
     output: str
     checkpoint: str
+    record: str
 
 
 if TYPE_CHECKING:
@@ -200,8 +203,11 @@ if TYPE_CHECKING:
         # Aware UTC.
         def now(self) -> datetime: ...
 
-        # Seconds that never jump.
+        # Seconds that never jump; they stand still while the machine sleeps.
         def monotonic(self) -> float: ...
+
+        # Seconds that never jump and go on while the machine sleeps.
+        def elapsed(self) -> float: ...
 
         # Returns when one of `fds` is readable (True) or after `timeout_s` seconds (False); None waits without limit.
         def wait(self, fds: Collection[int], timeout_s: float | None) -> bool: ...

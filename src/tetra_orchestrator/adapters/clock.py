@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # poll(2) counts milliseconds in an int; whoever waits longer looks again.
 _LONGEST_S = 1_000_000.0
+# clock_gettime(2) on Linux; what macOS calls CLOCK_MONOTONIC goes on during sleep, other than time.monotonic() there.
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -22,8 +24,12 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Seconds that never jump; they stand still while the machine sleeps."""
         return time.monotonic()
+
+    def elapsed(self) -> float:
+        """Seconds that never jump and go on while the machine sleeps."""
+        return time.clock_gettime(_BOOTTIME)
 
     def wait(self, fds: Collection[int], timeout_s: float | None) -> bool:
         """Wait for one of `fds` to become readable (True) or for `timeout_s` seconds to pass (False).

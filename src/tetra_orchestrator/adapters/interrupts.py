@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
+
+from tetra_orchestrator import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,25 +30,25 @@ class SignalInterrupts:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
-        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        self._handlers = {each: signal.signal(each, _note) for each in self._caught()}
+        self._wakeup = signals.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._handlers = {each: signals.signal(each, _note) for each in self._caught()}
         if not self._children:
-            self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            self._handlers[signals.SIGCHLD] = signals.signal(signals.SIGCHLD, signals.SIG_DFL)
+        self._mask = signals.pthread_sigmask(signals.SIG_SETMASK, ())
         return self
 
-    def _caught(self) -> list[signal.Signals]:
-        caught = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            caught.append(signal.SIGHUP)
-        return [*caught, signal.SIGCHLD] if self._children else caught
+    def _caught(self) -> list[int]:
+        caught: list[int] = [signals.SIGINT, signals.SIGTERM]
+        if signals.getsignal(signals.SIGHUP) is not signals.SIG_IGN:
+            caught.append(signals.SIGHUP)
+        return [*caught, signals.SIGCHLD] if self._children else caught
 
     def __exit__(self, *exc: object) -> None:
         for signum, handler in self._handlers.items():
             # None stands for a handler that was not set from Python and cannot be set again.
-            signal.signal(signum, signal.SIG_DFL if handler is None else handler)
-        signal.set_wakeup_fd(self._wakeup)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            signals.signal(signum, signals.SIG_DFL if handler is None else handler)
+        signals.set_wakeup_fd(self._wakeup)
+        signals.pthread_sigmask(signals.SIG_SETMASK, self._mask)
         os.close(self._reader)
         os.close(self._writer)
 
@@ -63,4 +64,4 @@ class SignalInterrupts:
                 data = os.read(self._reader, 4096)
             except BlockingIOError:
                 return taken
-            taken += [signum for signum in data if signum != signal.SIGCHLD]
+            taken += [signum for signum in data if signum != signals.SIGCHLD]

@@ -47,7 +47,7 @@ class Workspace:
         if given:
             source = f"{stem}.input.json"
             _write_json(source, given)
-        return AttemptFiles(log, source, f"{stem}.output.jsonl", checkpoint)
+        return AttemptFiles(log, source, f"{stem}.output.jsonl", checkpoint, f"{stem}.record.json")
 
     def _open_run(self, logs: str, attempts: str, checkpoints: str) -> None:
         self._folder("log", logs, _LOG_HINT)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.model import Command, Function, Module, Shell, Typed
-from tetra_orchestrator.engine.environment import of_attempt, of_run, resolve, surroundings
+from tetra_orchestrator.engine.bounds import bounds, given_secrets
+from tetra_orchestrator.engine.environment import in_span, of_attempt, of_run, resolve, surroundings
 from tetra_orchestrator.engine.filling import fill, fill_shell, fill_value, texts_in, values_in
 from tetra_orchestrator.engine.inputs import arguments, writers
 from tetra_orchestrator.ports import Call, Launch
@@ -26,14 +27,34 @@ RESERVED = ("params", "partition")
 
 
 class Context:
-    """What all attempts of a run share. `environ` is our own environment at the start."""
+    """What all attempts of a run share. `environ` is our own environment at the start.
 
-    def __init__(self, project: Project, run: Run, params: Mapping[str, Json], environ: Mapping[str, str]):
+    `secrets` are values that no log may show.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        run: Run,
+        params: Mapping[str, Json],
+        environ: Mapping[str, str],
+        secrets: tuple[str, ...] = (),
+    ):
         self.project = project
         self.run = run
         self.params = params
-        self.environ = environ
+        self.secrets = secrets if project.logs.redact else ()
+        self.patterns = tuple(pattern.encode() for pattern in project.logs.patterns)
+        self._environ = dict(environ)
+        self._surroundings: dict[str, dict[str, str]] = {}
         self._writers: Mapping[str, tuple[str, ...]] | None = None
+
+    def surroundings(self, python: str) -> dict[str, str]:
+        """The environment that all attempts with this interpreter have in common."""
+        found = self._surroundings.get(python)
+        if found is None:
+            found = self._surroundings[python] = surroundings(self.project, self.run, self._environ, python)
+        return found
 
     def writers(self, data_set: str) -> tuple[str, ...]:
         """The ids of the tasks that write the data set."""
@@ -103,19 +124,46 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
     python = (session and session.python) or task.python or project.python
     python = resolve(project.root, python) if "/" in python else python
     argv, variables = command_line(task, python, value_of)
-    env = surroundings(project, context.run, context.environ, python)
+    env = context.surroundings(python)
     own = {name: fill(text, value_of) for name, text in task.env}
     own.update(variables)
     if isinstance(task.program, Typed):
         own["TETRA_PLUGINS"] = _plugins(project)
     own.update(of_run(project, context.run))
     own.update(of_attempt(task, number, token, files))
+    own["TRACEPARENT"] = in_span(env["TRACEPARENT"], token)
     cwd = resolve(project.root, task.cwd)
-    if session is None:
-        return Launch(token, argv, env | own, cwd, files.log, task.kill_grace_s)
-    assert isinstance(task.program, Function)
-    call = Call(session.name, session.threads, task.program.path, own, cwd)
-    return Launch(token, argv, env, project.root, files.log, task.kill_grace_s, call)
+    call = None
+    if session is not None:
+        assert isinstance(task.program, Function)
+        call, own, cwd = Call(session.name, session.threads, task.program.path, own, cwd), {}, project.root
+    return Launch(
+        token,
+        argv,
+        env | own,
+        cwd,
+        files.log,
+        task.kill_grace_s,
+        call,
+        bounds(task, number, project.root, files),
+        _hidden(task, argv, env, call.env if call else own, context, known) if context.secrets else (),
+        context.patterns,
+        files.record if task.survive and call is None else None,
+        task.background,
+    )
+
+
+def _hidden(
+    task: Task,
+    argv: tuple[str, ...],
+    env: Mapping[str, str],
+    own: Mapping[str, str],
+    context: Context,
+    known: Known,
+) -> tuple[bytes, ...]:
+    """The secrets among all that the attempt is given."""
+    texts = [*argv, *env.values(), *own.values(), *texts_in(dict(given(task, context, known)))]
+    return given_secrets(context.secrets, texts)
 
 
 def _plugins(project: Project) -> str:

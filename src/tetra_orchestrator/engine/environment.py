@@ -21,6 +21,7 @@ OURS = frozenset(
         *("STATE", "FAILPOINT", "WAITER", "PLUGINS"),
     )
 )
+_HEX = frozenset("0123456789abcdef")
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -39,6 +40,7 @@ def surroundings(project: Project, run: Run, environ: Mapping[str, str], python:
     env.setdefault("PYTHONUNBUFFERED", "1")
     env.update(rule.extra)
     env.update(of_run(project, run))
+    env["TRACEPARENT"] = _trace(run, environ.get("TRACEPARENT", ""))
     return env
 
 
@@ -47,6 +49,10 @@ def of_run(project: Project, run: Run) -> dict[str, str]:
     env = {"TETRA_HOME": project.root, "TETRA_RUN_ID": run.run_id}
     if run.mode:
         env["TETRA_MODE"] = run.mode
+    if run.slot:
+        from tetra_orchestrator.core.spoken import instant
+
+        env["TETRA_SLOT"] = instant(run.slot)
     if run.partition:
         env.update(TETRA_PARTITION_START=run.partition.start, TETRA_PARTITION_END=run.partition.end)
     return env
@@ -68,6 +74,27 @@ def of_attempt(task: Task, number: int, token: str, files: AttemptFiles) -> dict
     if task.resources and task.resources.workers:
         env["TETRA_WORKERS"] = str(task.resources.workers)
     return env
+
+
+def in_span(parent: str, token: str) -> str:
+    """The trace context of the attempt with this token: its own span in the trace of `parent`."""
+    version, trace, _, flags = parent.split("-")
+    return f"{version}-{trace}-{token[-16:]}-{flags}"
+
+
+def _trace(run: Run, given: str) -> str:
+    """The trace that our own caller has us in, or else a new one of the run.
+
+    See https://www.w3.org/TR/trace-context: version, trace, span and flags, in hexadecimal digits.
+    """
+    parts = given.split("-")
+    shape = [len(part) for part in parts] == [2, 32, 16, 2] and _HEX.issuperset("".join(parts))
+    if shape and parts[0] == "00" and int(parts[1], 16) and int(parts[2], 16):
+        return given
+    from _blake2 import blake2b  # hashlib would load OpenSSL for it
+
+    trace = blake2b(run.run_id.encode(), digest_size=16).hexdigest()
+    return f"00-{trace}-{trace[:16]}-01"
 
 
 def resolve(root: str, path: str | None) -> str:

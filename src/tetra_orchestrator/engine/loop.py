@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from signal import SIGINT, Signals
-
 from tetra_orchestrator.core import events
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, AttemptRunning, OutputsSaved, RunMoved
 from tetra_orchestrator.core.facts import NO_FACTS
@@ -16,6 +14,7 @@ from tetra_orchestrator.engine.attempt import check_outputs, given, launch, valu
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.journal import Journal
 from tetra_orchestrator.errors import Exit, TetraError
+from tetra_orchestrator.signals import SIGINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Execution:
         self._take_signals()
         try:
             while True:
-                decision = self._plan.decide(self._clock.monotonic())
+                decision = self._plan.decide(self._clock.monotonic(), self._clock.elapsed())
                 launches = [self._prepare(start) for start in decision.starts]
                 self._journal.moves(self._plan.take_moves())
                 if self._plan.finished:
@@ -220,6 +219,8 @@ class Execution:
         elif CANCEL_REQUEST in self._store.requests(self._run_id):
             self._plan.cancel(Reason("cancel_requested", "cancelled by `tetra cancel`"))
         else:
+            from signal import Signals
+
             self._interrupted_by = number
             self._plan.cancel(Reason("interrupted", f"interrupted by {Signals(number).name}"))
 

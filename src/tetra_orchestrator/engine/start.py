@@ -49,7 +49,8 @@ class World(Record):
 class Request(Record):
     """What somebody asked to be run. `document` is the configuration to keep with it, references unresolved.
 
-    `config` is the file to name to whoever wants to look closer, where it is not found by itself.
+    `config` is the file to name to whoever wants to look closer, where it is not found by itself. `secrets` are values
+    that no log may show.
     """
 
     project: Project
@@ -60,6 +61,7 @@ class Request(Record):
     trigger: str = "manual"
     force: bool = False
     config: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 def perform(request: Request, world: World, report: Callable[[Subject], Reporter]) -> int:
@@ -166,7 +168,7 @@ def limits(project: Project, mode: Mode | None = None) -> Limits:
         stop_after=rule.stop_after,
         timeout_s=rule.timeout_s,
         max_retries=rule.max_retries,
-        barriers=rule.barriers,
+        barriers=bool(rule.barriers),
     )
 
 
@@ -213,7 +215,7 @@ def _execute(
     reporter = report(subject)
     execution = Execution(
         Plan(tasks, limits(request.project, request.selection.mode), expected, lambda: world.entropy(1)[0] / 256),
-        Context(request.project, run, request.params, world.environ),
+        Context(request.project, run, request.params, world.environ, request.secrets),
         store=world.store,
         runner=world.runner,
         workspace=world.workspace,

@@ -10,11 +10,16 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Reporter
 
 
-class Fanout:
-    """Hands each event to every reporter that still works."""
+def _silent(reporter: Reporter, error: Exception) -> None:
+    """Nobody is told."""
 
-    def __init__(self, reporters: Iterable[Reporter]):
+
+class Fanout:
+    """Hands each event to every reporter that still works; `tell` is told once of each that does not."""
+
+    def __init__(self, reporters: Iterable[Reporter], tell: Callable[[Reporter, Exception], None] = _silent):
         self._reporters = list(reporters)
+        self._tell = tell
 
     def event(self, event: RunEvent) -> None:
         """Hand the event on."""
@@ -32,5 +37,6 @@ class Fanout:
         for reporter in list(self._reporters):
             try:
                 act(reporter)
-            except Exception:  # a full disk or a closed terminal must not end the run
+            except Exception as error:  # a full disk must not end the run
                 self._reporters.remove(reporter)
+                self._tell(reporter, error)

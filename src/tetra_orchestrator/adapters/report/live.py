@@ -17,8 +17,7 @@ from tetra_orchestrator.core.states import ACTIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
-
+    from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.ports import Subject
 
@@ -53,12 +52,16 @@ class _Line:
 
 
 class LiveReporter:
-    """Redraws in place while the run goes on; afterwards the final table stays, with the tail of each failed log."""
+    """Redraws in place while the run goes on; afterwards the final table stays, with the tail of each failed log.
 
-    def __init__(self, subject: Subject, stream: TextIO):
+    A terminal that is stopped gets no drawings meanwhile, of which all but the last would be old.
+    """
+
+    def __init__(self, subject: Subject, stream: Outlet):
         self._subject = subject
+        self._stream = stream
         self._lines = {name: _Line(subject.expected_s.get(name)) for name in subject.tasks}
-        self._console = Console(file=stream, highlight=False)
+        self._console = Console(file=stream, highlight=False)  # type: ignore[arg-type]
         self._closed = False
         self._live = Live(console=self._console, auto_refresh=False, get_renderable=self._table)
         self._failures: list[tuple[str, int]] = []
@@ -73,11 +76,13 @@ class LiveReporter:
             self._verdict = _verdict(event)
         elif event.task in self._lines:
             self._update(self._lines[event.task], event)
-        self._live.refresh()
+        self.tick()
 
     def tick(self) -> None:
         """Redraw, so that elapsed times move."""
-        self._live.refresh()
+        self._stream.flush()
+        if not self._stream.behind:
+            self._live.refresh()
 
     def close(self) -> None:
         """Leave the final table and say what failed and where all of it is."""

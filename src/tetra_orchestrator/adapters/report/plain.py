@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.ports import Subject
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 class LineReporter:
     """Writes every line to `stream`: standard output, or the run's own log file."""
 
-    def __init__(self, subject: Subject, stream: TextIO, *, own: bool = False):
+    def __init__(self, subject: Subject, stream: TextIO | Outlet, *, own: bool = False):
         self._subject = subject
         self._stream = stream
         self._own = own
@@ -28,7 +29,8 @@ class LineReporter:
             self._stream.flush()
 
     def tick(self) -> None:
-        """Nothing moves in plain lines."""
+        """Hand on what waits."""
+        self._stream.flush()
 
     def close(self) -> None:
         """Close the stream where it is ours."""

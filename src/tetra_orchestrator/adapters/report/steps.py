@@ -7,8 +7,7 @@ from tetra_orchestrator.core import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
-
+    from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.ports import Subject
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 class StepReporter:
     """Counts the tasks that start: `Step 1/4: Running Data Pipeline...`."""
 
-    def __init__(self, subject: Subject, stream: TextIO):
+    def __init__(self, subject: Subject, stream: Outlet):
         self._subject = subject
         self._stream = stream
         self._step = 0
@@ -42,7 +41,8 @@ class StepReporter:
         return None
 
     def tick(self) -> None:
-        """Nothing happens between events."""
+        """Hand on what waits."""
+        self._stream.flush()
 
     def close(self) -> None:
         """The stream is not ours."""
