@@ -1,1 +1,1 @@
-"""The budgets as ratios: every command timed beside GNU make and a bare interpreter, in the same rounds."""
+"""The budgets as ratios: what we take beside what other tools take for the same graph, in the same rounds."""

@@ -1,67 +1,82 @@
-"""`python -m benchmarks`: measure, print the page, and keep it where `--out` says."""
+"""`python -m benchmarks`: measure, keep the figures where `--out` says, and write the page of them beside."""
 
 from __future__ import annotations
 
 import argparse
-import os
+import sys
 import tempfile
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from string import ascii_lowercase
 
-from benchmarks import machine, planning, table, workloads
-from benchmarks.timing import measure
-from tetra_orchestrator import __version__
+from benchmarks import commands, idle, output, page, planning, running, simulation, syncs, tools
+from benchmarks.results import Options, Part, load, save, stamped
 
-LEAST_ROUNDS = 9
+OUT = Path("benchmarks/results/latest.json")
+PARTS: dict[str, Callable[[Path, Options], Part]] = {
+    **{name: partial(running.run, name) for name in running.WORKLOADS},
+    "W6s": simulation.simulate,
+    "W7": planning.plan,
+    "W8": idle.look,
+    "W9": commands.answer,
+    "W10": output.write,
+    "syncs": syncs.count,
+}
 
 
 def main() -> None:
     """Measure as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the budgets.")
-    parser.add_argument("--rounds", type=int, default=15, metavar="N", help=f"at least {LEAST_ROUNDS} (default: 15)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the page there as well")
-    parser.add_argument("--peers", type=Path, default=planning.PEERS, metavar="DIR", help="environments of other tools")
-    parser.add_argument("--planning", action="store_true", help="measure planning alone, print that part of the page")
-    given = parser.parse_args()
-    if given.rounds < LEAST_ROUNDS:
-        parser.error(f"--rounds {given.rounds} is too few: a median of fewer than {LEAST_ROUNDS} tells little")
-    with tempfile.TemporaryDirectory(prefix="tetra-bench-") as folder:
-        plans = _planning(Path(folder), given.rounds, given.peers)
-        page = plans if given.planning else _page(Path(folder), given.rounds, plans)
-    print(page, end="")
-    if given.out:
-        given.out.write_text(page, encoding="utf-8")
+    given = parser().parse_args()
+    if given.out.suffix != ".json":
+        parser().error(f"--out {given.out}: name a .json file; the page is written beside it")
+    options = Options(given.rounds, given.quick, given.peers, given.workflows)
+    parts = load(given.out)
+    for name in selected(given.only):
+        print(f"benchmarks: {name}", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="tetra-bench-") as folder:
+            parts[name] = stamped(partial(PARTS[name], Path(folder), options))
+        save(given.out, {known: parts[known] for known in PARTS if known in parts})
+    text = page.render({known: parts[known] for known in PARTS if known in parts})
+    given.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text, end="")
 
 
-def _planning(folder: Path, rounds: int, peers: Path) -> str:
-    load = os.getloadavg()[0]
-    done = planning.plan(folder, rounds, peers)
-    return planning.section(done, date=datetime.now(UTC).date(), load=load, rounds=rounds)
-
-
-def _page(folder: Path, rounds: int, plans: str) -> str:
-    load = os.getloadavg()[0]
-    chains = [workloads.make_chain(folder, "W1", 1), workloads.make_chain(folder, "W2", 4)]
-    cases = workloads.cases(chains)
-    durable = machine.durability(chains[0].store)
-    figures = measure(cases, rounds, workloads.environment())
-    for chain in chains:
-        # the warm-up and every round: both wrote a log for each task, and our runs are in the store that was asked
-        assert chain.logs() == (chain.length * (rounds + 1),) * 2, chain.logs()
-        assert machine.recorded(chain.store) == rounds + 1, machine.recorded(chain.store)
-    return table.PAGE.format(
-        date=datetime.now(UTC).date(),
-        version=__version__,
-        machine=machine.describe(),
-        store=f"SQLite {durable.sqlite}, journal {durable.journal}, synchronous {durable.synchronous}",
-        sync=machine.sync_seconds(folder) * 1e3,
-        load=f"{load:.1f}",
-        rounds=rounds,
-        table=table.render(cases, figures),
-        no_op=workloads.NO_OP,
-        synchronous=durable.synchronous,
-        planning=plans,
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the budgets.")
+    found.add_argument(
+        "--only",
+        action="append",
+        choices=_choices(),
+        metavar="PART",
+        help=f"one of {', '.join(_choices())}; repeatable",
     )
+    found.add_argument("--quick", action="store_true", help="leave out the peers that take long")
+    found.add_argument("--rounds", type=_rounds, metavar="N", help="at most N rounds of anything, to try things out")
+    found.add_argument("--out", type=Path, default=OUT, metavar="FILE", help=f"a JSON file to keep (default: {OUT})")
+    found.add_argument("--peers", type=Path, default=tools.PEERS, metavar="DIR", help="environments of other tools")
+    found.add_argument("--workflows", type=Path, metavar="DIR", help="WfInstances graphs to simulate as well")
+    return found
+
+
+def selected(only: Sequence[str] | None) -> list[str]:
+    """The parts to measure: a workload's number stands for all its variants, as W4 for W4 and W4x."""
+    return [name for name in PARTS if only is None or name in only or _number(name) in only]
+
+
+def _choices() -> list[str]:
+    return list(dict.fromkeys(choice for name in PARTS for choice in (_number(name), name)))
+
+
+def _rounds(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of rounds")
+    return int(text)
+
+
+def _number(name: str) -> str:
+    return name.rstrip(ascii_lowercase) or name
 
 
 if __name__ == "__main__":

@@ -1,18 +1,40 @@
-"""One graph, written as each tool's user would write it."""
+"""The graphs that every tool is given: shapes, what their tasks do, and how short a run of them can be."""
 
 from __future__ import annotations
 
-import json
+import os
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Sequence
+from typing import NamedTuple
 
 #: For each task the numbers of those it depends on, all of them smaller.
 Graph = tuple[tuple[int, ...], ...]
 
-NO_OP = "/bin/true"
-GRAPH = "graph.json"
+NO_OP = "/bin/true" if os.path.exists("/bin/true") else "/usr/bin/true"
+SLEEP = "/bin/sleep"
 SEED = 7
+
+
+class Work(NamedTuple):
+    """A graph, how many of its tasks may run at the same time, and for how many seconds each sleeps (None: no-ops)."""
+
+    graph: Graph
+    slots: int = 2
+    seconds: tuple[float, ...] | None = None
+
+    def argv(self, number: int) -> tuple[str, ...]:
+        """The command of a task."""
+        return (NO_OP,) if self.seconds is None else (SLEEP, f"{self.seconds[number]:g}")
+
+
+def chain(tasks: int) -> Graph:
+    """Each task after the one before."""
+    return tuple((number - 1,) if number else () for number in range(tasks))
+
+
+def independent(tasks: int) -> Graph:
+    """None after any other."""
+    return ((),) * tasks
 
 
 def layered(tasks: int, edges: int, layers: int, seed: int = SEED) -> Graph:
@@ -31,9 +53,23 @@ def layered(tasks: int, edges: int, layers: int, seed: int = SEED) -> Graph:
     return tuple(tuple(sorted(some)) for some in upstream)
 
 
-def chain(tasks: int) -> Graph:
-    """Each task after the one before."""
-    return tuple((number - 1,) if number else () for number in range(tasks))
+def lanes(wide: int = 8, long_s: float = 0.8, short_s: float = 0.1) -> Work:
+    """Chains side by side; in each layer another lane is slow, so that a barrier behind every layer would cost."""
+    graph = tuple((number - wide,) if number >= wide else () for number in range(wide * wide))
+    seconds = tuple(long_s if number // wide == number % wide else short_s for number in range(wide * wide))
+    return Work(graph, wide, seconds)
+
+
+def chain_last() -> Work:
+    """Twenty short tasks are written first, and the long chain last: who starts in that order loses a half."""
+    graph = (*independent(20), *((19 + number,) if number else () for number in range(10)))
+    return Work(graph, 2, (0.1,) * 20 + (0.2,) * 10)
+
+
+def long_last() -> Work:
+    """Two chains first, and one single long task last, whose length only an earlier run can tell."""
+    second = tuple((9 + number,) if number else () for number in range(10))
+    return Work((*chain(10), *second, ()), 2, (0.1,) * 20 + (2.0,))
 
 
 def edges(graph: Graph) -> int:
@@ -41,112 +77,17 @@ def edges(graph: Graph) -> int:
     return sum(map(len, graph))
 
 
+def bound_s(graph: Graph, seconds: Sequence[float], slots: int) -> float:
+    """Seconds below which no run can be: the longest path, or all the work shared out evenly."""
+    ends: list[float] = []
+    for number, upstream in enumerate(graph):
+        ends.append(seconds[number] + max((ends[before] for before in upstream), default=0.0))
+    return max(*ends, sum(seconds) / slots)
+
+
 def name(number: int) -> str:
     """What a task is called in every tool."""
     return f"task_{number:05}"
-
-
-def native(graph: Graph) -> str:
-    """Our file, in blocks: a pipeline of all tasks, and a mode that runs it."""
-    lines = ["version: 1", "project: bench", "pipelines:", "  work:", "    tasks:"]
-    for task, upstream in _named(graph):
-        lines += [f"      {task}:", f"        command: [{NO_OP}]"]
-        lines += ["        depends_on:", *(f"          - {other}" for other in upstream)] if upstream else []
-    return "\n".join([*lines, "modes:", "  all: [work]", ""])
-
-
-def makefile(graph: Graph) -> str:
-    """Rules that are always to be made, as nothing here is a file."""
-    everything = " ".join(task for task, _ in _named(graph))
-    lines = [f"all: {everything}", f".PHONY: all {everything}"]
-    for task, upstream in _named(graph):
-        lines += [" ".join((f"{task}:", *upstream)), f"\t{NO_OP}"]
-    return "\n".join([*lines, ""])
-
-
-def ninja(graph: Graph) -> str:
-    """Statements whose outputs never come into being."""
-    lines = ["rule run", f"  command = {NO_OP}"]
-    lines += [" ".join((f"build {task}: run", *upstream)) for task, upstream in _named(graph)]
-    return "\n".join([*lines, ""])
-
-
-def data(graph: Graph) -> str:
-    """What the files in Python below read, each beside it."""
-    return json.dumps(graph)
-
-
-SNAKEFILE = f"""\
-import json
-GRAPH = json.load(open("{GRAPH}"))
-rule all:
-    input: [f"out/task_{{n:05}}" for n in range(len(GRAPH))]
-rule task:
-    input: lambda found: [f"out/task_{{n:05}}" for n in GRAPH[int(found.n)]]
-    output: touch("out/task_{{n}}")
-    shell: "{NO_OP}"
-"""
-
-DAGSTER = f"""\
-import json
-import subprocess
-from dagster import Definitions, DependencyDefinition, GraphDefinition, In, Nothing, Out, op
-GRAPH = json.load(open("{GRAPH}"))
-
-def make(number, upstream):
-    @op(name=f"task_{{number:05}}", ins={{f"in{{k}}": In(Nothing) for k in range(len(upstream))}}, out=Out(Nothing))
-    def run():
-        subprocess.run(["{NO_OP}"], check=True)
-    return run
-
-graph = GraphDefinition(
-    name="work",
-    node_defs=[make(number, upstream) for number, upstream in enumerate(GRAPH)],
-    dependencies={{
-        f"task_{{number:05}}": {{f"in{{k}}": DependencyDefinition(f"task_{{n:05}}") for k, n in enumerate(upstream)}}
-        for number, upstream in enumerate(GRAPH)
-    }},
-)
-definitions = Definitions(jobs=[graph.to_job(name="all")])
-job = definitions.resolve_job_def("all")
-print(len(job.graph.node_dict), sum(map(len, graph.dependencies.values())))
-"""
-
-AIRFLOW = f"""\
-import json
-from airflow.sdk import DAG
-from airflow.providers.standard.operators.bash import BashOperator
-GRAPH = json.load(open("{GRAPH}"))
-
-with DAG("work", schedule=None, catchup=False) as dag:
-    tasks = [BashOperator(task_id=f"task_{{n:05}}", bash_command="{NO_OP}") for n in range(len(GRAPH))]
-    for number, upstream in enumerate(GRAPH):
-        for n in upstream:
-            tasks[n] >> tasks[number]
-dag.check_cycle()
-print(len(dag.tasks), sum(len(task.upstream_task_ids) for task in dag.tasks))
-"""
-
-#: What each tool is given: file name to its content.
-FILES: dict[str, dict[str, Callable[[Graph], str]]] = {
-    "ours": {"orchestration.yaml": native},
-    "make": {"Makefile": makefile},
-    "ninja": {"build.ninja": ninja},
-    "snakemake": {"Snakefile": lambda graph: SNAKEFILE, GRAPH: data},
-    "dagster": {"work.py": lambda graph: DAGSTER, GRAPH: data},
-    "airflow": {"work.py": lambda graph: AIRFLOW, GRAPH: data},
-}
-
-
-def write(tool: str, graph: Graph, folder: Path) -> None:
-    """Put the tool's files for the graph into a new folder."""
-    folder.mkdir(parents=True)
-    for file, text in FILES[tool].items():
-        (folder / file).write_text(text(graph), encoding="utf-8")
-
-
-def _named(graph: Graph) -> Iterator[tuple[str, list[str]]]:
-    return ((name(number), list(map(name, upstream))) for number, upstream in enumerate(graph))
 
 
 def _first(number: int, width: int) -> int:

@@ -1,29 +1,19 @@
-"""What the figures depend on: the machine, the versions, and what durability costs here."""
+"""What the figures depend on: the machine, and what durability is and costs here."""
 
 from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import time
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 
 SYNCHRONOUS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 
 
-class Durability(NamedTuple):
-    """What a live connection to a store says of itself."""
-
-    journal: str
-    synchronous: str
-    sqlite: str
-
-
-def durability(store: Path) -> Durability:
+def durability(store: Path) -> dict[str, str]:
     """How durable commits are on a connection made as every command makes it. AssertionError unless it is FULL."""
     opened = SqliteStore(str(store))
     try:
@@ -33,8 +23,8 @@ def durability(store: Path) -> Durability:
         ((version,),) = ask("SELECT sqlite_version()")
     finally:
         opened.close()
-    found = Durability(str(journal), SYNCHRONOUS[int(str(level))], str(version))
-    assert found.synchronous == "FULL", found
+    found = {"sqlite": str(version), "journal": str(journal), "synchronous": SYNCHRONOUS[int(str(level))]}
+    assert found["synchronous"] == "FULL", found
     return found
 
 
@@ -60,11 +50,10 @@ def sync_seconds(folder: Path, times: int = 50) -> float:
 
 
 def describe() -> str:
-    """System, kernel, processor and versions in one line."""
+    """System, kernel, cores and interpreter in one line."""
     try:
         system = platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:
         system = platform.platform(terse=True)
-    make = subprocess.run(["make", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     kernel = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return f"{system}, {kernel}, {os.cpu_count()} cores, Python {platform.python_version()}, {make}"
+    return f"{system}, {kernel}, {os.cpu_count()} cores, Python {platform.python_version()}"

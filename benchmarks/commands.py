@@ -1,0 +1,37 @@
+"""W9: the commands that run nothing, from cold."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+from benchmarks import tools
+from benchmarks.graphs import Work, chain
+from benchmarks.results import Options, Part, part
+from benchmarks.timing import Case, measure, once
+from benchmarks.tools import ENTRY
+
+ROUNDS = 25
+
+
+def answer(root: Path, options: Options) -> Part:
+    """Measure them beside a bare interpreter, in a folder where one run has been."""
+    folder = root / "W9"
+    once(tools.run_ours(Work(chain(4)), folder))
+    cases = [
+        tools.bare(folder),
+        Case("version", "`--version`", (*ENTRY, "--version"), folder),
+        Case("script", "`tetra --version`, the script pip makes", (_script(), "--version"), folder),
+        Case("status", "`status`", (*ENTRY, "status"), folder),
+        Case("help", "`--help`", (*ENTRY, "--help"), folder),
+        Case("show", "`show`", (*ENTRY, "show"), folder),
+        Case("logs", "`logs`", (*ENTRY, "logs"), folder),
+    ]
+    return part(cases, measure(cases, options.most(ROUNDS)), {}, {}, {})
+
+
+def _script() -> str:
+    path = os.path.join(sysconfig.get_path("scripts"), "tetra")
+    return path if os.path.exists(path) else sys.exit(f"benchmarks: {path} is not there: install the project first")
