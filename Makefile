@@ -6,7 +6,7 @@ venv_python := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run test test-all lint type fmt cases schema bench clean
+.PHONY: help install run test test-all lint type fmt cases faults mutants schema bench soak clean
 
 # An environment whose interpreter has gone, or that was made in another folder, is not this project's: install anew.
 $(shell [ -x $(venv_python) ] && [ "$$(cat .venv/.installed-run 2>/dev/null)" = "$$(pwd -P)" ] || rm -f .venv/.installed-*)
@@ -40,13 +40,22 @@ fmt: .venv/.installed-test ## format the code and mend what can be mended by its
 cases: .venv/.installed-test ## run the files of other systems' users, and print what holds and what is to come
 	@$(venv_python) -m pytest -n auto -q tests/cases --cases $(ARGS)
 
+faults: .venv/.installed-test ## bring about the faults that we answer for, and print what was observed of each
+	@$(venv_python) -m pytest -n auto -q tests/faults --faults $(ARGS)
+
+mutants: .venv/.installed-test ## break the engine in twenty ways, and print which test notices each
+	@$(venv_python) -m tests.mutants $(ARGS)
+
 schema: .venv/.installed-test ## write the JSON Schema of configuration files anew, shipped and published
 	@$(venv_python) -c 'from tetra_orchestrator.config.json_schema import json_schema; print(json_schema(), end="")' \
 	    >docs/schema.json
 	@cp docs/schema.json src/tetra_orchestrator/config/schema.json
 
-bench: .venv/.installed-test ## measure against the budgets
+bench: .venv/.installed-test ## measure against the budgets, and beside other tools (ARGS=--quick: without the slow)
 	@$(venv_python) -m benchmarks $(ARGS)
+
+soak: .venv/.installed-test ## random runs and what must hold after each: ARGS="--seed 7 --minutes 10"
+	@PYTHONPATH=tests $(venv_python) -m soak $(ARGS)
 
 clean: ## remove .venv and caches; state/ and logs/ stay
 	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,225 @@
+"""Ways to break the engine, each with the tests that should notice. A mutant is one change of text in one file."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LOOP = "tests/engine/test_loop.py"
+PLAN = "tests/core/test_plan.py"
+POLICY = "tests/core/test_run_policy.py"
+RETRY = "tests/core/test_retry.py"
+START = "tests/engine/test_start.py"
+RUNNER = "tests/contracts/test_runner.py"
+NEXT = "tests/core/test_next_attempt.py"
+OUTCOME = "tests/core/test_outcome.py"
+LOCKS = "tests/adapters/test_locks.py"
+ENDINGS = "tests/faults/test_fault_endings.py"
+STARTS = "tests/faults/test_fault_starts.py"
+TREES = "tests/faults/test_fault_trees.py"
+FILTER = "tests/adapters/runner/test_filter.py"
+
+
+class Mutant(NamedTuple):
+    """`file` is below the package; `before` must be in it exactly once. `tests` are paths, or names in them."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "nothing is committed before a process starts",
+        "engine/loop.py",
+        "                self._journal.commit()\n                failed = self._submit(",
+        "                failed = self._submit(",
+        (f"{LOOP}::test_the_attempt_row_is_durable_before_its_process_starts",),
+    ),
+    Mutant(
+        "every exit code is a success",
+        "core/outcome.py",
+        "isinstance(outcome, Exited) and outcome.code == 0",
+        "isinstance(outcome, Exited)",
+        (f"{OUTCOME}::test_only_an_exit_status_of_0_and_a_service_that_was_stopped_is_a_success",),
+    ),
+    Mutant(
+        "TERM without CONT",
+        "adapters/runner/process.py",
+        "signal.SIGTERM, signal.SIGCONT)",
+        "signal.SIGTERM)",
+        (f"{ENDINGS}::test_fault_06_a_stopped_child_is_continued_so_that_it_can_end_in_order",),
+    ),
+    Mutant(
+        "no KILL after the grace",
+        "adapters/runner/process.py",
+        "        if now >= self.deadline:\n            self.killed_at",
+        "        if False:\n            self.killed_at",
+        (f"{RUNNER}::test_fault_05_a_child_that_ignores_term_is_killed_after_its_grace",),
+    ),
+    Mutant(
+        "only the main process is ended",
+        "adapters/runner/process.py",
+        "    todo = list(found)\n",
+        "    found &= {pid_of(root) for root in roots}\n    todo = []\n",
+        (f"{RUNNER}::test_fault_07_cancel_reaches_a_grandchild_in_another_session",),
+    ),
+    Mutant(
+        "nobody looks whether the tree is gone",
+        "adapters/runner/local.py",
+        "elif self._adopted_from(job) or signal_group(job.pid, 0) or job.may_hide:",
+        "elif False:",
+        (f"{RUNNER}::test_fault_08_a_grandchild_that_holds_the_output_does_not_hold_up_the_end",),
+    ),
+    Mutant(
+        "a log is not opened for appending",
+        "adapters/runner/spawn.py",
+        "os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW",
+        "os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW",
+        (f"{TREES}::test_fault_10_a_child_that_opens_its_output_once_more_overwrites_nothing",),
+    ),
+    Mutant(
+        "a retry does not wait",
+        "core/plan.py",
+        "self._timetable.retry(node, now + wait)",
+        "self._timetable.retry(node, now)",
+        (f"{PLAN}::test_a_failed_task_is_retried_after_its_delay_until_max_attempts",),
+    ),
+    Mutant(
+        "a cancelled task is tried again",
+        "core/retry.py",
+        "    if isinstance(outcome, Cancelled):\n",
+        "    if False:\n",
+        (f"{RETRY}::test_what_another_attempt_cannot_mend_is_not_tried_again",),
+    ),
+    Mutant(
+        "what cannot be ended is tried again",
+        "core/retry.py",
+        "    if isinstance(outcome, Unkillable):\n",
+        "    if False:\n",
+        (f"{NEXT}::test_no_attempt_follows_one_whose_processes_cannot_be_ended",),
+    ),
+    Mutant(
+        "one retry too many",
+        "core/retry.py",
+        "if attempts >= policy.max_attempts:",
+        "if attempts > policy.max_attempts:",
+        (f"{RETRY}::test_a_failed_attempt_is_followed_by_another_until_max_attempts",),
+    ),
+    Mutant(
+        "a failure does not block what depends on it",
+        "core/settlement.py",
+        "self._release(cause.behind) if good else self._block(cause.behind, cause)",
+        "self._release(cause.behind)",
+        (f"{PLAN}::test_a_failure_blocks_all_that_is_behind_it_and_names_the_cause",),
+    ),
+    Mutant(
+        "one failure more than `stop_after` allows",
+        "core/plan.py",
+        "self._progress.failed >= allowed",
+        "self._progress.failed > allowed",
+        (f"{POLICY}::test_X_124_of_ten_failing_tasks_three_run_and_seven_are_cancelled",),
+    ),
+    Mutant(
+        "time limits never pass",
+        "core/timetable.py",
+        "while (entry := _first(heap)) and entry[0] <= time:",
+        "while False:",
+        (f"{PLAN}::test_a_task_over_its_time_limit_is_stopped_once_and_then_timed_out",),
+    ),
+    Mutant(
+        "the time limit of an earlier attempt ends the next one",
+        "core/timetable.py",
+        "if node.attempts == attempt and node.state in ACTIVE",
+        "if node.state in ACTIVE",
+        (
+            f"{NEXT}::test_the_limit_of_an_attempt_that_is_over_does_not_end_the_next_one_behind_the_limit_of_another_task",
+        ),
+    ),
+    Mutant(
+        "a task's weight in a pool does not count",
+        "core/admission.py",
+        "all(self._free[name] >= amount for name, amount in share)",
+        "all(self._free[name] > 0 for name, amount in share)",
+        (f"{PLAN}::test_a_pool_holds_back_what_does_not_fit_and_lets_others_pass",),
+    ),
+    Mutant(
+        "what a task took is not given back",
+        "core/plan.py",
+        "        self._room.give_back(node.share)\n",
+        "",
+        (f"{PLAN}::test_a_pool_holds_back_what_does_not_fit_and_lets_others_pass",),
+    ),
+    Mutant(
+        "outputs of a failed attempt are kept",
+        "engine/loop.py",
+        "        if self._plan.state(task_id) in SATISFIED:\n",
+        "        if True:\n",
+        (f"{STARTS}::test_fault_22_outputs_of_a_task_that_failed_are_never_handed_on",),
+    ),
+    Mutant(
+        "all attempts have the same token",
+        "engine/loop.py",
+        "token(self._entropy(16))",
+        "token(bytes(16))",
+        (f"{ENDINGS}::test_fault_05_the_end_of_one_attempt_leaves_the_one_beside_it_alone",),
+    ),
+    Mutant(
+        "the handle of an attempt is not kept",
+        "engine/loop.py",
+        "                self._journal.add(AttemptRunning(self._run_id, start.task.id, start.attempt, answer))\n",
+        "",
+        (f"{LOOP}::test_the_handle_is_saved_while_a_long_task_runs",),
+    ),
+    Mutant(
+        "events are told before they are durable",
+        "engine/journal.py",
+        """        self._store.record(changes)
+        for change in changes:
+            if isinstance(change, EventLogged):
+                self._reporter.event(change.event)
+""",
+        """        for change in changes:
+            if isinstance(change, EventLogged):
+                self._reporter.event(change.event)
+        self._store.record(changes)
+""",
+        (f"{LOOP}::test_nothing_is_reported_before_it_is_durable",),
+    ),
+    Mutant(
+        "the owner of a run is taken to be alive",
+        "engine/reconcile.py",
+        "if run.owner is not None and processes.is_alive(run.owner):",
+        "if run.owner is not None:",
+        (f"{START}::test_a_run_whose_owner_died_becomes_lost_with_its_attempt_and_nothing_stays_running",),
+    ),
+    Mutant(
+        "survivors of a lost run are left alone",
+        "engine/reconcile.py",
+        "        processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)\n",
+        "        pass\n",
+        (f"{START}::test_a_command_that_may_signal_ends_the_survivors_by_their_token_first",),
+    ),
+    Mutant(
+        "a secret that is split over two pieces is not seen",
+        "adapters/runner/redaction.py",
+        "        cut = self._safe(data)\n",
+        "        cut = len(data)\n",
+        (f"{FILTER}::test_fault_96_a_secret_that_is_written_byte_by_byte_never_reaches_the_log",),
+    ),
+    Mutant(
+        "a commit does not survive a power cut",
+        "adapters/store/sqlite_file.py",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA synchronous=NORMAL",
+        ("tests/adapters/store/test_sqlite.py::test_the_live_connection_keeps_its_promise",),
+    ),
+    Mutant(
+        "a run may start beside one that goes on",
+        "adapters/locks.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        (f"{LOCKS}::test_a_lock_is_refused_to_others_with_its_holders_name",),
+    ),
+)
