@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ConfigError": "errors",
     "Project": "api",
+    "RunEvent": "core.events",
     "RunRefused": "api",
     "RunResult": "api",
     "TaskType": "task_types",
@@ -16,7 +17,8 @@ _HOMES = {
     "UsageError": "errors",
     "load": "api",
 }
-__all__ = ["ConfigError", "Project", "RunRefused", "RunResult", "TaskType", "TetraError", "UsageError", "load"]
+__all__ = ["ConfigError", "Project", "RunEvent", "RunRefused", "RunResult", "TaskType"]
+__all__ += ["TetraError", "UsageError", "load"]
 
 
 def __dir__() -> list[str]:

@@ -18,18 +18,25 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
+from collections import Counter
+from datetime import datetime
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator import wire
 from tetra_orchestrator.config.find import find_config
 from tetra_orchestrator.config.load import load_project
+from tetra_orchestrator.core.events import RunEvent
 from tetra_orchestrator.core.graph import levels, order
+from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.errors import TetraError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import IO, Any
 
     from tetra_orchestrator.config.loaded import Loaded
@@ -37,9 +44,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Json, Task
     from tetra_orchestrator.core.model import Project as Model
 
-    Event = Mapping[str, Json]
+    Listener = Callable[[RunEvent], object]
+    Row = Mapping[str, Any]
 
-ERROR = "tetra.error/1"
+EVENT = "tetra.run/1"
 GRACE_S = 60
 
 
@@ -63,6 +71,10 @@ class RunResult(Record):
         """Whether every task succeeded or was skipped on purpose."""
         return self.exit_code == 0
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {state}" for state, count in Counter(self.tasks.values()).most_common())
+        return f"<RunResult {self.run_id}: {self.state}, exit code {self.exit_code}; tasks: {counts or 'none'}>"
+
 
 class RunRefused(TetraError):
     """The command did not start a run; message, hint and exit code are the command's."""
@@ -76,6 +88,9 @@ class Project:
         self.warnings: tuple[Problem, ...] = loaded.warnings
         self._document = loaded.document
         self._arguments = list(arguments)
+
+    def __repr__(self) -> str:
+        return f"<Project {self.name}: {len(self.model.tasks())} tasks, {self.model.file}>"
 
     @property
     def name(self) -> str:
@@ -120,13 +135,13 @@ class Project:
         end_date: str | None = None,
         max_parallel: int | None = None,
         force: bool = False,
-        on_event: Callable[[Event], object] | None = None,
+        on_event: Listener | None = None,
     ) -> RunResult:
         """Run a mode, some pipelines, or everything, and wait for the end.
 
-        `on_event` is called with every event (DESIGN: `event, seq, ts, run_id, task, attempt, state, reason`) after it
-        is on disk; an exception in it ends the run as Ctrl-C would, and is raised. Raises `RunRefused` where no run
-        was started, for instance because one is active.
+        `on_event` is called in this thread with every event, in order, after it is on disk. The run never waits for
+        it. Where it raises an exception it is called no more, and a `RuntimeWarning` tells so when the run is over.
+        Raises `RunRefused` where no run was started, for instance because one is active.
         """
         options = {
             "--mode": mode,
@@ -183,29 +198,57 @@ def load(
     return Project(loaded, [word for pair in given for word in pair])
 
 
-def _perform(words: Sequence[str], on_event: Callable[[Event], object] | None) -> tuple[int, Event]:
+def _perform(words: Sequence[str], on_event: Listener | None) -> tuple[int, Row]:
     """The exit code of `run --json` with these words, and the last object that it printed."""
     command = [sys.executable, "-m", "tetra_orchestrator", "run", "--json", *words]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as noise:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, text=True, encoding="utf-8")
         assert child.stdout is not None
+        lines: SimpleQueue[str | None] = SimpleQueue()
+        reader = Thread(target=_read, args=(child.stdout, lines), daemon=True)
+        reader.start()
         try:
-            last = _follow(child.stdout, on_event)
-            return child.wait(), last or {"message": _said(noise)}
+            last, failure = _follow(iter(lines.get, None), on_event)
+            exit_code = child.wait()
         finally:
             if child.poll() is None:
                 child.terminate()
                 child.wait(GRACE_S)
+            reader.join()
             child.stdout.close()
+        if failure:
+            warnings.warn(failure, RuntimeWarning, stacklevel=3)
+        return exit_code, last or {"message": _said(noise)}
 
 
-def _follow(lines: IO[str], on_event: Callable[[Event], object] | None) -> Event:
-    last: Event = {}
+def _read(stream: IO[str], lines: SimpleQueue[str | None]) -> None:
+    """Take the lines as they come, so that a slow listener holds up nobody; a last one that is torn is none."""
+    for line in stream:
+        if line.endswith("\n"):
+            lines.put(line)
+    lines.put(None)
+
+
+def _follow(lines: Iterable[str | None], on_event: Listener | None) -> tuple[Row, str | None]:
+    """The last object, and what is to be said of a listener that failed."""
+    last: Row = {}
+    failure = None
     for line in lines:
-        last = json.loads(line)
-        if on_event is not None and last.get("schema") != ERROR:
-            on_event(last)
-    return last
+        last = json.loads(line or "{}")
+        if on_event is not None and last.get("schema") == EVENT:
+            event = _event(last)
+            try:
+                on_event(event)
+            except Exception as error:
+                on_event = None
+                failure = f"on_event raised {error!r} at event {event.seq} ({event.event}) and was called no more"
+    return last, failure
+
+
+def _event(row: Row) -> RunEvent:
+    reason = Reason(**row["reason"]) if row["reason"] else None
+    fields = {name: row[name] for name in RunEvent._fields}
+    return RunEvent(**{**fields, "ts": datetime.fromisoformat(row["ts"]), "reason": reason})
 
 
 def _said(noise: IO[str]) -> str:
@@ -213,7 +256,7 @@ def _said(noise: IO[str]) -> str:
     return noise.read().strip() or "the command ended without a word"
 
 
-def _refusal(last: Event, exit_code: int) -> RunRefused:
+def _refusal(last: Row, exit_code: int) -> RunRefused:
     words = {name: str(last[name]) for name in ("hint", "where", "code") if last.get(name)}
     refusal = RunRefused(str(last.get("message")), **words)
     refusal.exit_code = exit_code

@@ -53,8 +53,24 @@ FAILING = events(
 )
 
 
+class Screen(io.StringIO):
+    """An outlet in memory. While `full` it takes nothing; `behind` it has not handed on everything."""
+
+    full = behind = False
+    lost = 0
+
+    def write(self, text):
+        if self.full:
+            self.lost += text.count("\n")
+            return 0
+        if self.lost:
+            super().write(self.gap(self.lost))
+            self.lost = 0
+        return super().write(text)
+
+
 def shown(make, happened=FAILING):
-    stream = io.StringIO()
+    stream = Screen()
     reporter = make(stream)
     for event in happened:
         reporter.event(event)
@@ -108,6 +124,45 @@ def test_json_lines_hold_every_field_and_times_in_utc():
     }
 
 
+def test_in_the_place_of_json_lines_that_nobody_read_stands_an_event_that_says_so():
+    screen = Screen()
+    reporter = JsonReporter(screen)
+    for event in FAILING:
+        screen.full = 3 <= event.seq <= 6
+        reporter.event(event)
+    rows = [json.loads(line) for line in screen.getvalue().splitlines()]
+    assert [row["seq"] for row in rows] == [1, 2, 6, 7, 8, 9]
+    assert rows[2] == {
+        "schema": "tetra.run/1",
+        "event": "stream.gap",
+        "seq": 6,
+        "ts": "2026-03-01T20:00:00.000000Z",
+        "run_id": "20260301T200000Z-abcdef",
+        "task": None,
+        "attempt": None,
+        "state": None,
+        "reason": {
+            "code": "reader_too_slow",
+            "text": "4 events are left out here, because nobody read them in time",
+        },
+    }
+
+
+def test_a_live_view_that_is_behind_is_not_drawn_until_its_terminal_goes_on():
+    screen = Screen()
+    reporter = LiveReporter(SUBJECT, screen)
+    drawn = []
+    reporter._live.refresh = lambda: drawn.append(1)
+    screen.behind = True
+    for event in FAILING[1:4]:
+        reporter.event(event)
+        reporter.tick()
+    assert drawn == []
+    screen.behind = False
+    reporter.tick()
+    assert drawn == [1]
+
+
 def test_the_live_view_ends_with_a_line_per_task_the_failing_log_and_the_verdict():
     lines = shown(lambda stream: LiveReporter(SUBJECT, stream)).splitlines()
     assert lines[0] == "20260301T200000Z-abcdef  in weekly mode"
@@ -126,7 +181,7 @@ def test_the_live_view_ends_with_a_line_per_task_the_failing_log_and_the_verdict
 
 
 def test_the_live_view_tells_how_long_a_task_usually_takes_and_what_is_left():
-    reporter = LiveReporter(SUBJECT, io.StringIO())
+    reporter = LiveReporter(SUBJECT, Screen())
     console = reporter._console
     with console.capture() as before:
         console.print(reporter._table())
@@ -143,7 +198,7 @@ def many(count, width, *rows, height=24):
     """A live reporter of tasks with names of 41 characters on a terminal of that size, and the events of `rows`."""
     names = tuple(f"{'regional_customer_revenue_aggregation':_<39}{n:02d}" for n in range(count))
     subject = SUBJECT._replace(tasks=names, expected_s={names[0]: 75.0})
-    reporter = LiveReporter(subject, io.StringIO())
+    reporter = LiveReporter(subject, Screen())
     reporter._console = Console(file=io.StringIO(), width=width, height=height)
     for event in events(*((what, names[n], attempt, state, text) for what, n, attempt, state, text in rows)):
         reporter._update(reporter._lines[event.task], event)
@@ -225,8 +280,9 @@ class Broken:
     tick = close = event
 
 
-def test_a_reporter_that_fails_is_left_out_and_the_others_go_on():
-    stream = io.StringIO()
-    text = shown(lambda _: Fanout([Broken(), LineReporter(SUBJECT, stream)]))
-    assert text == ""
+def test_a_reporter_that_fails_is_left_out_and_told_of_once_and_the_others_go_on():
+    stream, told, broken = io.StringIO(), [], Broken()
+    fanout = Fanout([broken, LineReporter(SUBJECT, stream)], lambda *failed: told.append(failed))
+    shown(lambda _: fanout)
     assert "Look closer" in stream.getvalue()
+    assert [(reporter, type(error)) for reporter, error in told] == [(broken, BrokenPipeError)]
