@@ -224,8 +224,11 @@ if TYPE_CHECKING:
     class Reporter(Protocol):
         """Shows a run to somebody. A reporter that fails changes nothing about the run."""
 
-        # Called after the event is durable.
+        # Called after the event is durable, in their order.
         def event(self, event: RunEvent) -> None: ...
+
+        # Called after all events of one commit: shows what it was told.
+        def flush(self) -> None: ...
 
         # Called now and then while a run waits.
         def tick(self) -> None: ...

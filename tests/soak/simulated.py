@@ -170,6 +170,9 @@ class Broken:
     def __init__(self, random: Random):
         self._calls = random.randint(0, 20)
 
+    def flush(self):
+        pass
+
     def event(self, event):
         self.tick()
 

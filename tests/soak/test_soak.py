@@ -118,7 +118,7 @@ def flattering(monkeypatch):
 
 
 def trusting(monkeypatch):
-    monkeypatch.setattr(loop.Execution, "_read_outputs", lambda self, start, outcome: (outcome, {}))
+    monkeypatch.setattr(loop.Execution, "_read_outputs", lambda self, start, outcome, files: (outcome, {}))
 
 
 def late_to_write(monkeypatch):

@@ -61,6 +61,7 @@ class Journal:
         for change in changes:
             if isinstance(change, EventLogged):
                 self._reporter.event(change.event)
+        self._reporter.flush()
 
 
 def _events_of(move: Move) -> tuple[str, ...]:

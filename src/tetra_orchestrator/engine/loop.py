@@ -124,7 +124,6 @@ class Execution:
             content = given(task, self._context, self._known)
             files = self._workspace.prepare(self._run_id, task.id, start.attempt, content)
         except TetraError as error:
-            self._files.pop(task.id, None)
             self._journal.add(AttemptOpened(attempt))
             return SpawnFailed(error.code, str(error))
         self._files[task.id] = files
@@ -182,10 +181,10 @@ class Execution:
 
     def _close(self, start: Start, outcome: Outcome, facts: Facts = NO_FACTS) -> None:
         """Settle one attempt: its outputs, its row, and what the plan makes of it."""
-        task_id, files = start.task.id, self._files.get(start.task.id)
+        task_id, files = start.task.id, self._files.pop(start.task.id, None)
         outputs: Mapping[str, Json] | None = None
-        if succeeded(outcome):
-            outcome, outputs = self._read_outputs(start, outcome)
+        if files and succeeded(outcome):
+            outcome, outputs = self._read_outputs(start, outcome, files)
         evidence = searched_log(files, outcome, self._workspace) if files and task_id in self._plan.searched else ()
         outcome = self._plan.ended(task_id, outcome, self._clock.monotonic(), *evidence)
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
@@ -194,13 +193,13 @@ class Execution:
         if self._plan.state(task_id) in SATISFIED:
             if outputs is None:
                 outputs = left_behind(files, self._workspace) if files else {}
-            self._known[task_id] = outputs
             if outputs:
+                self._known[task_id] = outputs
                 self._journal.add(OutputsSaved(self._run_id, task_id, outputs))
 
-    def _read_outputs(self, start: Start, outcome: Outcome) -> tuple[Outcome, Mapping[str, Json]]:
+    def _read_outputs(self, start: Start, outcome: Outcome, files: AttemptFiles) -> tuple[Outcome, Mapping[str, Json]]:
         try:
-            outputs = self._workspace.outputs(self._files[start.task.id])
+            outputs = self._workspace.outputs(files)
             check_outputs(start.task, outputs)
         except ValueError as error:
             return OutputsInvalid(str(error)), {}

@@ -25,6 +25,10 @@ class Fanout:
         """Hand the event on."""
         self._each(lambda reporter: reporter.event(event))
 
+    def flush(self) -> None:
+        """Have all of them show what they were told."""
+        self._each(lambda reporter: reporter.flush())
+
     def tick(self) -> None:
         """Hand the tick on."""
         self._each(lambda reporter: reporter.tick())

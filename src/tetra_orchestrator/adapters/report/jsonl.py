@@ -22,9 +22,12 @@ class JsonReporter:
         self._missed: RunEvent | None = None
 
     def event(self, event: RunEvent) -> None:
-        """Write the event and flush."""
+        """Write the event."""
         if not self._stream.write(_line(event)):
             self._missed = event
+
+    def flush(self) -> None:
+        """Hand on what was written."""
         self._stream.flush()
 
     def tick(self) -> None:

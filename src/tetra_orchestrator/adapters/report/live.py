@@ -68,7 +68,7 @@ class LiveReporter:
         self._verdict = ""
 
     def event(self, event: RunEvent) -> None:
-        """Take the event in and redraw."""
+        """Take the event in."""
         if event.event == events.RUN_STARTED:
             self._console.print(f"[bold]{self._subject.run_id}[/bold]  {self._subject.title}")
             self._live.start()
@@ -76,6 +76,9 @@ class LiveReporter:
             self._verdict = _verdict(event)
         elif event.task in self._lines:
             self._update(self._lines[event.task], event)
+
+    def flush(self) -> None:
+        """Redraw."""
         self.tick()
 
     def tick(self) -> None:

@@ -16,9 +16,17 @@ SHOWN = 20
 FAILED = ("failed", "timed_out", "lost")
 
 
+# Many events fall into one second, and what it is called costs more than the rest of a line.
+_named: tuple[datetime | None, str] = (None, "")
+
+
 def stamp(when: datetime) -> str:
     """`[2026-03-01 20:00:00]` in the machine's time zone."""
-    return when.astimezone().strftime("[%Y-%m-%d %H:%M:%S]")
+    global _named
+    second = when.replace(microsecond=0)
+    if second != _named[0]:
+        _named = (second, second.astimezone().strftime("[%Y-%m-%d %H:%M:%S]"))
+    return _named[1]
 
 
 def last_lines(tail: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Prints the documented lines, one per write, so that a pipe shows each when it happens."""
+"""Prints the documented lines, so that a pipe shows each when it happens."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ class LineReporter:
         self._own = own
 
     def event(self, event: RunEvent) -> None:
-        """Write the lines of the event and flush."""
+        """Write the lines of the event."""
         text = "".join(f"{line}\n" for line in lines(event, self._subject))
         if text:
             self._stream.write(text)
-            self._stream.flush()
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        self._stream.flush()
 
     def tick(self) -> None:
         """Hand on what waits."""

@@ -25,7 +25,10 @@ class StepReporter:
         line = self._line(event)
         if line:
             self._stream.write(line + "\n")
-            self._stream.flush()
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        self._stream.flush()
 
     def _line(self, event: RunEvent) -> str | None:
         name = (event.task or "").replace("_", " ").replace(".", " ").title()
