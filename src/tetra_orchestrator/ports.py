@@ -151,6 +151,13 @@ if TYPE_CHECKING:
 
         def requests(self, run_id: str) -> list[str]: ...
 
+        # Ids of the runs that other answers rest on: of each pipeline the newest and the latest that succeeded, of each
+        # task the latest in which it did.
+        def needed(self) -> set[str]: ...
+
+        # Removes the run with all that belongs to it, in one commit; nothing where it is unknown or active.
+        def forget(self, run_id: str) -> None: ...
+
         def close(self) -> None: ...
 
     class Runner(Protocol):
@@ -186,6 +193,9 @@ if TYPE_CHECKING:
 
         # Verified before it is sent; False when that process is gone.
         def signal(self, identity: str, number: int) -> bool: ...
+
+        # Which of the attempts, given as fencing token -> handle, still have a live process: by either of the two.
+        def survived(self, handles: Mapping[str, str | None]) -> set[str]: ...
 
         # Ends every process that carries the fencing token, the process `handle` names if it is still that one, and
         # their descendants, and waits until they are gone.
@@ -267,6 +277,12 @@ if TYPE_CHECKING:
 
         # Makes the run's own new log file, `orchestrator_YYYYmmdd_HHMMSS[_n].log`, and points `latest` at it.
         def open_log(self, now: datetime) -> str: ...
+
+        # Bytes of all files of the run, as far as they can be seen.
+        def size(self, run: Run) -> int: ...
+
+        # Removes all files of the run. `CannotWrite` when one stays.
+        def remove(self, run: Run) -> None: ...
 
         # The last lines of the log as text, at most `limit` bytes of it.
         def tail(self, log: str, limit: int = 4096) -> str: ...

@@ -203,6 +203,18 @@ def _shown(style: str, subject: Subject, outlet: Outlet) -> Reporter:
     return LineReporter(subject, outlet)
 
 
+def prune(project: Project, world: World) -> None:
+    """Remove what `logs.keep` no longer keeps. Whatever goes wrong changes nothing about the run that has ended."""
+    if not any(project.logs.keep):
+        return
+    from tetra_orchestrator.engine import retention
+
+    try:
+        retention.prune(project.logs.keep, world.store, world.workspace, world.clock)
+    except Exception as error:
+        _warn(f"old runs are left: {error}")
+
+
 def log_refusal(project: Project, text: str, *, aloud: bool) -> None:
     """Leave a refused request in a log of its own and, `aloud`, on standard output, as a wrapper's user expects it."""
     from tetra_orchestrator.adapters.report.narration import stamp

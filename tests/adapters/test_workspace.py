@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tetra_orchestrator.adapters.workspace import OUTPUT_LIMIT, Workspace
+from tetra_orchestrator.core.history import Run
 from tetra_orchestrator.errors import CannotWrite, Exit
 from tetra_orchestrator.ports import AttemptFiles
 
@@ -163,3 +164,59 @@ def test_fault_95_the_tail_of_any_bytes_is_safe_to_print(workspace: Workspace, f
     assert workspace.tail(files.log) == "\\x1b[31mred\\x00\\x0d\n\ttab \ufffd ü \\x9b \\x7f\n"
     Path(files.log).write_bytes(bytes(range(256)))
     assert not {chr(code) for code in range(32)} - {"\n", "\t"} & set(workspace.tail(files.log))
+
+
+# What goes with a run
+
+
+def run(name: str = "run", log: str | None = None) -> Run:
+    return Run(name, "demo", None, "manual", "succeeded", "c0ffee", log=log)
+
+
+def everything(folder: Path) -> set[str]:
+    """The files below the folder, without links."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+
+
+def filled(workspace: Workspace, name: str) -> Run:
+    """A run with a log of its own and one attempt, whose files have 3, 20, 3 and 100 bytes."""
+    one = run(name, workspace.open_log(datetime(2026, 3, 1, tzinfo=UTC)))
+    files = workspace.prepare(name, "task", 1, {})
+    Path(one.log or "").write_text("own")
+    Path(files.log).write_text("x" * 20)
+    Path(files.checkpoint, "deep").mkdir()
+    Path(files.checkpoint, "deep", "half-done").write_text("x" * 100)
+    return one
+
+
+def test_all_files_of_a_run_are_counted_and_removed_and_no_others(workspace: Workspace, tmp_path: Path) -> None:
+    other = filled(workspace, "other")
+    before = everything(tmp_path)
+    one = filled(workspace, "one")
+    assert workspace.size(one) == 3 + 20 + len("{}\n") + 100
+    workspace.remove(one)
+    assert everything(tmp_path) == before
+    assert workspace.size(one) == 0
+    assert workspace.size(other) == 126
+    workspace.remove(one)
+
+
+def test_a_run_s_logs_are_found_where_they_were_written(workspace: Workspace, tmp_path: Path) -> None:
+    one = filled(workspace, "one")
+    moved = Workspace(f"{tmp_path}/elsewhere", f"{tmp_path}/state")
+    assert moved.size(one) == 126
+    moved.remove(one)
+    assert everything(tmp_path) == set()
+
+
+def test_a_link_where_a_folder_of_a_run_should_be_is_not_followed(workspace: Workspace, tmp_path: Path) -> None:
+    one = filled(workspace, "one")
+    Path(f"{tmp_path}/state/attempts/one").rename(tmp_path / "precious")
+    Path(f"{tmp_path}/state/attempts/one").symlink_to(tmp_path / "precious")
+    with pytest.raises(CannotWrite) as caught:
+        workspace.remove(one)
+    assert str(caught.value) == (
+        "cannot remove the files of run one: Cannot call rmtree on a symbolic link\n"
+        "  hint: remove them yourself, or make them yours"
+    )
+    assert os.listdir(tmp_path / "precious") == ["nothing.json"]

@@ -100,6 +100,14 @@ def test_show_for_people_names_states_logs_and_outputs(ran):
     assert "data outputs" in text
 
 
+def test_show_for_people_tells_what_is_noted_of_an_attempt(site):
+    site.configure("pipelines: {loud: {shell: 'seq 1 1000', log_limit: 1KB}}")
+    site.run("run")
+    (attempt,) = site.json("show")["tasks"][0]["attempts"]
+    assert attempt["limits"] == {"log_limit": "enforced"}
+    assert f"\nloud 1: {attempt['note']}\n" in site.run("show").stdout
+
+
 def test_logs_prints_the_run_s_log_or_a_pipeline_s_and_only_its_tail(ran):
     assert ran.run("logs").stdout == (ran.root / "logs" / "latest").read_text()
     assert ran.run("logs", "--pipeline", "data").stdout == "one\ntwo\n\\x1b[31mred\n"

@@ -8,6 +8,7 @@ from config.configs import Folder
 from tetra_orchestrator.core.model import (
     Command,
     Environment,
+    Keep,
     Mode,
     ModeEntry,
     Module,
@@ -199,7 +200,7 @@ def test_another_store_is_refused(folder: Folder, state: str) -> None:
 
 def test_limits_of_tasks_runs_and_logs_reach_the_model(folder: Folder) -> None:
     text = """
-        logs: {redact: false, redact_patterns: "card [0-9]+"}
+        logs: {redact: false, redact_patterns: "card [0-9]+", keep: {runs: 50, days: 90, bytes: 5GB}}
         defaults:
           task: {wall_timeout: 1d, log_limit: 1GB, resources: {memory: 1GB, grow: 2}}
           run: {max_retries: 10, barriers: true}
@@ -217,6 +218,8 @@ def test_limits_of_tasks_runs_and_logs_reach_the_model(folder: Folder) -> None:
     assert project.run == RunPolicy(max_retries=10, barriers=True)
     assert [each.run for each in project.modes] == [RunPolicy(max_retries=0, barriers=False), RunPolicy()]
     assert (project.logs.redact, project.logs.patterns) == (False, ("card [0-9]+",))
+    assert project.logs.keep == Keep(50, 90, 5 << 30)
+    assert folder.native(ONE).project.logs.keep == Keep()
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,35 @@ def test_what_does_not_fit_together_is_told(folder: Folder, text: str, problem: 
     assert folder.faults(text) == problem
 
 
+SERVED = "pipelines: {s: {module: m, until: stopped}, a: {module: m}, b: {module: m, depends_on: [{s: finished}]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            f"{SERVED},\n  u: {{module: m, depends_on: [{{s: ready}}, b]}}}}",
+            "f.yaml:3:76: 'b' waits for the end of the service 's', which is needed until 'u' is over, "
+            "and that waits for 'b'\n"
+            f"  {SERVED},\n"
+            f"{'':77}^\n"
+            "  hint: let it wait for that to be `ready`",
+        ),
+        (
+            f"{SERVED},\n  u: {{module: m, depends_on: [{{s: ready}}, c]}}, c: {{module: m, depends_on: [a]}}}}\n"
+            "modes: {m: {pipelines: [s, a, b, c, u], run: {barriers: true}}}",
+            "f.yaml:3:76: in the mode 'm', 'b' waits for the end of the service 's', which is needed until "
+            "'u' is over, and that is of a later level than 'b'\n"
+            f"  {SERVED},\n"
+            f"{'':77}^\n"
+            "  hint: let it wait for that to be `ready`, or leave out `barriers`",
+        ),
+    ],
+)
+def test_what_could_never_end_is_told(folder: Folder, text: str, problem: str) -> None:
+    assert folder.faults(text) == problem
+
+
 def test_every_cycle_is_told_up_to_a_limit(folder: Folder) -> None:
     lines = [f"  a{i}: {{module: m, depends_on: [b{i}]}}\n  b{i}: {{module: m, depends_on: [a{i}]}}" for i in range(30)]
     assert folder.faults("pipelines:\n" + "\n".join(lines)).count("Circular dependency detected") == 20

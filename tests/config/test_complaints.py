@@ -56,7 +56,34 @@ from config.configs import Folder
             "pipelines: {a: {module: m, timeout: 0}}",
             "f.yaml:3:37: 'timeout' must be more than 0: '0'\n"
             "  pipelines: {a: {module: m, timeout: 0}}\n"
-            "                                      ^",
+            "                                      ^\n"
+            "  hint: leave it out where nothing is to be limited",
+        ),
+        (
+            "pipelines: {a: {module: m, retry: 3}}",
+            "f.yaml:3:35: 'retry' must be a mapping, not text: '3'\n"
+            "  pipelines: {a: {module: m, retry: 3}}\n"
+            "                                    ^\n"
+            "  hint: write keys under it: max_attempts, delay, backoff, max_delay, jitter, on_exit_codes, on_output,"
+            " on_errors, not_on_errors",
+        ),
+        (
+            "pipelines: {a: {module: m, memory: 1GB}}\nredact_patterns: [x]",
+            "f.yaml:3:28: unknown key 'memory'\n"
+            "  pipelines: {a: {module: m, memory: 1GB}}\n"
+            "                             ^\n"
+            "  hint: it belongs under `resources`\n"
+            "f.yaml:4:1: unknown key 'redact_patterns'\n"
+            "  redact_patterns: [x]\n"
+            "  ^\n"
+            "  hint: it belongs under `logs`",
+        ),
+        (
+            "pipelines: {a: {module: m, resources: {log_limit: 1MB}}}",
+            "f.yaml:3:40: unknown key 'log_limit'\n"
+            "  pipelines: {a: {module: m, resources: {log_limit: 1MB}}}\n"
+            "                                         ^\n"
+            "  hint: it belongs beside `resources`, not under it",
         ),
         (
             "pipelines: {a: {module: m, enabled: no}}",

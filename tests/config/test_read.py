@@ -50,16 +50,45 @@ def test_secrets_come_from_a_file_or_a_program_and_stay_out_of_the_stored_docume
 @pytest.mark.parametrize(
     ("source", "cause"),
     [
-        ("{file: nowhere}", "cannot be read: No such file or directory"),
+        ("{file: nowhere}", "nowhere: cannot be read: No such file or directory"),
         ("{command: [sh, -c, 'echo hidden; exit 3']}", "the command exited with code 3"),
         ("{command: [/no/program]}", "/no/program: No such file or directory"),
-        ("{}", "it has neither `file` nor `command`"),
     ],
 )
 def test_a_secret_that_cannot_be_had_is_told_without_what_was_printed(folder: Folder, source: str, cause: str) -> None:
     text = f'secrets: {{ONE: {source}}}\npipelines: {{a: {{module: m, env: {{A: "${{ONE}}"}}}}}}'
-    problem, *_ = folder.faults(text).splitlines()
+    problem, _, _, hint = folder.faults(text).splitlines()
     assert problem == f"f.yaml:3:11: the secret ONE cannot be had: {cause}"
+    assert hint.startswith("  hint: check the path" if "file" in source else "  hint: try the command by hand")
+
+
+@pytest.mark.parametrize("used", ["", ', env: {A: "${ONE}"}'])
+@pytest.mark.parametrize(
+    ("source", "problem", "hint"),
+    [
+        ("{}", "'ONE' has neither 'file' nor 'command'", "add `file: PATH` or `command: [PROGRAM, ARGUMENT]`"),
+        ("{file: f.yaml, command: [echo, hidden]}", "'ONE' has both 'file' and 'command'", "keep one of the two"),
+        ("hidden", "'ONE' must be a mapping, not text: 'hidden'", "write keys under it: file, command"),
+        ("{command: []}", "'command' is empty", None),
+        ("{command: [[echo]]}", "'command[0]' must be text, not a list", None),
+    ],
+)
+def test_a_secret_needs_one_source_whether_it_is_used_or_not(
+    folder: Folder, source: str, problem: str, hint: str | None, used: str
+) -> None:
+    first, *rest = folder.faults(f"secrets: {{ONE: {source}}}\npipelines: {{a: {{module: m{used}}}}}").splitlines()
+    assert first.split(": ", 1)[1] == problem
+    assert rest[2:] == ([f"  hint: {hint}"] if hint else [])
+
+
+def test_a_secret_that_no_task_is_given_is_told(folder: Folder) -> None:
+    (warning,) = folder.native("secrets: {ONE: {file: keys/one}}\npipelines: {a: {shell: echo $ONE}}").warnings
+    assert warning.render().replace(f"{folder.path}/", "") == (
+        "f.yaml:3:11: 'ONE' is given to no task: nothing here names ${ONE}\n"
+        "  secrets: {ONE: {file: keys/one}}\n"
+        "            ^\n"
+        '  hint: give it to a task in `env: {ONE: "${ONE}"}`'
+    )
 
 
 def test_an_unset_variable_of_a_channel_is_a_warning(folder: Folder) -> None:

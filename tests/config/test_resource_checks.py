@@ -68,3 +68,39 @@ def test_a_call_in_a_session_has_no_process_of_its_own_to_limit(folder: Folder) 
             "remove the `session` to have a process that can be limited",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "message", "hint"),
+    [
+        ("resources: {memory: 512}", "'memory' is 512 bytes, which is next to nothing", "add a unit: 512MB"),
+        ("resources: {disk: 10}", "'disk' is 10 bytes, which is next to nothing", "add a unit: 10MB"),
+        ("log_limit: 5", "'log_limit' is 5 bytes, which is next to nothing", "add a unit: 5MB"),
+        ("resources: {open_files: 3}", "'open_files' is 3, with which no program can start", "write 64 or more"),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["pipelines: {{a: {{module: m, {}}}}}", "pipelines: {{a: {{module: m}}}}\ndefaults: {{task: {{{}}}}}"]
+)
+def test_a_limit_in_which_nothing_can_run_is_told(
+    folder: Folder, text: str, limit: str, message: str, hint: str
+) -> None:
+    assert told(folder, text.format(limit)) == [("too_small", message, hint)]
+
+
+@pytest.mark.parametrize("limit", ["memory: 1MB", "disk: 4096", "open_files: 4"])
+def test_a_small_limit_that_may_be_meant_is_not(folder: Folder, limit: str) -> None:
+    assert told(folder, f"pipelines: {{a: {{module: m, log_limit: 1KB, resources: {{{limit}}}}}}}") == []
+
+
+@pytest.mark.parametrize("key", ["cpu: 2", "memory: 2GB", "gpu: 2"])
+def test_more_than_the_host_has_is_told(folder: Folder, key: str) -> None:
+    name, host = key.split(":")[0], key.replace("2", "1")
+    assert told(folder, f"host: {{{host}}}\npipelines: {{a: {{module: m, resources: {{{key}}}}}}}") == [
+        (
+            "beyond_share",
+            f"'a' takes more '{name}' than `host` has",
+            "it starts when nothing else takes any of it",
+        )
+    ]
+    assert told(folder, f"host: {{{key}}}\npipelines: {{a: {{module: m, resources: {{{key}}}}}}}") == []

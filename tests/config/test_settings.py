@@ -102,10 +102,10 @@ def test_every_setting_without_effect_is_told_once(folder: Folder) -> None:
         modes: {d: {pipelines: [a], partition: day}}
         schedules: {s: {pipelines: [a], every: 1h, overlap: queue}}
         monitor: {interval: 5m}
-        logs: {keep: {runs: 3}}
+        logs: {keep: {runs: 3}, level: debug}
         """
     found = [text.partition("'")[2].partition("'")[0] for text in folder.warnings(text)]
-    assert found == ["idempotent", "partition", "overlap", "monitor", "keep"]
+    assert found == ["idempotent", "partition", "overlap", "monitor", "level"]
 
 
 def test_an_interval_an_instant_and_single_pipelines_make_schedules(folder: Folder) -> None:

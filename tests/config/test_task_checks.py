@@ -49,6 +49,13 @@ from tetra_orchestrator.core.model import ContinueOn, Function, Resources, RunIf
             "  hint: write `states`, `exit_codes` or `output` under it",
         ),
         (
+            "pipelines: {a: {module: m, continue_on: {}}}",
+            "f.yaml:3:28: 'continue_on' has no condition\n"
+            "  pipelines: {a: {module: m, continue_on: {}}}\n"
+            "                             ^\n"
+            "  hint: write `failure: true`, `exit_codes` or `output` under it",
+        ),
+        (
             "pipelines: {a: {module: m}, b: {module: m, run_if: {aa: {exit_codes: [3]}}}}",
             "f.yaml:3:53: there is no 'aa' here\n"
             "  pipelines: {a: {module: m}, b: {module: m, run_if: {aa: {exit_codes: [3]}}}}\n"

@@ -399,11 +399,14 @@ def test_kill_ends_at_once_a_child_whose_long_grace_has_begun(bench: Bench, tmp_
     assert bench.ended(handle) == {handle: Signalled(signal.SIGKILL)}
 
 
-def test_fault_06_a_stopped_child_still_ends_by_term(bench: Bench) -> None:
-    handle, _ = bench.shell("exec sleep 60", grace_s=30.0)
-    os.kill(int(handle.split(":")[0]), signal.SIGSTOP)
+def test_fault_06_a_stopped_child_is_continued_so_that_its_handler_can_end_it(bench: Bench, tmp_path: Path) -> None:
+    ready, tidied = tmp_path / "ready", tmp_path / "tidied"
+    line = f"trap 'echo tidy > {tidied}; exit 3' TERM; echo $$ > {ready}; while :; do sleep 0.1; done"
+    handle, _ = bench.shell(line, grace_s=30.0)
+    os.kill(int(written(ready)), signal.SIGSTOP)
     bench.runner.cancel(handle)
-    assert bench.ended(handle) == {handle: Signalled(signal.SIGTERM)}
+    assert bench.ended(handle) == {handle: Exited(3)}
+    assert tidied.read_text() == "tidy\n"
 
 
 @linux

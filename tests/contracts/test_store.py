@@ -633,6 +633,67 @@ def test_a_pipeline_stands_as_the_worst_of_its_tasks(store: Store, states: list[
     assert found.last_success_at == (AT if word == "succeeded" else None)
 
 
+# -- forgetting ---------------------------------------------------------------------------------------------------
+
+
+def ended_run(diary: Diary, run_id: str, **states: TaskState) -> str:
+    """A run of these tasks that has ended, each after one attempt."""
+    diary.open(run_id, *states)
+    diary.end(run_id, **states)
+    for name, state in states.items():
+        if state is not _T.SKIPPED:
+            diary.try_once(run_id, name, 1, Exited(0 if state is _T.SUCCEEDED else 1))
+    diary.store.record([RunMoved(run_id, _R.RUNNING, _R.SUCCEEDED, AT)])
+    return run_id
+
+
+def test_a_run_that_is_forgotten_goes_with_all_that_belongs_to_it(store: Store) -> None:
+    diary = Diary(store)
+    for run_id in ("r1", "r2"):
+        ended_run(diary, run_id, a=_T.SUCCEEDED)
+        store.record([OutputsSaved(run_id, "a", {"rows": 3}), EventLogged(event(1)._replace(run_id=run_id))])
+        store.request(run_id, "cancel", AT)
+    kept = (store.run("r2"), store.task_runs("r2"), store.attempts("r2"), store.events("r2"), store.requests("r2"))
+    store.forget("r1")
+    assert store.run("r1") is store.config_text("r1") is None
+    assert store.task_runs("r1") == store.attempts("r1") == store.events("r1") == store.requests("r1") == []
+    assert [one.run_id for one in store.runs()] == ["r2"]
+    assert kept == (
+        store.run("r2"), store.task_runs("r2"), store.attempts("r2"), store.events("r2"), store.requests("r2")
+    )  # fmt: skip
+    assert store.config_text("r2") == "version: 1\n"
+
+
+@pytest.mark.parametrize("state", [_R.RUNNING, _R.QUEUED])
+def test_a_run_that_is_active_is_not_forgotten(store: Store, state: RunState) -> None:
+    store.open_run(run("r1")._replace(state=state.value), [task("r1", "a", 0)], [A_PIPELINE], "")
+    before = everything(store)
+    store.forget("r1")
+    store.forget("nobody")
+    assert everything(store) == before
+
+
+def test_what_is_learned_and_how_pipelines_stand_rests_on_the_runs_that_are_needed(store: Store) -> None:
+    diary = Diary(store)
+    for number in range(3):
+        ended_run(diary, f"old-{number}", **{"p.one": _T.SUCCEEDED, "p.two": _T.SUCCEEDED, "a": _T.SUCCEEDED})
+    ended_run(diary, "half", **{"p.one": _T.SUCCEEDED, "p.two": _T.FAILED})
+    ended_run(diary, "bad-1", **{"p.one": _T.FAILED, "p.two": _T.FAILED, "b": _T.FAILED})
+    ended_run(diary, "bad-2", **{"p.one": _T.FAILED, "p.two": _T.FAILED})
+    ended_run(diary, "idle", **{"p.one": _T.SKIPPED, "p.two": _T.SKIPPED})
+    assert store.needed() == {"old-2", "half", "bad-1", "bad-2"}
+    before = store.summaries(), dict(store.expected_s())
+    for run_id in {one.run_id for one in store.runs()} - store.needed():
+        store.forget(run_id)
+    assert [one.run_id for one in store.runs()] == ["bad-2", "bad-1", "half", "old-2"]
+    assert (store.summaries(), dict(store.expected_s())) == before
+    assert set(before[1]) == {"a", "p.one", "p.two"}
+
+
+def test_an_empty_store_needs_nothing(store: Store) -> None:
+    assert store.needed() == set()
+
+
 # -- all together -------------------------------------------------------------------------------------------------
 
 TASKS = ("a", "b", "p.one", "p.two")

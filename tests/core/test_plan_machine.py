@@ -49,16 +49,20 @@ GO_ON = st.sampled_from([None, None, None, ContinueOn(failure=True), ContinueOn(
 
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Task]:
-    """Up to 12 tasks without a cycle, in any order: of any kind, or crowding one pool, or all using one service."""
-    kind = draw(st.sampled_from(["any", "any", "crowd", "served"]))
+    """Up to 12 tasks without a cycle, in any order.
+
+    They are of any kind, or crowd one pool, or all use one service, or are services and others that want the same.
+    """
+    kind = draw(st.sampled_from(["any", "any", "crowd", "served", "rivals"]))
     tasks: list[Task] = []
     for i in range(draw(st.integers(8 if kind == "crowd" else 1, 12))):
         upstream = draw(st.lists(st.sampled_from([one.id for one in tasks]), max_size=3)) if tasks else []
-        upstream = {"any": upstream, "crowd": [], "served": ["t0"] * bool(i)}[kind]
+        upstream = {"crowd": [], "served": ["t0"] * bool(i), "rivals": upstream[:1]}.get(kind, upstream)
         pools = draw(st.dictionaries(st.sampled_from(sorted(POOLS)), st.integers(1, 3), max_size=2))
         pools = {"db": draw(st.sampled_from([1, 1, 1, 3]))} if kind == "crowd" else pools
+        pools = {"api": 1} if kind == "rivals" else pools
         delay, backoff = draw(st.sampled_from([(0.0, 1.0), (5.0, 1.0), (5.0, 2.0)]))
-        conditions = {name: "ready" if kind == "served" else draw(CONDITIONS) for name in upstream}
+        conditions = {name: draw(CONDITIONS) if kind in ("any", "crowd") else "ready" for name in upstream}
         run_if = tuple(RunIf(name, *draw(RULES)) for name in upstream[:1] if conditions[name] == "finished")
         tasks.append(
             task(
@@ -489,10 +493,7 @@ class PlanMachine(RuleBasedStateMachine):
             name
             for name in self.services()
             if self.in_use(name)
-            and self.state[name] in ("submitted", "running", "waiting_retry")
-            or self.in_use(name)
-            and self.state[name] == "pending"
-            and self.free(name)
+            and (self.state[name] in ("submitted", "running") or self.due.get(name, 0.0) > self.now)
         ]
         stopping = [name for name in self.stopped if self.tasks[name].service]
         return bool(self.services()) and not (self.batch() or retrying or coming or stopping)
@@ -500,7 +501,8 @@ class PlanMachine(RuleBasedStateMachine):
     def unneeded(self) -> list[str]:
         present = [name for name in self.services() if self.state[name] not in OVER and name not in self.stopped]
         unused = [name for name in present if self.users(name) and not self.in_use(name)]
-        if unused or not self.only_services_run() or any(not self.tasks[name].service for name in self.startable()):
+        needed = [name for name in self.startable() if not self.tasks[name].service or self.in_use(name)]
+        if unused or needed or not self.only_services_run():
             return unused
         batch = {name for name, one in self.tasks.items() if not one.service}
         return [name for name in present if not self.users(name) and (self.closed or batch - self.related(name))]

@@ -326,6 +326,53 @@ def test_a_task_does_not_wait_for_room_that_only_a_service_has_which_waits_for_i
     assert run.starts() == ["other"]
 
 
+def test_a_service_that_others_use_does_not_wait_for_room_that_only_another_service_has() -> None:
+    run = Run(
+        service("metrics", pool=(("db", 1),), priority=1),
+        service("broker", pool=(("db", 1),)),
+        using("consumer", "broker"),
+        pools={"db": 1},
+    )
+    assert run.starts() == ["metrics", "broker"]
+    run.plan.ready("broker")
+    assert run.starts() == ["consumer"]
+    run.end("consumer")
+    assert run.stops() == ["broker"]
+    run.end("broker", Signalled(15))
+    assert run.stops() == ["metrics"]
+
+
+def test_nor_does_it_when_it_is_tried_again() -> None:
+    run = Run(
+        service("broker", pool=(("db", 1),), retry=TWICE),
+        using("consumer", "broker"),
+        service("metrics", pool=(("db", 1),), priority=-1),
+        pools={"db": 1},
+    )
+    assert run.starts() == ["broker"]
+    run.end("broker", Exited(1))
+    assert run.starts() == ["metrics"]
+    assert run.starts(5.0) == ["broker"]
+
+
+def test_a_service_that_is_given_up_with_its_retry_to_come_keeps_no_other_from_its_end() -> None:
+    run = Run(
+        service("broker", retry=TWICE),
+        service("proxy", "broker", conditions=(("broker", "ready"),), retry=TWICE),
+        using("client", "proxy", service=Service()),
+        task("beside"),
+    )
+    run.decide()
+    for name in ("broker", "proxy"):
+        run.plan.ready(name)
+        run.decide()
+    run.end("proxy", Exited(1))
+    run.end("broker", Lost("x"))
+    assert run.states()["proxy"] == "failed"
+    run.end("beside")
+    assert run.stops(1.0) == ["client"]
+
+
 def test_room_that_a_service_will_give_back_is_waited_for() -> None:
     run = Run(
         service("broker", pool=(("db", 1),)),

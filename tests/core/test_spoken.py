@@ -73,6 +73,11 @@ def test_an_instant_can_be_read_back(when: datetime) -> None:
         ("a\rb\x00\x1f\x7f", "a\\x0db\\x00\\x1f\\x7f"),
         ("\x80\x9b31m\x9f\xa0", "\\x80\\x9b31m\\x9f\xa0"),
         ("\ud800", "\\ud800"),
+        ("pay \u202eedoc\u202c now", "pay \\u202eedoc\\u202c now"),
+        ("\u061c\u200e\u200f\u2066\u2069\u206f", "\\u061c\\u200e\\u200f\\u2066\\u2069\\u206f"),
+        ("one\u2028two\u2029", "one\\u2028two\\u2029"),
+        ("\ufff9base\ufffanote\ufffb\ufffc", "\\ufff9base\\ufffanote\\ufffb\ufffc"),
+        ("\u0646\u200c\u0627 \U0001f469\u200d\U0001f680", "\u0646\u200c\u0627 \U0001f469\u200d\U0001f680"),
     ],
 )
 def test_what_is_printable_cannot_drive_a_terminal(text: str, safe: str) -> None:

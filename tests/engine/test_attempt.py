@@ -126,7 +126,7 @@ def test_a_task_knows_its_workers_and_its_tenant():
 # Programs of a Python of their own
 
 
-def launched(*tasks, outputs=None, **fields):
+def launched(*tasks, outputs=None, secrets=(), **fields):
     """The stage of a run, and what the runner was given for each task, by its id."""
     stage = Stage(project(*tasks, **fields), lambda name, n: (1.0, Exited(0), (outputs or {}).get(name, {})))
     found, submit = {}, stage.runner.submit
@@ -137,7 +137,7 @@ def launched(*tasks, outputs=None, **fields):
         return submit([one._replace(env=env) for env, one in zip(envs, launches, strict=True)])
 
     stage.runner.submit = look
-    stage.run(params={"days": 3})
+    stage.run(params={"days": 3}, secrets=secrets)
     return stage, found
 
 
@@ -286,6 +286,17 @@ def test_a_call_of_a_session_is_described_apart_from_the_worker_that_it_needs():
     assert launch.env["TETRA_RUN_ID"] == call.env["TETRA_RUN_ID"]
     assert not {"MINE", "TETRA_TASK", "TETRA_OUTPUT"} & set(launch.env)
     assert stage.workspace.given["b.1"]["inputs"] == [KEPT]
+
+
+def test_a_process_is_masked_by_the_secrets_it_is_given_and_a_call_by_all_since_calls_share_a_worker():
+    _, found = launched(
+        task("p", env=(("PASSWORD", "first-1"),)),
+        task("f", program=Function("f.a", "s")),
+        secrets=("first-1", "second-2"),
+        sessions=(Session("s"),),
+    )
+    assert found["p"].redact == (b"first-1",)
+    assert found["f"].redact == (b"first-1", b"second-2")
 
 
 # Outputs

@@ -3,7 +3,8 @@
 from support.builders import task
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.core.model import Resources
-from tetra_orchestrator.engine.bounds import bounds, given_secrets
+from tetra_orchestrator.core.outcome import Exited, OutputsInvalid
+from tetra_orchestrator.engine.bounds import bounds, given_secrets, without_secrets
 from tetra_orchestrator.ports import AttemptFiles
 
 FILES = AttemptFiles("/logs/a.1.log", "/state/a.json", "/state/a.jsonl", "/state/checkpoints/a", "/state/a.record")
@@ -43,3 +44,10 @@ def test_the_work_folder_is_the_one_the_task_names():
 def test_a_secret_counts_as_given_where_it_stands_anywhere_in_a_text():
     assert given_secrets(("s3cret", "other1"), ["--url", "https://u:s3cret@host"]) == (b"s3cret",)
     assert given_secrets(("s3cret",), ["s3", "cret"]) == ()
+
+
+def test_the_text_of_an_outcome_shows_no_secret_that_it_quotes():
+    quoted = OutputsInvalid("the output 'a' is 'x s3cret-long two\\nlines', not s3cret")
+    told = without_secrets(quoted, ("s3cret", "s3cret-long", "two\nlines"))
+    assert told == OutputsInvalid("the output 'a' is 'x *** ***', not ***")
+    assert without_secrets(Exited(3), ("s3cret",)) == Exited(3)

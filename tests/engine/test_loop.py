@@ -292,3 +292,12 @@ def test_the_processes_are_ended_when_the_store_fails_in_the_middle():
 
 def _broken(changes):
     raise OSError("disk")
+
+
+def test_no_secret_is_in_what_is_kept_and_told_of_an_outcome():
+    script = lambda name, n: (1.0, Exited(0), {"rows": "hidden-1"})  # noqa: E731
+    stage = Stage(project(task("a", outputs=(("rows", "int"),))), script)
+    stage.run(secrets=("hidden-1",))
+    text = "exited with code 0, but its outputs cannot be read: the output 'rows' is '***', not of type int"
+    assert stage.reasons() == {"a": text}
+    assert [attempt.text for attempt in stage.store.attempts(stage.last_run.run_id)] == [text]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.worlds import Stage, fail_first, project, task
+from tetra_orchestrator.core.model import Service
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.engine.cancel import cancel
 from tetra_orchestrator.engine.reconcile import reconcile
@@ -54,6 +55,25 @@ def test_a_dependency_counts_as_succeeded_although_something_behind_it_failed():
     stage = Stage(project(task("a"), task("b", "a"), task("c", "a")), fail_first(9, "b"))
     assert stage.run() == 2
     assert stage.run(mode=None, names=("c",)) == 0
+
+
+def test_pipelines_chosen_by_name_that_could_never_end_together_are_refused():
+    ready = {"conditions": (("s", "ready"),)}
+    given = project(
+        task("s", service=Service()),
+        task("x", "s", **ready),
+        task("b", "s"),
+        task("t", "x", "b"),
+    )
+    stage = Stage(given)
+    with pytest.raises(UsageError) as refused:
+        stage.run(mode=None, names=("s", "b", "t"))
+    assert str(refused.value) == (
+        "this run could not end: 'b' waits for the end of the service 's', which is needed until 't' is over, "
+        "and that waits for 'b'\n"
+        "  hint: let it wait for that to be `ready`"
+    )
+    assert stage.store.runs() == []
 
 
 def test_force_runs_a_pipeline_regardless_of_what_it_depends_on():

@@ -54,10 +54,7 @@ def undated(text):
     return re.sub(r"\d{4}-\d\d-\d\d [\d:]+|\d{8}[T_]\d+(_\d+|Z-\w+)?|\d\.\d s", "", text)
 
 
-NOT_UTF_8 = pytest.mark.xfail(reason="what is not ASCII can then not be an argument", strict=True)
-
-
-@pytest.mark.parametrize("name", ["C", "POSIX", pytest.param("ASCII", marks=NOT_UTF_8)])
+@pytest.mark.parametrize("name", LOCALES)
 def test_fault_109_another_locale_changes_no_byte(site, observed, name):
     env = LOCALES[name]
     site.configure(CHAIN)
@@ -74,14 +71,22 @@ def test_fault_109_another_locale_changes_no_byte(site, observed, name):
     assert shown == SAME[2]
 
 
-OWN_RIGHTS = pytest.mark.xfail(reason="logs, locks and the cache then lack our own rights too", strict=True)
+def test_fault_109_an_interpreter_that_is_told_not_to_speak_utf_8_is_started_again_once(site, observed):
+    env = site.env | LOCALES["ASCII"]
+    trace = site.root.parent / "trace"
+    strace = (require("strace"), "-o", str(trace), "-e", "trace=execve")
+    done = site.command(*strace, TETRA[0], "-X", "utf8=0", *TETRA[1:], "--version", env=env)
+    started = re.findall(r"^execve\(.* = 0$", trace.read_text(), re.MULTILINE)
+    observed("-X utf8=0 and LC_ALL=C", len(started) == 2 and '"-X", "utf8", "-X", "utf8=0"' in started[1])
+    assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("umask", ["000", "077", pytest.param("777", marks=OWN_RIGHTS)])
+@pytest.mark.parametrize("umask", ["000", "077", "777"])
 def test_fault_110_files_are_private_whatever_the_umask(site, observed, umask):
-    site.configure(CHAIN.replace("| tee told", "; grep Umask /proc/$PPID/status >&2"))
-    done = site.command("/bin/sh", "-c", f'umask {umask}; exec "$@"', "sh", *TETRA, "run")
-    observed(f"Umask: 0{umask} in proc(5)", f"Umask:\t0{umask}\n".encode() in site.log("one"))
+    site.configure(CHAIN.replace("| tee told", ""))
+    line = f'umask {umask}; grep Umask /proc/self/status >&2; exec "$@"'
+    done = site.command("/bin/sh", "-c", line, "sh", *TETRA, "run")
+    observed(f"Umask: 0{umask} in proc(5)", f"Umask:\t0{umask}\n" in done.stderr)
     assert (done.returncode, site.states()) == SAME[:2]
     for path in site.written():
         if not path.is_symlink():
@@ -180,16 +185,11 @@ def test_fault_114_signals_that_a_parent_has_blocked_reach_us_and_our_children(s
     assert site.states() == {"one": "cancelled"}
 
 
-@pytest.mark.xfail(reason="whose file it is, is not looked at yet", strict=True)
-def test_fault_119_root_does_not_run_what_somebody_else_could_have_written(site, observed):
-    require_root()
-    site.configure("pipelines: {one: {shell: touch done}}")
-    file = site.root / "config" / "orchestration.yaml"
-    os.chown(file, 65534, 65534)
-    done = site.run("run")
-    observed(f"the file belongs to uid {file.stat().st_uid}, we are uid {os.geteuid()}", file.stat().st_uid != 0)
-    assert done.returncode == 77
-    assert not (site.root / "done").exists()
+def test_fault_119_root_runs_what_belongs_to_somebody_else():
+    pytest.skip(
+        "not covered, by decision: root often runs a checkout that another user has made, which a look at the owner of "
+        "the file would refuse, while every module and script that it names could be somebody else's all the same"
+    )
 
 
 def test_fault_120_without_pidfd_exits_are_noticed_all_the_same(site, observed):

@@ -13,6 +13,7 @@ RUNNER = "tests/contracts/test_runner.py"
 NEXT = "tests/core/test_next_attempt.py"
 OUTCOME = "tests/core/test_outcome.py"
 LOCKS = "tests/adapters/test_locks.py"
+RETENTION = "tests/engine/test_retention.py"
 ENDINGS = "tests/faults/test_fault_endings.py"
 STARTS = "tests/faults/test_fault_starts.py"
 TREES = "tests/faults/test_fault_trees.py"
@@ -49,7 +50,7 @@ MUTANTS = (
         "adapters/runner/process.py",
         "signal.SIGTERM, signal.SIGCONT)",
         "signal.SIGTERM)",
-        (f"{ENDINGS}::test_fault_06_a_stopped_child_is_continued_so_that_it_can_end_in_order",),
+        (f"{RUNNER}::test_fault_06_a_stopped_child_is_continued_so_that_its_handler_can_end_it",),
     ),
     Mutant(
         "no KILL after the grace",
@@ -214,6 +215,13 @@ MUTANTS = (
         "PRAGMA synchronous=FULL",
         "PRAGMA synchronous=NORMAL",
         ("tests/adapters/store/test_sqlite.py::test_the_live_connection_keeps_its_promise",),
+    ),
+    Mutant(
+        "what is needed later goes with the old runs",
+        "core/retention.py",
+        "if run.run_id not in needed and _may_go(run, now)",
+        "if _may_go(run, now)",
+        (f"{RETENTION}::test_the_latest_success_stays_and_with_it_freshness_and_what_was_learned",),
     ),
     Mutant(
         "a run may start beside one that goes on",

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from tetra_orchestrator.core.outcome import Exited, Signalled
-from tetra_orchestrator.errors import NotNow
+from tetra_orchestrator.errors import CannotWrite, NotNow
 from tetra_orchestrator.ports import AttemptFiles, Ended, Wakeup
 
 START = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
@@ -97,6 +97,9 @@ class FakeWorkspace:
     def __init__(self):
         self.written = {}
         self.given = {}
+        self.sizes = {}
+        self.stubborn = set()
+        self.removed = []
 
     def prepare(self, run_id, task_id, number, given):
         stem = f"/{run_id}/{task_id}.{number}"
@@ -114,6 +117,14 @@ class FakeWorkspace:
 
     def open_log(self, now):
         return "/logs/orchestrator.log"
+
+    def size(self, run):
+        return self.sizes.get(run.run_id, 1)
+
+    def remove(self, run):
+        if run.run_id in self.stubborn:
+            raise CannotWrite(f"{run.run_id} stays")
+        self.removed.append(run.run_id)
 
     def tail(self, log, limit=4096):
         return f"end of {log}\n"
@@ -150,6 +161,9 @@ class FakeProcesses:
     def signal(self, identity, number):
         self.signals.append((identity, number))
         return identity in self.alive
+
+    def survived(self, handles):
+        return {token for token in handles if token not in self.ended}
 
     def end_tree(self, token, handle, grace_s):
         self.ended.append(token)

@@ -29,6 +29,9 @@ A task that finds no room lets others pass, because room that it cannot use woul
 what it waits for have gone before it as often as fills all places of the run eight times, nothing less urgent gets any
 more of it until that task has started. So a heavy task waits longer than small ones, but not for ever.
 
+When nothing but services runs, and they hold the room that a task or a service in use waits for, that starts all the
+same: they may end only after it.
+
 | reason of a task that waits | what it waits for |
 |---|---|
 | `dependencies` | tasks that are not over, or services that are not ready |

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import CannotWrite
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from tetra_orchestrator.core.history import Run
     from tetra_orchestrator.core.model import Json
 
 #: The most a task may hand on, in bytes.
@@ -83,6 +85,30 @@ class Workspace:
             return path
         raise CannotWrite(f"there are 1000 logs of the same second: {stem}.log", hint="start runs less often")
 
+    def size(self, run: Run) -> int:
+        """Bytes of all files of the run, as far as they can be seen."""
+        paths = [run.log] if run.log else []
+        for folder in self._folders_of(run):
+            paths += [os.path.join(above, name) for above, _, names in os.walk(folder) for name in names]
+        return sum(map(_size, paths))
+
+    def remove(self, run: Run) -> None:
+        """Remove all files of the run. CannotWrite when one stays."""
+        try:
+            for folder in self._folders_of(run):
+                _remove_tree(folder)
+            if run.log and os.path.lexists(run.log):
+                os.unlink(run.log)
+        except OSError as error:
+            message = f"cannot remove the files of run {run.run_id}: {error}"
+            raise CannotWrite(message, hint="remove them yourself, or make them yours") from error
+
+    def _folders_of(self, run: Run) -> tuple[str, ...]:
+        """Its logs are beside its own log: the folder of logs may have been another one then."""
+        logs = os.path.dirname(run.log) if run.log else self._logs
+        places = (f"{logs}/runs", f"{self._state}/attempts", f"{self._state}/checkpoints")
+        return tuple(f"{place}/{run.run_id}" for place in places)
+
     def outputs(self, files: AttemptFiles) -> Mapping[str, Json]:
         """What the task appended as JSON lines, later keys winning; {} when it wrote nothing.
 
@@ -114,6 +140,21 @@ class Workspace:
         finally:
             os.close(fd)
         return printable((_whole_lines(data) if start else data).decode(errors="replace"))
+
+
+def _remove_tree(folder: str) -> None:
+    from shutil import rmtree
+
+    while os.path.lexists(folder):
+        with suppress(FileNotFoundError):  # another command removes it, too
+            rmtree(folder)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
 
 
 def _link(path: str, name: str) -> None:

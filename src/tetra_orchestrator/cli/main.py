@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 PROGRAM = "tetra-orchestrator"
+#: What has the interpreter take names of files, arguments and streams for UTF-8 whatever the locale.
+UTF_8 = ["-X", "utf8"]
 
 
 def main() -> NoReturn:
@@ -23,6 +25,7 @@ def main() -> NoReturn:
     A command lives for milliseconds: looking for garbage while it imports, and taking the interpreter apart at the
     end, would be a fifth of them. Whatever must be closed has been closed by then.
     """
+    _speak_utf_8()
     gc.disable()
     code = run(sys.argv[1:])
     with suppress(OSError):
@@ -32,8 +35,29 @@ def main() -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is printed, never raised."""
+    _own_our_files()
+    _stand_somewhere()
     _open_streams()
     return _flushed(_guarded(list(argv)))
+
+
+def _speak_utf_8() -> None:
+    """Start ourselves again in UTF-8 mode where the locale has another encoding, in which `é` could be no argument."""
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable and sys.orig_argv[1:3] != UTF_8:
+        os.execv(sys.executable, [sys.executable, *UTF_8, *sys.orig_argv[1:]])
+
+
+def _own_our_files() -> None:
+    """Have a umask that leaves us our own rights, or we could not open again what we have made."""
+    os.umask(os.umask(0o077) & ~0o700)
+
+
+def _stand_somewhere() -> None:
+    """Go to the root if our folder was deleted: every path that is made absolute asks where we are."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 def _open_streams() -> None:

@@ -10,7 +10,6 @@ from tetra_orchestrator.cli.project import (
     BindingsOption,
     ConfigOption,
     DialectOption,
-    JsonOption,
     OverlayOption,
     SetOption,
 )
@@ -46,7 +45,9 @@ def command(
     set_: SetOption = None,
     dialect: DialectOption = None,
     bindings: BindingsOption = None,
-    as_json: JsonOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The events, one JSON object per line; with --dry-run one object.")
+    ] = False,
 ) -> int:
     """Run a mode, or single pipelines, in the order of their dependencies.
 

@@ -187,6 +187,7 @@ def _perform(request: Request, style: str, notify: str | None) -> int:
     with wire.screen() as screen, wire.world(project, os.environ) as world:
         code = perform(request, world, wire.reporters(style, screen))
         screen.settled = True
+        wire.prune(project, world)
     if code == 0 and notifier:
         notifier.notify(project.title or project.name.title(), "Pipeline completed")
     return code

@@ -46,6 +46,9 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
     print_table(("task", "state", "attempts", "took", "why"), [_task_cells(task) for task in tasks])
     print()
     print_table(("attempt", "outcome", "took", "log"), [_attempt_cells(attempt) for attempt in attempts])
+    for attempt in attempts:
+        if attempt.facts.note:
+            print(f"\n{attempt.task_id} {attempt.number}: {_line(attempt.facts.note)}")
     for task in tasks:
         if task.outputs:
             print(f"\n{task.task_id} outputs")

@@ -12,6 +12,7 @@ from tetra_orchestrator.core.model import (
     SQLITE,
     Environment,
     Host,
+    Keep,
     Logs,
     Mode,
     ModeEntry,
@@ -175,7 +176,8 @@ def _schedule(name: str, given: schema_operations.Schedule, document: schema.Doc
 
 def _logs(given: schema.Logs, root: str, environ: Mapping[str, str]) -> Logs:
     folder = os.path.join(root, environ.get("LOG_DIR") or given.dir)
-    return Logs(folder, given.redact, tuple(given.redact_patterns))
+    keep = Keep(given.keep.runs, given.keep.days, given.keep.bytes)
+    return Logs(folder, given.redact, tuple(given.redact_patterns), keep)
 
 
 def _host(given: schema.Host) -> Host:

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.config.schema_tasks import Task
-from tetra_orchestrator.config.sheet import Sheet, item_path
+from tetra_orchestrator.config.sheet import Sheet, item_path, task_path
 from tetra_orchestrator.config.task_checks import check_task
 from tetra_orchestrator.config.yaml_tree import Seq, find
 from tetra_orchestrator.core.graph import find_cycle, order
+from tetra_orchestrator.core.selection import policy, select
+from tetra_orchestrator.core.standstill import standstill
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from tetra_orchestrator.config.problems import Path
     from tetra_orchestrator.config.schema_tasks import Pipeline
+    from tetra_orchestrator.core.model import Project
 
 RESERVED = ("params", "partition", "run")
 BY_NAME = "pipelines depend on pipelines, and a task on tasks of its own pipeline, by their short names"
@@ -55,6 +58,20 @@ def warn_unprovided(sheet: Sheet) -> None:
                 message = f"no pipeline before '{name}' provides '{item}'"
                 hint = sheet.problems.guess(item, found, "add it to the `provides` of the pipeline that makes it")
                 sheet.warn("unprovided", path, message, hint)
+
+
+def check_standstill(project: Project, sheet: Sheet) -> None:
+    """Report a run, of the whole file or of a mode, that could never end. The edges must be sound."""
+    if not any(task.service for task in project.tasks()):
+        return
+    for mode in (None, *project.modes):
+        tasks = select(project, mode.name).tasks if mode else project.tasks()
+        found = standstill(tasks, barriers=bool(policy(project, mode).barriers))
+        if found is not None:
+            waiter = next(task for task in tasks if task.id == found.waiter)
+            text = f"in the mode '{mode.name}', {found.text}" if mode else found.text
+            sheet.error("standstill", (*task_path(waiter), "depends_on"), text, found.remedy, key=True)
+            return
 
 
 def _needs(task: Task) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from json import dumps as quoted
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 8
 LISTED = 20  # more keys than that are no help
+NO_LIMIT = "leave it out where nothing is to be limited"
 STAND_INS = {"version": Plain("1"), "project": "unnamed"}
 Model = TypeVar("Model", bound=BaseModel)
 KEY = "[key]"  # how pydantic marks a fault in a mapping's key
@@ -73,7 +75,7 @@ def _report(fault: ErrorDetails, tree: Node, problems: Problems, shape: type[Bas
     if fault["type"] == "extra_forbidden":
         known = _known_keys(loc, shape)
         listed = f"known here: {', '.join(known)}" if len(known) <= LISTED else "`tetra schema` prints all known keys"
-        hint = problems.guess(str(loc[-1]), known, listed)
+        hint = _elsewhere(loc, shape) or problems.guess(str(loc[-1]), known, listed)
         problems.error("unknown_key", key, path, f"unknown key {loc[-1]!r}", hint)
     elif fault["type"] == "missing":
         owner = f"'{_label(path)}'" if path else "the file"
@@ -83,10 +85,13 @@ def _report(fault: ErrorDetails, tree: Node, problems: Problems, shape: type[Bas
         context = fault["ctx"]
         problems.error("bad_name", key, path, f"{path[-1]!r} {context['message']}", context["hint"])
     else:
-        _report_value(fault, node, key if isinstance(node, Null) else node.mark, path, problems)
+        mark = key if isinstance(node, Null) else node.mark
+        _report_value(fault, node, mark, path, problems, shape)
 
 
-def _report_value(fault: ErrorDetails, node: Node, mark: Any, path: Path, problems: Problems) -> None:
+def _report_value(
+    fault: ErrorDetails, node: Node, mark: Any, path: Path, problems: Problems, shape: type[BaseModel]
+) -> None:
     label = f"'{_label(path)}'" if path else "the file"
     if isinstance(node, Null):
         problems.error("no_value", mark, path, f"{label} has no value", "give it one, or remove the key")
@@ -96,7 +101,7 @@ def _report_value(fault: ErrorDetails, node: Node, mark: Any, path: Path, proble
         kind=kind(fault["input"]), **context
     )
     shown = f": {_shown(node, path)!r}" if isinstance(node, Scalar) else ""
-    hint = context.get("hint") or _hint(fault, node)
+    hint = context.get("hint") or _hint(fault, node, shape)
     problems.error("bad_value", mark, path, f"{label} {message}{shown}", hint)
 
 
@@ -105,7 +110,7 @@ def _shown(node: Scalar, path: Path) -> str:
     return node.raw if node.raw and is_secret(path, node.raw) else node.text
 
 
-def _hint(fault: ErrorDetails, node: Node) -> str | None:
+def _hint(fault: ErrorDetails, node: Node, shape: type[BaseModel]) -> str | None:
     if isinstance(node, Map) and "must be text" in fault["msg"]:
         reference = next(iter(node.entries), "")
         return f'put it in quotes: "{{{reference}}}"' if _REFERENCE.fullmatch(reference) else "write it in quotes"
@@ -114,7 +119,10 @@ def _hint(fault: ErrorDetails, node: Node) -> str | None:
         if fault["loc"][-1] == "command":
             return f"write it in brackets, word by word: [{', '.join(text.split())}]"
         return f"write it in brackets: [{text if node.plain and _WORD.fullmatch(text) else quoted(text)}]"
-    return None
+    if fault["type"] == "model_type":
+        known = list(_fields(_model_at((*fault["loc"], ""), shape)))
+        return f"write keys under it: {', '.join(known)}" if len(known) <= LISTED else None
+    return NO_LIMIT if fault["type"] == "greater_than" else None
 
 
 def _label(path: Path) -> str:
@@ -126,6 +134,28 @@ def _label(path: Path) -> str:
 def _known_keys(loc: Path, root: type[BaseModel]) -> list[str]:
     """The keys of the model to which the last part of `loc` was given."""
     return list(_fields(_model_at(loc, root)))
+
+
+def _elsewhere(loc: Path, root: type[BaseModel]) -> str | None:
+    """Where an unknown key belongs, if a neighbour knows it: one of the keys beside it, or the mapping around."""
+    name = str(loc[-1])
+    owner = _owners(_model_at(loc, root)).get(name)
+    if owner:
+        return f"it belongs under `{owner}`"
+    around = _model_at(loc[:-1], root) if len(loc) > 1 else None
+    beside = isinstance(around, type) and issubclass(around, BaseModel) and name in _fields(around)
+    return f"it belongs beside `{loc[-2]}`, not under it" if beside else None
+
+
+@cache
+def _owners(model: type[BaseModel]) -> Mapping[str, str]:
+    """The first key of the model whose mapping knows a key, by that key. Kept: a file may have many unknown keys."""
+    inner = {key: _bare(annotation) for key, annotation in _fields(model).items()}
+    found: dict[str, str] = {}
+    for key, shape in inner.items():
+        for name in _fields(shape) if isinstance(shape, type) and issubclass(shape, BaseModel) else ():
+            found.setdefault(name, key)
+    return found
 
 
 def _model_at(loc: Path, root: type[BaseModel]) -> type[BaseModel]:

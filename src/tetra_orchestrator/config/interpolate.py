@@ -118,6 +118,8 @@ class _Interpolation:
             return escaped(value) if _is_template(path) else value
         if default is not None:
             return default
+        if name in self._declared:
+            return match[0]  # why it could not be had has been told
         hint = f"set it in the environment or in .env beside the file, or write ${{{name}:-default}}"
         self._report("missing_variable", node, path, f"the variable {name} is not set", hint)
         return match[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.build import build
 from tetra_orchestrator.config.calendars import check_calendars
-from tetra_orchestrator.config.check import check, warn_unprovided
+from tetra_orchestrator.config.check import check, check_standstill, warn_unprovided
 from tetra_orchestrator.config.complaints import check_shape
 from tetra_orchestrator.config.find import find_config, find_python, project_root
 from tetra_orchestrator.config.loaded import Loaded
@@ -21,6 +21,7 @@ from tetra_orchestrator.config.problems import Problem
 from tetra_orchestrator.config.read import read
 from tetra_orchestrator.config.references import resolve_references
 from tetra_orchestrator.config.schema import Document
+from tetra_orchestrator.config.secrets import check_secrets
 from tetra_orchestrator.config.settings import check_settings
 from tetra_orchestrator.config.sheet import Sheet
 from tetra_orchestrator.config.task_types import check_task_types
@@ -82,6 +83,7 @@ def _project(found: Configuration, path: str, environ: Mapping[str, str], module
     sheet = Sheet(document, tree, problems)
     check(sheet)
     check_settings(sheet)
+    check_secrets(sheet, found.variables)
     check_calendars(sheet)
     _check_state(sheet)
     file = os.path.abspath(path)
@@ -100,6 +102,7 @@ def _project(found: Configuration, path: str, environ: Mapping[str, str], module
         python=python or document.python or "python3",
         environ=environ,
     )
+    check_standstill(project, sheet)
     project = resolve_references(project, sheet)
     if modules and executable:
         report_missing_modules(project, sheet, environ)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tetra_orchestrator.config.problems import Path
-    from tetra_orchestrator.config.schema_tasks import Resources
+    from tetra_orchestrator.config.schema_tasks import Resources, TaskDefaults
     from tetra_orchestrator.config.sheet import Sheet
 
 #: What a process is held to, and so not a call in a worker that it shares with others.
@@ -19,6 +19,10 @@ OF_A_PROCESS = ("cpu", "memory", "disk", "processes", "open_files")
 ALL_OF_IT = "it may use all there is"
 NO_GPU = "'gpu' has no effect: `host` does not say how many there are"
 GIGABYTE = 1024**3
+#: Fewer bytes than these are mostly a unit that was forgotten.
+LEAST = {"memory": 1024**2, "disk": 4096, "log_limit": 1024}
+#: Opened before a program begins: its input, its output, its errors, and a library at a time.
+OPEN_FROM_THE_START = 4
 
 
 def warn_of_resources(sheet: Sheet) -> None:
@@ -33,12 +37,15 @@ def warn_of_resources(sheet: Sheet) -> None:
 def _doubts(sheet: Sheet) -> Iterator[tuple[str, Path, str, str]]:
     """(code, path, message, hint) of everything."""
     common = sheet.document.defaults.task.resources
+    yield from _too_small(("defaults", "task"), sheet.document.defaults.task)
     if common:
         yield from _beyond(sheet, ("defaults", "task", "resources"), common)
     for path, task in sheet.tasks():
+        yield from _too_small(path, task)
         if task.resources:
             place = (*path, "resources")
             yield from _beyond(sheet, place, task.resources)
+            yield from _beyond_share(sheet, place, task.resources)
             if task.session is not None:
                 yield from _of_a_call(place, task.resources)
 
@@ -55,6 +62,26 @@ def _beyond(sheet: Sheet, path: Path, resources: Resources) -> Iterator[tuple[st
         yield "beyond_host", (*path, "memory"), message, ALL_OF_IT
     if resources.gpu is not None and sheet.document.host.gpu is None:
         yield "no_effect", (*path, "gpu"), NO_GPU, f"add `host: {{gpu: {resources.gpu}}}`: tasks share them out"
+
+
+def _beyond_share(sheet: Sheet, path: Path, resources: Resources) -> Iterator[tuple[str, Path, str, str]]:
+    for key in ("cpu", "memory", "gpu"):
+        wanted, there = getattr(resources, key), getattr(sheet.document.host, key)
+        if wanted is not None and there is not None and wanted > there:
+            message = f"'{path[-2]}' takes more '{key}' than `host` has"
+            yield "beyond_share", (*path, key), message, "it starts when nothing else takes any of it"
+
+
+def _too_small(path: Path, task: TaskDefaults) -> Iterator[tuple[str, Path, str, str]]:
+    given = vars(task.resources) if task.resources else {}
+    for key, least in LEAST.items():
+        value = task.log_limit if key == "log_limit" else given.get(key)
+        if value is not None and value < least:
+            place = (*path, key) if key == "log_limit" else (*path, "resources", key)
+            yield "too_small", place, f"'{key}' is {value} bytes, which is next to nothing", f"add a unit: {value}MB"
+    if given.get("open_files") is not None and given["open_files"] < OPEN_FROM_THE_START:
+        message = f"'open_files' is {given['open_files']}, with which no program can start"
+        yield "too_small", (*path, "resources", "open_files"), message, "write 64 or more"
 
 
 def _of_a_call(path: Path, resources: Resources) -> Iterator[tuple[str, Path, str, str]]:

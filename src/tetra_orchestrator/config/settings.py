@@ -29,8 +29,8 @@ NEEDED = {
 }
 #: Settings that are checked and kept, and that this version does not act upon.
 NOT_YET = (
-    *(("alerting",), ("notifications",), ("monitor",), ("logs", "keep"), ("logs", "format")),
-    *(("logs", "level"), ("logs", "file")),
+    *(("alerting",), ("notifications",), ("monitor",)),
+    *(("logs", "format"), ("logs", "level"), ("logs", "file")),
 )
 NOT_YET_OF_A_TASK = {"on_failure", "on_lost", "idempotent"}
 NOT_YET_OF_A_SCHEDULE = {"catch_up", "overlap", "dst", "jitter", "max_concurrent_runs", "on_startup"}

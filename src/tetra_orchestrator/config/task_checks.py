@@ -45,6 +45,9 @@ def check_task(sheet: Sheet, path: Path, task: schema.Task, known: Collection[st
     _check_pools(sheet, path, task)
     _check_conditions(sheet, path, task, known)
     _check_owners(sheet, path, task)
+    if task.continue_on is not None and not sheet.names(*map(str, path), "continue_on"):
+        hint = "write `failure: true`, `exit_codes` or `output` under it"
+        sheet.error("no_value", (*path, "continue_on"), "'continue_on' has no condition", hint, key=True)
     if task.session is not None:
         _check_call(sheet, path, task)
 

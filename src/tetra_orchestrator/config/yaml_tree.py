@@ -39,6 +39,8 @@ _BOMS = (
 _JSON_LITERAL = re.compile(r"true|false|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
 _TYPED = frozenset("-0123456789tf")  # how the text of such a literal begins
 _NULL = {"", "~", "null"}
+#: What a record's class does when it is called, for those that a large file has a hundred thousand of.
+_new: Any = tuple.__new__
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -117,9 +119,9 @@ def find(root: Node, path: Path) -> tuple[Node, Mark, Path]:
 def to_json(node: Node) -> str:
     """The tree as written, as compact JSON; parsing that gives the same tree again, spellings included."""
     match node:
-        case Scalar():
-            text = node.raw or node.text
-            return text if node.plain and text[:1] in _TYPED and is_typed(text) else _quoted(text)
+        case Scalar(_, text, plain, raw):
+            text = raw or text
+            return text if plain and text[:1] in _TYPED and is_typed(text) else _quoted(text)
         case Map():
             return "{" + ",".join([f"{_quoted(k)}:{to_json(e.value)}" for k, e in node.entries.items()]) + "}"
         case Seq():
@@ -139,23 +141,67 @@ class _Fault(Exception):
         self.code, self.mark, self.message, self.hint = code, mark, message, hint
 
 
-class _Open:
-    """A collection whose end has not been seen."""
+class _OpenSeq:
+    """A list whose end has not been seen."""
 
-    __slots__ = ("anchor", "before", "key", "merged", "node")
+    __slots__ = ("anchor", "before", "node", "put")
+    key_is_due = False
 
-    def __init__(self, node: Seq | Map, anchor: str | None, before: tuple[int, int]):
+    def __init__(self, node: Seq, anchor: str | None, before: tuple[int, int]):
         self.node = node
         self.anchor = anchor
         self.before = before  # values and characters
+        self.put: Callable[[Node], None] = node.items.append
+
+    def place(self) -> int:
+        """The index that is being read."""
+        return len(self.node.items)
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+class _OpenMap:
+    """A mapping whose end has not been seen; `doubled` is told of a key that is there already, and its first place."""
+
+    __slots__ = ("anchor", "before", "doubled", "key", "merged", "node")
+
+    def __init__(self, node: Map, anchor: str | None, before: tuple[int, int], doubled: Callable[[Scalar, Mark], None]):
+        self.node = node
+        self.anchor = anchor
+        self.before = before  # values and characters
+        self.doubled = doubled
         self.key: Scalar | None = None
         self.merged: list[Map] = []
 
-    def place(self) -> str | int:
-        """The key or index that is being read."""
-        if isinstance(self.node, Seq):
-            return len(self.node.items)
+    @property
+    def key_is_due(self) -> bool:
+        """Whether a key comes next, and not a value."""
+        return self.key is None
+
+    def place(self) -> str:
+        """The key that is being read."""
         return self.key.text if self.key else ""
+
+    def put(self, node: Node) -> None:
+        """Take the next key, or the value of the last."""
+        key, entries = self.key, self.node.entries
+        if key is None:
+            self.key = _as_key(node)
+            return
+        if key.text == MERGE and key.plain:
+            self.merged += _mappings(node)
+        elif key.text in entries:
+            self.doubled(key, entries[key.text].mark)
+        else:
+            entries[key.text] = _new(Entry, (key.mark, node))
+        self.key = None
+
+    def close(self) -> None:
+        """Add what is merged, under what the mapping itself has."""
+        for each in self.merged:
+            for key, entry in each.entries.items():
+                self.node.entries.setdefault(key, entry)
 
 
 class _Composer:
@@ -165,7 +211,8 @@ class _Composer:
         self._source = source
         self._problems = problems
         self._root: Node | None = None
-        self._open: list[_Open] = []
+        self._open: list[_OpenSeq | _OpenMap] = []
+        self._put: Callable[[Node], None] = self._put_root
         self._anchors: dict[str, tuple[Node, int, int] | None] = {}
         self._count = 0
         self._text = 0
@@ -198,7 +245,7 @@ class _Composer:
     def _mark(self, event: yaml.Event) -> Mark:
         place = event.start_mark
         assert place is not None
-        return Mark(self._source, place.line + 1, place.column + 1)
+        return _new(Mark, (self._source, place.line + 1, place.column + 1))
 
     def _document(self, event: yaml.Event) -> None:
         if self._root is not None:
@@ -214,7 +261,7 @@ class _Composer:
         text, plain = event.value, event.implicit[0]
         # a key is text however it is written
         empty = plain and text in _NULL and not self._key_is_due()
-        node = Null(mark) if empty else Scalar(mark, text, plain)
+        node = Null(mark) if empty else _new(Scalar, (mark, text, plain, None))
         self._text += len(text)
         if event.anchor:
             self._anchors[event.anchor] = (node, 1, len(text))
@@ -227,7 +274,9 @@ class _Composer:
             reason = "is used inside itself" if event.anchor in self._anchors else "is not defined above"
             raise _Fault("syntax", mark, f"the anchor '{event.anchor}' {reason}", "a `*` is text only in quotes")
         node, size, length = known
-        self._spend(size, mark)
+        self._count += size
+        if self._count > MAX_NODES:
+            raise _too_many(mark)
         self._aliased += size
         self._text += length
         self._aliased_text += length
@@ -238,81 +287,69 @@ class _Composer:
         self._put(node)
 
     def _mapping(self, event: yaml.MappingStartEvent) -> None:
-        self._start(event, Map(self._checked(event), {}))
+        node = Map(self._checked(event), {})
+        self._start(_OpenMap(node, event.anchor, (self._count - 1, self._text), self._report_doubled))
 
     def _sequence(self, event: yaml.SequenceStartEvent) -> None:
-        self._start(event, Seq(self._checked(event), []))
+        node = Seq(self._checked(event), [])
+        self._start(_OpenSeq(node, event.anchor, (self._count - 1, self._text)))
 
-    def _start(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, node: Map | Seq) -> None:
+    def _start(self, opened: _OpenSeq | _OpenMap) -> None:
         if len(self._open) == MAX_DEPTH:
-            raise _Fault("too_deep", node.mark, f"more than {MAX_DEPTH} levels are nested here")
-        if event.anchor:
-            self._anchors[event.anchor] = None
-        self._open.append(_Open(node, event.anchor, (self._count - 1, self._text)))
+            raise _Fault("too_deep", opened.node.mark, f"more than {MAX_DEPTH} levels are nested here")
+        if opened.anchor:
+            self._anchors[opened.anchor] = None
+        self._open.append(opened)
+        self._put = opened.put
 
     def _end(self, _: yaml.CollectionEndEvent) -> None:
         done = self._open.pop()
-        for each in done.merged:
-            for key, entry in each.entries.items():
-                done.node.entries.setdefault(key, entry)  # type: ignore[union-attr]
+        done.close()
         if done.anchor:
             values, characters = done.before
             self._anchors[done.anchor] = (done.node, self._count - values, self._text - characters)
+        self._put = self._open[-1].put if self._open else self._put_root
         self._put(done.node)
 
     def _checked(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> Mark:
         """Where a value stands that is ordinary and within the budget."""
-        mark = self._mark(event)
-        self._spend(1, mark)
+        place = event.start_mark
+        mark = _new(Mark, (self._source, place.line + 1, place.column + 1))  # as _mark(), a call for each value less
+        self._count += 1
+        if self._count > MAX_NODES:
+            raise _too_many(mark)
         if event.tag is not None:
             raise _Fault(
                 "syntax", mark, f"YAML tags such as {event.tag} are not supported", "a `!` is text only in quotes"
             )
         return mark
 
-    def _spend(self, nodes: int, mark: Mark) -> None:
-        self._count += nodes
-        if self._count > MAX_NODES:
-            raise _Fault("too_large", mark, f"the document has more than {MAX_NODES:,} values")
-
     def _key_is_due(self) -> bool:
-        return bool(self._open) and isinstance(self._open[-1].node, Map) and self._open[-1].key is None
+        return bool(self._open) and self._open[-1].key_is_due
 
-    def _put(self, node: Node) -> None:
-        if not self._open:
-            self._root = node
-            return
-        parent = self._open[-1]
-        if isinstance(parent.node, Seq):
-            parent.node.items.append(node)
-        elif parent.key is None:
-            parent.key = self._key(node)
-        else:
-            if parent.key.plain and parent.key.text == MERGE:
-                parent.merged += _mappings(node)
-            else:
-                self._add(parent.node, parent.key, node)
-            parent.key = None
+    def _put_root(self, node: Node) -> None:
+        self._root = node
 
-    def _key(self, node: Node) -> Scalar:
-        if not isinstance(node, Scalar):
-            raise _Fault("syntax", node.mark, "a key must be text", 'text in braces needs quotes: "{name.key}"')
-        if len(node.text) > MAX_KEY:
-            raise _Fault("too_large", node.mark, f"a key has at most {MAX_KEY:,} characters")
-        return node
-
-    def _add(self, mapping: Map, key: Scalar, value: Node) -> None:
-        first = mapping.entries.get(key.text)
-        if first is None:
-            mapping.entries[key.text] = Entry(key.mark, value)
-            return
+    def _report_doubled(self, key: Scalar, first: Mark) -> None:
         self._problems.error(
             "duplicate_key",
             key.mark,
             tuple(frame.place() for frame in self._open),
-            f"the key '{key.text}' is here a second time, first on line {first.mark.line}",
+            f"the key '{key.text}' is here a second time, first on line {first.line}",
             "keep one of the two",
         )
+
+
+def _too_many(mark: Mark) -> _Fault:
+    return _Fault("too_large", mark, f"the document has more than {MAX_NODES:,} values")
+
+
+def _as_key(node: Node) -> Scalar:
+    if not isinstance(node, Scalar):
+        raise _Fault("syntax", node.mark, "a key must be text", 'text in braces needs quotes: "{name.key}"')
+    if len(node.text) > MAX_KEY:
+        raise _Fault("too_large", node.mark, f"a key has at most {MAX_KEY:,} characters")
+    return node
 
 
 def _mappings(node: Node) -> list[Map]:

@@ -262,12 +262,21 @@ class Session(Record):
     python: str | None = None
 
 
+class Keep(Record):
+    """What stays of the past: so many runs, those of so many days, so many bytes of their files. None: all of it."""
+
+    runs: int | None = None
+    days: int | None = None
+    total_bytes: int | None = None
+
+
 class Logs(Record):
     """Where logs are written, as an absolute path; whether secrets are kept out of them, and what else is: patterns."""
 
     dir: str
     redact: bool = True
     patterns: tuple[str, ...] = ()
+    keep: Keep = Keep()
 
 
 class Environment(Record):

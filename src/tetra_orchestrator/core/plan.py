@@ -317,7 +317,7 @@ class Plan:
         return bool(unneeded)
 
     def _idle_services(self) -> list[Node]:
-        if self._queue.batch_waits() or not self._only_services_run():
+        if self._queue.batch_waits() or self._services.could_start() or not self._only_services_run():
             return []
         return self._services.idle(closed=self._closed is not None)
 

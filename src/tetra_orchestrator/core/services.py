@@ -37,6 +37,10 @@ class Services:
         """Services that accompany others, once these are over; all that nobody uses in a run that starts no more."""
         return [node for node in self._present() if not node.used and (closed or node.task.id in self._companions)]
 
+    def could_start(self) -> bool:
+        """True when one that others use could start."""
+        return any(node.queued and node.users for node in self._nodes)
+
     def settled(self) -> bool:
         """True when none is about to become ready for its users, and none is about to end."""
         return not any(node.stopping is not None or _coming(node) for node in self._nodes)
@@ -62,9 +66,10 @@ def _awaited(node: Node) -> bool:
 
 
 def _coming(node: Node) -> bool:
-    if node.ready or not node.users or node.state in TERMINAL:
+    """It becomes ready for its users, or is tried again at a known time. One that waits for room may wait in vain."""
+    if node.ready or not node.users:
         return False
-    return node.state in ACTIVE or node.state is TaskState.WAITING_RETRY or not node.unmet
+    return node.state in ACTIVE or (node.delayed and node.state is TaskState.WAITING_RETRY)
 
 
 def _with_companions(nodes: Mapping[str, Node], services: list[Node]) -> frozenset[str]:

@@ -6,6 +6,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
+#: Marks of direction, separators of lines and annotations: they show the text around them in another order or place.
+_MOVING = frozenset((0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC)))
+
 
 def instant(when: datetime) -> str:
     """RFC 3339 in UTC, ending in Z, without a fraction where there is none."""
@@ -15,7 +18,8 @@ def instant(when: datetime) -> str:
 def printable(text: str) -> str:
     """Text that cannot drive a terminal: control characters other than newline and tab become `\\x1b`.
 
-    Half a surrogate pair becomes `\\ud800`, as no stream could take it.
+    What would rearrange the text around it becomes `\\u202e`, half a surrogate pair `\\ud800`, as no stream could take
+    it. Joiners stay: some scripts need them.
     """
     if text.replace("\n", "").replace("\t", "").isprintable():
         return text
@@ -24,7 +28,7 @@ def printable(text: str) -> str:
 
 def _harmless(character: str) -> str:
     code = ord(character)
-    if 0xD800 <= code < 0xE000:
+    if 0xD800 <= code < 0xE000 or code in _MOVING:
         return f"\\u{code:04x}"
     is_control = code < 0x20 or 0x7F <= code < 0xA0
     return f"\\x{code:02x}" if is_control and character not in "\n\t" else character

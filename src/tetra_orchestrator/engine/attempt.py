@@ -74,7 +74,16 @@ def values(context: Context, outputs: Known) -> dict[str, Mapping[str, Json]]:
 
 def referenced(task: Task) -> list[Reference]:
     """Every `{owner.key}` in the task's program, arguments, environment and configuration."""
-    braced = [text for text in _texts(task) if "{" in text]
+    return _references([*_handed_over(task), *texts_in(_config(task))])
+
+
+def handed_over(task: Task) -> list[Reference]:
+    """Those of them that are filled in in the command line and the environment."""
+    return _references(_handed_over(task))
+
+
+def _references(texts: list[str]) -> list[Reference]:
+    braced = [text for text in texts if "{" in text]
     if not braced:
         return []
     from tetra_orchestrator.core.template import references
@@ -82,7 +91,7 @@ def referenced(task: Task) -> list[Reference]:
     return [reference for text in braced for reference in references(text)]
 
 
-def _texts(task: Task) -> list[str]:
+def _handed_over(task: Task) -> list[str]:
     texts = [*task.args, *(value for _, value in task.env)]
     match task.program:
         case Command(argv):
@@ -91,7 +100,7 @@ def _texts(task: Task) -> list[str]:
             texts.append(line)
         case Module(name):
             texts.append(name)
-    return [*texts, *texts_in(_config(task))]
+    return texts
 
 
 def _config(task: Task) -> Json:
@@ -137,33 +146,28 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
     if session is not None:
         assert isinstance(task.program, Function)
         call, own, cwd = Call(session.name, session.threads, task.program.path, own, cwd), {}, project.root
+    env = env | own
     return Launch(
         token,
         argv,
-        env | own,
+        env,
         cwd,
         files.log,
         task.kill_grace_s,
         call,
         bounds(task, number, project.root, files),
-        _hidden(task, argv, env, call.env if call else own, context, known) if context.secrets else (),
+        _hidden(task, [*argv, *env.values()], context, known) if context.secrets else (),
         context.patterns,
         files.record if task.survive and call is None else None,
         task.background,
     )
 
 
-def _hidden(
-    task: Task,
-    argv: tuple[str, ...],
-    env: Mapping[str, str],
-    own: Mapping[str, str],
-    context: Context,
-    known: Known,
-) -> tuple[bytes, ...]:
-    """The secrets among all that the attempt is given."""
-    texts = [*argv, *env.values(), *own.values(), *texts_in(dict(given(task, context, known)))]
-    return given_secrets(context.secrets, texts)
+def _hidden(task: Task, texts: list[str], context: Context, known: Known) -> tuple[bytes, ...]:
+    """The secrets among all that the attempt is given; of a call every one, as any call may print what another left."""
+    if _session(task, context.project):
+        return given_secrets(context.secrets, context.secrets)
+    return given_secrets(context.secrets, [*texts, *texts_in(dict(given(task, context, known)))])
 
 
 def _plugins(project: Project) -> str:

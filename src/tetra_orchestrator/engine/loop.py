@@ -11,7 +11,9 @@ from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeeded
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
+from tetra_orchestrator.engine.bounds import without_secrets
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
+from tetra_orchestrator.engine.excess import naming_excess
 from tetra_orchestrator.engine.journal import Journal
 from tetra_orchestrator.errors import Exit, TetraError
 from tetra_orchestrator.signals import SIGINT
@@ -141,7 +143,7 @@ class Execution:
         for start, one in zip(starts, launches, strict=True):
             answer = one if isinstance(one, SpawnFailed) else next(answers)
             if isinstance(answer, SpawnFailed):
-                self._close(start, answer)
+                self._close(start, naming_excess(answer, start.task, self._known))
                 failed = True
             else:
                 self._live[answer] = start
@@ -186,6 +188,7 @@ class Execution:
         if files and succeeded(outcome):
             outcome, outputs = self._read_outputs(start, outcome, files)
         evidence = searched_log(files, outcome, self._workspace) if files and task_id in self._plan.searched else ()
+        outcome = without_secrets(outcome, self._context.secrets)
         outcome = self._plan.ended(task_id, outcome, self._clock.monotonic(), *evidence)
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
         closed = AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail, facts)

@@ -42,7 +42,7 @@ def reconcile(store: Store, clock: Clock, processes: Processes, *, end_survivors
         if run.owner is not None and processes.is_alive(run.owner):
             continue
         if end_survivors:
-            _end(run, None, store, processes)
+            _end(run, store, processes)
         try:
             store.record(_losses(run, store, clock.now()))
         except StateConflict:
@@ -52,16 +52,17 @@ def reconcile(store: Store, clock: Clock, processes: Processes, *, end_survivors
 
 
 def _sweep(store: Store, processes: Processes) -> None:
-    """End what survived the recent runs that are lost already."""
-    for run in store.runs(limit=RECENT):
-        if run.state == RunState.LOST:
-            _end(run, "lost", store, processes)
+    """End what survived the recent runs that are lost already. Where nothing did, that takes one look at the table."""
+    runs = [run for run in store.runs(limit=RECENT) if run.state == RunState.LOST]
+    handles = {one.token: one.handle for run in runs for one in store.attempts(run.run_id) if one.kind == "lost"}
+    for token in processes.survived(handles) if handles else ():
+        processes.end_tree(token, handles[token], grace_s=GRACE_S)
 
 
-def _end(run: Run, kind: str | None, store: Store, processes: Processes) -> None:
-    """End the processes of the run's attempts of this kind of outcome; None: of those that have none yet."""
+def _end(run: Run, store: Store, processes: Processes) -> None:
+    """End the processes of the run's attempts that have no outcome yet."""
     for attempt in store.attempts(run.run_id):
-        if attempt.kind == kind:
+        if attempt.kind is None:
             processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)
 
 

@@ -70,6 +70,7 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
     Raises `NotNow` where a dependency outside the run has not succeeded, or a pipeline is already running.
     """
     check_partition(request)
+    check_standstill(request)
     now = world.clock.now()
     run = _new_run(request, world, now)
     with world.locks.held([f"pipeline-{name}" for name in request.selection.pipelines], f"run {run.run_id}"):
@@ -94,6 +95,17 @@ def check_partition(request: Request) -> None:
                     f"{task.id} needs {reference}, and this run is for no range of dates",
                     hint="run a mode with `partition: range`, with --start-date and --end-date",
                 )
+
+
+def check_standstill(request: Request) -> None:
+    """Raises `UsageError` for a selection that could never end; that of a mode is refused with its file."""
+    selection = request.selection
+    if any(task.service for task in selection.tasks):
+        from tetra_orchestrator.core.standstill import standstill
+
+        found = standstill(selection.tasks, barriers=bool(policy(request.project, selection.mode).barriers))
+        if found is not None:
+            raise UsageError(f"this run could not end: {found.text}", hint=found.remedy)
 
 
 def check_gate(request: Request, world: World) -> None:

@@ -137,6 +137,19 @@ def test_fault_09_what_a_background_attempt_leaves_lives_on_beyond_our_close(ben
 
 @linux
 @pytest.mark.usefixtures("subreaper")
+def test_a_daemon_that_has_shed_its_environment_too_is_noted_and_lives_on(bench: Bench, note: Path) -> None:
+    daemon = f"env -i setsid sh -c 'echo $$ > {note}; exec sleep 60' >/dev/null 2>&1 & sleep 0.3"
+    handle = bench.start(bench.launch("sh", "-c", daemon)._replace(background=True))
+    assert bench.ended(handle) == {handle: Exited(0)}
+    assert bench.facts[handle].note == "it left 1 process in the background"
+    bench.runner.close()
+    alive = identity(int(written(note)))
+    assert alive is not None
+    assert is_alive(alive)
+
+
+@linux
+@pytest.mark.usefixtures("subreaper")
 def test_what_a_background_attempt_leaves_is_ended_when_it_fails_so_that_it_can_be_tried_again(
     bench: Bench, note: Path
 ) -> None:

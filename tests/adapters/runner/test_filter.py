@@ -25,8 +25,9 @@ from contracts.test_runner import (
 )
 from tetra_orchestrator.adapters.interrupts import SignalInterrupts
 from tetra_orchestrator.adapters.runner import local
+from tetra_orchestrator.adapters.runner.spawn import SPARE
 from tetra_orchestrator.core.facts import Bounds
-from tetra_orchestrator.core.outcome import Exited, SpawnFailed
+from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
 
 PYTHON = f"exec {sys.executable} -S -c"
 
@@ -83,6 +84,18 @@ def test_patterns_mask_too(bench: Bench) -> None:
     assert log_of(launch) == "*** of many\n"
 
 
+def test_a_pattern_that_takes_long_holds_up_neither_a_cancellation_nor_the_run_for_long(bench: Bench) -> None:
+    endless = f"{PYTHON} \"import os\nwhile True: os.write(1, b'x' * 65536)\""
+    launch = bench.launch("/bin/sh", "-c", endless)._replace(redact=(), patterns=(rb".*password=.*",))
+    (handle,) = bench.runner.submit([launch])
+    eventually(lambda: (bench.runner.poll([]), os.path.getsize(launch.log) > 0)[1])
+    began = time.process_time()
+    bench.runner.poll([])
+    assert time.process_time() - began < 5.0  # a turn takes 1 MB at most; matching that at once takes a minute
+    bench.runner.cancel(handle)
+    assert bench.ended(handle) == {handle: Signalled(15)}
+
+
 def test_a_cap_keeps_both_ends_and_says_so(bench: Bench) -> None:
     launch = capped(bench.launch("seq", "100000"), 10_000)
     handle = bench.start(launch)
@@ -91,7 +104,7 @@ def test_a_cap_keeps_both_ends_and_says_so(bench: Bench) -> None:
     assert log.startswith("1\n2\n")
     assert log.endswith("\n100000\n")
     assert len(log) <= 10_000
-    assert bench.facts[handle].limits == (("log_bytes", "enforced"),)
+    assert bench.facts[handle].limits == (("log_limit", "enforced"),)
     assert bench.facts[handle].note == f"{588_895 - len(kept(log))} bytes of output were left out of the log"
 
 
@@ -115,6 +128,18 @@ def test_a_log_that_cannot_be_made_leaves_no_descriptor_open(bench: Bench, tmp_p
     assert failed == SpawnFailed("ENOENT", f"cannot write the log {tmp_path}/no/log: No such file or directory")
     assert isinstance(bench.failure(bench.launch("no-such-program")), SpawnFailed)
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_the_last_descriptors_are_kept_for_looking_at_processes(bench: Bench) -> None:
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1 + SPARE, before[1]))
+    try:
+        answers = bench.runner.submit([bench.launch("true")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert answers == [SpawnFailed("EMFILE", "no pipe can be had for its output: Too many open files")]
 
 
 def test_no_descriptor_is_left_open_after_the_end(bench: Bench) -> None:
@@ -233,7 +258,7 @@ def test_the_log_of_a_call_is_capped_and_its_other_limits_are_not_kept(calls: Ca
     assert calls.ended(handle) == {handle: Exited(0)}
     assert len(log_of(launch)) <= 1000
     facts = calls.facts[handle]
-    assert set(facts.limits) == {("memory", "unsupported"), ("cpu", "unsupported"), ("log_bytes", "enforced")}
+    assert set(facts.limits) == {("memory", "unsupported"), ("cpu", "unsupported"), ("log_limit", "enforced")}
     assert facts.note is not None
     assert facts.note.endswith("bytes of output were left out of the log")
 

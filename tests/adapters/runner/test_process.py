@@ -90,6 +90,7 @@ def test_end_tree_ends_survivors_in_every_session(tmp_path: Path, trap: str) -> 
             time.sleep(0.005)
         survivors = find(env[TOKEN])
         assert len(survivors) >= 2
+        assert ProcessTable().survived({env[TOKEN]: None, "never": None}) == {env[TOKEN]}
         assert end_tree(survivors, 0.1)
         assert find(env[TOKEN]) == []
         assert child.wait(3) in (-signal.SIGTERM, -signal.SIGKILL)
@@ -122,7 +123,10 @@ def test_a_survivor_that_dropped_its_environment_is_ended_by_its_handle(tmp_path
             assert time.monotonic() < limit
             time.sleep(0.005)
         assert find(env[TOKEN]) == []
-        ProcessTable().end_tree(env[TOKEN], f"{pid}:{int(start) - 5}:{boot}", 0.0)
+        gone = f"{pid}:{int(start) - 5}:{boot}"
+        handles = {env[TOKEN]: gone, "named": handle, "call": f"{handle}#7", "never": None}
+        assert ProcessTable().survived(handles) == {"named", "call"}
+        ProcessTable().end_tree(env[TOKEN], gone, 0.0)
         assert is_alive(handle)
         ProcessTable().end_tree(env[TOKEN], handle, 2.0)
         assert not is_alive(handle)

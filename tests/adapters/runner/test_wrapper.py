@@ -109,7 +109,7 @@ def test_an_attempt_leaves_its_record_with_what_is_known_of_it(bench: WrappedBen
     assert bench.ended(handle) == {handle: Exited(5)}
     outcome, facts = recorded(launch)
     assert (outcome, facts) == (Exited(5), bench.facts[handle])
-    assert facts.limits == (("log_bytes", "enforced"),)
+    assert facts.limits == (("log_limit", "enforced"),)
     assert facts.usage.cpu_s is not None
     assert log_of(launch) == "***\n"
 

@@ -19,6 +19,7 @@ from tetra_orchestrator.adapters.store import sqlite_file, sqlite_schema
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.adapters.store.sqlite_file import journal_for
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, EventLogged, OutputsSaved, RunMoved
+from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.states import RunState, TaskState
@@ -512,6 +513,28 @@ def test_an_older_store_is_upgraded_once_and_keeps_its_runs(path: str, next_vers
             assert rows(store, "SELECT x FROM later") == [("made",)]
             assert rows(store, "SELECT max(version) FROM schema_version") == [(next_version,)]
             assert [one.run_id for one in store.runs()] == ["r1"]
+
+
+def test_a_store_of_version_1_tells_of_its_runs_as_it_did_and_takes_new_ones(path: str) -> None:
+    Path(path).parent.mkdir(mode=0o700)
+    old = apsw.Connection(path)
+    old.execute((Path(__file__).parent / "version_1.sql").read_text())
+    old.close()
+    with closing(SqliteStore(path)) as store:
+        [run] = store.runs()
+        assert (run.run_id, run.state, run.exit_code) == ("20261121T113744Z-a4ui76", "failed", 2)
+        assert [(task.task_id, task.state) for task in store.task_runs(run.run_id)] == [
+            ("a", "succeeded"),
+            ("b", "failed"),
+        ]
+        attempts = store.attempts(run.run_id)
+        assert [(one.task_id, one.kind, one.exit_code, one.facts) for one in attempts] == [
+            ("a", "exited", 0, NO_FACTS),
+            ("b", "exited", 3, NO_FACTS),
+        ]
+        assert set(store.expected_s()) == {"a"}
+        Diary(store).open("r2", "a")
+        assert [one.run_id for one in store.runs()] == ["r2", run.run_id]
 
 
 def test_a_process_that_waited_for_another_ones_upgrade_does_not_repeat_it(path: str, next_version: int) -> None:

@@ -513,6 +513,7 @@ def test_R_087_numbers_that_are_none_or_have_no_sense(folder):
         "f.yaml:7:18: 'max_memory_gb' must be more than 0: '-1'\n"
         "    max_memory_gb: -1\n"
         "                   ^\n"
+        "  hint: leave it out where nothing is to be limited\n"
         "f.yaml:8:18: 'max_cpu_cores' is not a number: 'all'\n"
         "    max_cpu_cores: all\n"
         "                   ^\n"

@@ -541,7 +541,8 @@ pipelines:
         """\
 f.yaml:2:18: 'data_pipeline' must be a mapping, not text: 'src.pipelines.data_pipeline.main'
     data_pipeline: src.pipelines.data_pipeline.main
-                   ^""",
+                   ^
+  hint: write keys under it: dependencies, depends_on, max_data_age_hours, module, config""",
     ),
     "a_block_that_was_copied_alone": (
         """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 
 from tetra_orchestrator.adapters.runner.output import Output, is_filtered, log_failed, widen
@@ -12,6 +13,9 @@ from tetra_orchestrator.core.outcome import SpawnFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.ports import Launch
+
+# What a call has started may go on writing.
+_DRAIN_S = 2.0
 
 
 class CallOutput(Output):
@@ -37,7 +41,10 @@ class CallOutput(Output):
 
     def close(self) -> str | None:
         """Read what the call has left in the pipe, and complete the log; returns what is to be noted about it."""
+        until = time.monotonic() + _DRAIN_S
         self.pump()
+        while self.flows and time.monotonic() < until:
+            self.pump()
         os.close(self._writing)
         os.unlink(self.path)
         return super().close()
@@ -56,6 +63,6 @@ def open_output(launch: Launch) -> CallOutput | SpawnFailed | None:
 def facts_of(launch: Launch, note: str | None) -> Facts:
     """How the limits of a call were kept: only its log is its own, everything else it shares with its worker."""
     asked = launch.bounds._asdict().items() if launch.bounds else ()
-    keys = [key.removesuffix("_bytes") if key != "log_bytes" else key for key, limit in asked if limit]
-    limits = tuple((key, ENFORCED if key == "log_bytes" else UNSUPPORTED) for key in keys if key != "folder")
+    keys = ["log_limit" if key == "log_bytes" else key.removesuffix("_bytes") for key, limit in asked if limit]
+    limits = tuple((key, ENFORCED if key == "log_limit" else UNSUPPORTED) for key in keys if key != "folder")
     return Facts(limits=limits, note=note)

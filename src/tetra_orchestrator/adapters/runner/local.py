@@ -115,7 +115,7 @@ class LocalRunner:
         self._ending: dict[str, Job] = {}
         self._attended: dict[str, EquippedJob] = {}
         self._ended: dict[str, Ended] = {}
-        self._in_background: list[Job] = []
+        self._in_background: list[tuple[set[str], str]] = []
         self._given_up: set[str] = set()
         keep_from_children()
 
@@ -162,8 +162,8 @@ class LocalRunner:
         """Those of `handles` that have ended, each once. Also takes whatever is under way a step further."""
         for pid, outcome, usage in self.waiter.ended():
             self._main_ended(self._mains.pop(pid), outcome, usage)
-        if self._ending:
-            self._press(time.monotonic())
+        for job in list(self._ending.values()):
+            self._press(job, time.monotonic())
         if self._attended:
             self._attend(time.monotonic())
         return [self._ended.pop(handle) for handle in list(self._ended) if handle in handles]
@@ -189,9 +189,6 @@ class LocalRunner:
             now = time.monotonic()
             due = [job.ending.look_at for job in self._ending.values() if job.ending]
             due += [at for job in self._attended.values() if (at := job.due(now, self.waiter)) is not None]
-            due += [
-                now for job in self._attended.values() if self.waiter.fd is None and job.output and job.output.flows
-            ]
             within_s = min([max(at - now, 0.0) for at in due] + ([] if within_s is None else [within_s]), default=None)
         return Wakeup(self.waiter.fd, within_s)
 
@@ -204,7 +201,7 @@ class LocalRunner:
             self.poll(())
             time.sleep(0.001)
         # Whoever shed session, group and environment while its parent lived cannot be told apart until all is over.
-        spared = self._given_up.union(*(_tree_of(job) for job in self._in_background))
+        spared = self._given_up.union(*(tree(roots, token) for roots, token in self._in_background))
         end_tree([each.identity for each in orphans(self._mains) if each.identity not in spared], 0.0)
         orphans(self._mains)
         self.waiter.close()
@@ -225,8 +222,10 @@ class LocalRunner:
             self._finish(job, "children" if is_subreaper() else "group")
 
     def _leave(self, job: Job) -> None:
-        if left := _tree_of(job):
-            self._in_background.append(job)
+        # Who has shed the token, too, could be of another attempt; of the two mistakes this one ends no daemon.
+        strangers = {each.identity for each in orphans(self._mains) if token_of(each.pid) is None}
+        if left := strangers.union(tree((job.handle,), job.launch.token)):
+            self._in_background.append(({job.handle, *left}, job.launch.token))
             job.notes.append(f"it left {len(left)} process{'es' if len(left) > 1 else ''} in the background")
         self._finish(job, None if left else "table")
 
@@ -244,19 +243,19 @@ class LocalRunner:
             self._ending[job.handle] = job
         job.ending.deadline = min(job.ending.deadline, time.monotonic() + grace_s)
         job.ending.look_at = 0.0
-        self._press(time.monotonic())
+        # Nobody else: others may have been reaped just now, and their groups' numbers be free for strangers.
+        self._press(job, time.monotonic())
 
-    def _press(self, now: float) -> None:
-        for job in list(self._ending.values()):
-            ending = job.ending
-            if ending is None or ending.look_at > now:
-                continue
-            gone = job.press()
-            if gone and job.outcome is not None and self._adopted_from(job) <= ending.forbidden and not job.may_hide:
-                self._finish(job, "children" if is_subreaper() else "table" if state_of(os.getpid()) else "group")
-            elif ending.killed_at is not None and now > ending.killed_at + KILL_LIMIT_S:
-                self._given_up |= job.give_up()
-                self._finish(job, None)
+    def _press(self, job: Job, now: float) -> None:
+        ending = job.ending
+        if ending is None or ending.look_at > now:
+            return
+        gone = job.press()
+        if gone and job.outcome is not None and self._adopted_from(job) <= ending.forbidden and not job.may_hide:
+            self._finish(job, "children" if is_subreaper() else "table" if state_of(os.getpid()) else "group")
+        elif ending.killed_at is not None and now > ending.killed_at + KILL_LIMIT_S:
+            self._given_up |= job.give_up()
+            self._finish(job, None)
 
     def _finish(self, job: Job, gone: str | None) -> None:
         self._ending.pop(job.handle, None)
@@ -288,10 +287,6 @@ def _provisions(launches: Iterable[Launch]) -> dict[str, Provision | SpawnFailed
     from tetra_orchestrator.adapters.runner.provision import provide
 
     return {launch.token: provide(launch) for launch in special}
-
-
-def _tree_of(job: Job) -> set[str]:
-    return set(tree((job.handle,), job.launch.token))
 
 
 def keep_from_children() -> None:

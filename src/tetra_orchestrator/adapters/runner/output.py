@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 from contextlib import suppress
 
 from tetra_orchestrator.adapters.runner.log import Log
-from tetra_orchestrator.adapters.runner.redaction import Redactor
+from tetra_orchestrator.adapters.runner.redaction import LONGEST_LINE, Redactor
+from tetra_orchestrator.adapters.runner.spawn import pipe
 from tetra_orchestrator.core.outcome import SpawnFailed
 
 TYPE_CHECKING = False
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Launch
 
 _CHUNK = 1 << 18
-# At most so many chunks in a row: other attempts, signals and deadlines wait meanwhile.
-_CHUNKS = 32
+# A pattern may take seconds for a long line, and nothing can interrupt it: less at a time.
+_CHUNK_MATCHED = LONGEST_LINE
+# No further chunk after so many seconds: other attempts, signals and deadlines wait meanwhile.
+_TURN_S = 0.03
 #: Fewer switches between us and a process that writes much.
 _PIPE_BYTES = 1 << 20
 
@@ -49,15 +53,17 @@ class Output:
             raise
         masks = launch.redact or launch.patterns
         self._redactor = Redactor(launch.redact, launch.patterns) if masks else None
+        self._chunk = _CHUNK_MATCHED if launch.patterns else _CHUNK
         self.flows = False
         self.ended = False
 
     def pump(self) -> bool:
         """Pass on what has come; True when this was the last of it."""
         self.flows = False
-        for _ in range(0 if self.ended else _CHUNKS):
+        until = time.monotonic() + _TURN_S
+        while not self.ended and (not self.flows or time.monotonic() < until):
             try:
-                data = os.read(self.reading, _CHUNK)
+                data = os.read(self.reading, self._chunk)
             except BlockingIOError:
                 return False
             if not data:
@@ -76,9 +82,9 @@ class Output:
         return self._log.note
 
 
-def pipe() -> tuple[int, int]:
-    """A pipe with a reading end that does not block, and as much room as may be had."""
-    reading, writing = os.pipe()
+def output_pipe() -> tuple[int, int]:
+    """A pipe with a reading end that does not block, and as much room as may be had. OSError as `pipe`."""
+    reading, writing = pipe()
     os.set_blocking(reading, False)
     widen(writing)
     return reading, writing

@@ -45,7 +45,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Mapping
 
 #: What is still there so long after KILL is taken for something that the kernel does not let go of.
 KILL_LIMIT_S = 5.0
@@ -214,6 +214,11 @@ def _complete(endings: list[Ending], grace_s: float) -> bool:
     return True
 
 
+def _process_in(handle: str | None) -> str:
+    """The identity in a handle: of a call, the worker that it is in."""
+    return (handle or "").partition("#")[0]
+
+
 class ProcessTable:
     """The `Processes` of this machine."""
 
@@ -229,11 +234,16 @@ class ProcessTable:
         """Send a signal to exactly this process; False when it is gone."""
         return signal_process(identity, number)
 
+    def survived(self, handles: Mapping[str, str | None]) -> set[str]:
+        """Which of the attempts, given as token -> handle, still have a live process: by either of the two."""
+        carried = {token for each in table() if (token := token_of(each.pid)) is not None}
+        return {token for token, handle in handles.items() if token in carried or is_alive(_process_in(handle))}
+
     def end_tree(self, token: str, handle: str | None, grace_s: float) -> None:
         """End every process that carries the token, the one `handle` names if it still is, and their descendants.
 
         A process that dropped its environment shows no token, so only its handle tells.
         """
-        process = (handle or "").partition("#")[0]  # of a call: the worker that it is in
+        process = _process_in(handle)
         named = [process] if is_alive(process) else []
         _complete([Ending([*named, *find(token)], token, grace_s)], grace_s)

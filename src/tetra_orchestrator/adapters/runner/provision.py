@@ -6,8 +6,8 @@ import errno
 import os
 from contextlib import suppress
 
-from tetra_orchestrator.adapters.runner.output import Output, is_filtered, log_failed, pipe, widen
-from tetra_orchestrator.adapters.runner.spawn import Means
+from tetra_orchestrator.adapters.runner.output import Output, is_filtered, log_failed, output_pipe, widen
+from tetra_orchestrator.adapters.runner.spawn import Means, pipe
 from tetra_orchestrator.core.facts import ENFORCED
 from tetra_orchestrator.core.outcome import SpawnFailed
 
@@ -63,7 +63,7 @@ class Provision:
             self.means = self.means._replace(argv=argv, env=env)
             self.limits += self.guard.limits
         if launch.bounds.log_bytes:
-            self.limits += (("log_bytes", ENFORCED),)
+            self.limits += (("log_limit", ENFORCED),)
 
 
 def provide(launch: Launch) -> Provision | SpawnFailed:
@@ -73,7 +73,7 @@ def provide(launch: Launch) -> Provision | SpawnFailed:
     provision = Provision(Means(launch.argv, launch.env))
     if is_filtered(launch):
         try:
-            reading, writing = pipe()
+            reading, writing = output_pipe()
         except OSError as error:
             return _failed(error, "no pipe can be had for its output")
         try:
@@ -95,7 +95,7 @@ def _wrapped(launch: Launch) -> Provision | SpawnFailed:
     from tetra_orchestrator.adapters.runner.wrapping import means_of
 
     try:
-        reading, writing = os.pipe()
+        reading, writing = pipe()
     except OSError as error:
         return _failed(error, "no pipe can be had to its wrapper")
     widen(writing)

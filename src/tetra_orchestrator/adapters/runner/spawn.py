@@ -24,6 +24,8 @@ _DEFAULTED = (
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGXCPU, signal.SIGXFSZ),
 )
 _RETRY_S = (0.01, 0.05, 0.2)
+#: So many descriptors are kept free: for a look at the process table, the files of attempts and the like.
+SPARE = 16
 # Where programs were found, by name and PATH: looked at again before use, as a shell's hash table is.
 _found: dict[tuple[str, str], str] = {}
 _TRANSIENT = (errno.EAGAIN, errno.ETXTBSY)
@@ -39,6 +41,22 @@ class Means(Record):
     input: int | None = None
     output: int | None = None
     blocked: tuple[int, ...] = ()
+
+
+def scarce(fd: int) -> bool:
+    """Whether the descriptor is one of the last that we may have open."""
+    most = os.sysconf("SC_OPEN_MAX")
+    return 0 <= most <= fd + SPARE
+
+
+def pipe() -> tuple[int, int]:
+    """A pipe: reading end, writing end. OSError when there is none, or when it would take the last descriptors."""
+    ends = os.pipe()
+    if scarce(max(ends)):
+        for fd in ends:
+            os.close(fd)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    return ends
 
 
 def spawn_all(launches: Sequence[Launch], means: Mapping[str, Means | SpawnFailed]) -> list[int | SpawnFailed]:

@@ -10,6 +10,7 @@ import select
 import sys
 
 from tetra_orchestrator import signals as signal
+from tetra_orchestrator.adapters.runner.spawn import SPARE
 from tetra_orchestrator.core.facts import Usage
 from tetra_orchestrator.core.outcome import Exited, Lost, Signalled
 
@@ -127,6 +128,8 @@ if sys.platform == "linux":
             self._epoll = select.epoll()
             self._pids: dict[int, int] = {}
             self._rest = PortableWaiter()
+            most = os.sysconf("SC_OPEN_MAX")
+            self._most = most - SPARE if most >= 0 else sys.maxsize
 
         @property
         def fd(self) -> int:
@@ -143,6 +146,10 @@ if sys.platform == "linux":
             try:
                 fd = os.pidfd_open(pid)
             except OSError:
+                self._rest.watch(pid)
+                return
+            if fd >= self._most:
+                os.close(fd)
                 self._rest.watch(pid)
                 return
             self._pids[fd] = pid

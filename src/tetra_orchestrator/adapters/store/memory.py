@@ -147,6 +147,27 @@ class MemoryStore:
         folder = self._folders.get(run_id)
         return list(folder.requests) if folder else []
 
+    def needed(self) -> set[str]:
+        """Ids of the runs that other answers rest on: see the port."""
+        found: dict[tuple[str, str], str] = {}
+        for run_id, folder in reversed(self._folders.items()):
+            for task_id, attempts in folder.attempts.items():
+                if any(one.state == TaskState.SUCCEEDED for one in attempts.values()):
+                    found.setdefault(("task", task_id), run_id)
+        for pipeline, parts in self._parts().items():
+            for run_id, tasks in parts if pipeline in self._pipelines else ():
+                if _rank(tasks) != SKIPPED:
+                    found.setdefault(("last", pipeline), run_id)
+                if _rank(tasks) == SUCCEEDED:
+                    found.setdefault(("success", pipeline), run_id)
+        return set(found.values())
+
+    def forget(self, run_id: str) -> None:
+        """Remove the run with all that belongs to it; nothing where it is unknown or active."""
+        run = self.run(run_id)
+        if run is not None and run.state not in RUN_ACTIVE:
+            del self._folders[run_id]
+
     def close(self) -> None:
         """Nothing to do."""
 

@@ -40,30 +40,43 @@ SELECT {", ".join(f"attempts.{name.strip()}" for name in rows.ATTEMPT_COLUMNS.sp
 FROM task_runs JOIN attempts USING (run, task_id) WHERE run = {RUN} ORDER BY position, task_runs.id, number
 """
 # Walks the index from one task to the next, so that the length of the history does not matter.
-_DURATIONS = f"""
+_SUCCESSFUL = """
 WITH RECURSIVE tasks (id) AS (
     SELECT min(task_id) FROM attempts WHERE state = 'succeeded'
     UNION ALL
     SELECT (SELECT min(task_id) FROM attempts WHERE state = 'succeeded' AND task_id > id) FROM tasks WHERE id NOT NULL
 )
+"""
+_DURATIONS = f"""
+{_SUCCESSFUL}
 SELECT id, finished_at - started_at FROM tasks JOIN attempts ON (run, task_id, number) IN (
     SELECT run, task_id, number FROM attempts
     WHERE state = 'succeeded' AND task_id = id AND started_at NOT NULL ORDER BY run DESC, number DESC LIMIT {RECENT})
 """
 # The last run in which the pipeline was not just skipped, and the last one in which it succeeded.
-_SUMMARIES = f"""
-WITH found AS MATERIALIZED (
+_FOUND = f"""
+found AS MATERIALIZED (
     SELECT name, max_data_age_s, enabled, position,
         (SELECT run FROM task_runs WHERE pipeline = name AND state <> 'skipped' ORDER BY run DESC LIMIT 1) AS last,
         (SELECT run FROM task_runs WHERE pipeline = name GROUP BY run HAVING {rank_sql("state")} = {SUCCEEDED}
             ORDER BY run DESC LIMIT 1) AS success
     FROM pipelines
 )
+"""
+_SUMMARIES = f"""
+WITH {_FOUND}
 SELECT name, max_data_age_s, enabled, found.position, run_id, {rank_sql("task_runs.state")},
     min(task_runs.started_at), max(task_runs.finished_at),
     (SELECT max(finished_at) FROM task_runs WHERE run = success AND pipeline = name)
 FROM found LEFT JOIN runs ON runs.id = last LEFT JOIN task_runs ON task_runs.run = last AND pipeline = name
 GROUP BY name ORDER BY found.position, name
+"""
+_NEEDED = f"""
+{_SUCCESSFUL}, {_FOUND}
+SELECT run_id FROM runs WHERE id IN (
+    SELECT last FROM found
+    UNION SELECT success FROM found
+    UNION SELECT (SELECT max(run) FROM attempts WHERE state = 'succeeded' AND task_id = tasks.id) FROM tasks)
 """
 
 
@@ -176,6 +189,19 @@ class SqliteStore:
     def requests(self, run_id: str) -> list[str]:
         """What the run's owner was asked for, oldest first."""
         return [what for (what,) in self._rows(f"SELECT what FROM requests WHERE run = {RUN} ORDER BY id", run_id)]
+
+    def needed(self) -> set[str]:
+        """Ids of the runs that other answers rest on: see the port."""
+        return {run_id for (run_id,) in self._rows(_NEEDED)}
+
+    def forget(self, run_id: str) -> None:
+        """Remove the run with all that belongs to it; nothing where it is unknown or active."""
+
+        def delete() -> None:
+            self.connection.execute(f"DELETE FROM runs WHERE run_id = ? AND state NOT IN ({_ACTIVE})", (run_id,))
+            self.connection.execute("DELETE FROM configs WHERE hash NOT IN (SELECT config_hash FROM runs)")
+
+        self._commit(delete)
 
     def close(self) -> None:
         """Close the file. What was recorded is durable without it."""
