@@ -204,7 +204,7 @@ MUTANTS = (
     ),
     Mutant(
         "a secret that is split over two pieces is not seen",
-        "adapters/runner/redaction.py",
+        "adapters/runner/output/redaction.py",
         "        cut = self._safe(data)\n",
         "        cut = len(data)\n",
         (f"{FILTER}::test_fault_96_a_secret_that_is_written_byte_by_byte_never_reaches_the_log",),

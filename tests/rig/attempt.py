@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from tetra_orchestrator.adapters.runner.limits import guard
-from tetra_orchestrator.adapters.runner.scope import enter_scope
+from tetra_orchestrator.adapters.runner.limits.guard import guard
+from tetra_orchestrator.adapters.runner.limits.scope import enter_scope
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.core.outcome import Exited, Signalled, describe
 from tetra_orchestrator.ports import Launch

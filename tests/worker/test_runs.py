@@ -241,7 +241,7 @@ LOADED = """
 import sys
 from tetra_orchestrator.cli import main
 code = main.run(["run", "--mode", "all", "--progress", "plain"])
-print("tetra_orchestrator.adapters.runner.session" in sys.modules, file=sys.stderr)
+print("tetra_orchestrator.adapters.runner.session.runner" in sys.modules, file=sys.stderr)
 """
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import CannotWrite
@@ -143,6 +142,7 @@ class Workspace:
 
 
 def _remove_tree(folder: str) -> None:
+    from contextlib import suppress
     from shutil import rmtree
 
     while os.path.lexists(folder):

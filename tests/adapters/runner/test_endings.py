@@ -13,7 +13,8 @@ import pytest
 
 from contracts.test_runner import Bench, eventually, linux, written
 from tetra_orchestrator.adapters.interrupts import SignalInterrupts
-from tetra_orchestrator.adapters.runner import limits, local, process, processtable
+from tetra_orchestrator.adapters.runner import local, process, processtable
+from tetra_orchestrator.adapters.runner.limits import guard as limits
 from tetra_orchestrator.adapters.runner.process import become_subreaper, find, identity, is_alive, signal_process
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.core.outcome import Exited, LimitExceeded, OutOfMemory, Signalled, SpawnFailed, Unkillable

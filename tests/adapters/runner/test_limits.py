@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.runner import limits, watchdog
-from tetra_orchestrator.adapters.runner.limits import Guard, guard
+from tetra_orchestrator.adapters.runner.limits import guard as limits
+from tetra_orchestrator.adapters.runner.limits import watchdog
+from tetra_orchestrator.adapters.runner.limits.guard import Guard, guard
 from tetra_orchestrator.adapters.runner.process import TOKEN
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.core.outcome import Exited, LimitExceeded, Signalled, SpawnFailed

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.runner import cgroup
-from tetra_orchestrator.adapters.runner.cgroup import Group, Place, find_place, settings_of
+from tetra_orchestrator.adapters.runner.limits import cgroup
+from tetra_orchestrator.adapters.runner.limits.cgroup import Group, Place, find_place, settings_of
 from tetra_orchestrator.core.facts import Bounds
 
 GB = 1 << 30

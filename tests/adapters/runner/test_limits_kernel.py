@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.runner import cgroup, limits
-from tetra_orchestrator.adapters.runner.cgroup import Group, Place, find_place
+from tetra_orchestrator.adapters.runner.limits import cgroup
+from tetra_orchestrator.adapters.runner.limits import guard as limits
+from tetra_orchestrator.adapters.runner.limits.cgroup import Group, Place, find_place
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.core.outcome import Exited, LimitExceeded, OutOfMemory, SpawnFailed
@@ -167,7 +168,8 @@ def test_a_later_run_removes_the_empty_group_of_one_that_died(tmp_path: Path) ->
     script = f"""
 import os, sys
 sys.path[:0] = {sys.path!r}
-from tetra_orchestrator.adapters.runner import cgroup, limits
+from tetra_orchestrator.adapters.runner.limits import cgroup
+from tetra_orchestrator.adapters.runner.limits import guard as limits
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.ports import Launch
 guard = limits.guard(Launch("orphan", ("true",), {{}}, "/", {str(tmp_path / "log")!r}, 1.0, bounds=Bounds(processes=5)))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.runner import watchdog
-from tetra_orchestrator.adapters.runner.watchdog import FolderSize, sizes
+from tetra_orchestrator.adapters.runner.limits import watchdog
+from tetra_orchestrator.adapters.runner.limits.watchdog import FolderSize, sizes
 
 KB = 1024
 

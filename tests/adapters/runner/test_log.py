@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.runner.log import Log, Ring
+from tetra_orchestrator.adapters.runner.output.log import Log, Ring
 
 
 def written(path: Path, limit: int, *pieces: bytes) -> tuple[bytes, str | None]:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tetra_orchestrator.adapters.runner.encodings import SHORTEST, forms
-from tetra_orchestrator.adapters.runner.redaction import LONGEST_LINE, MASK, Redactor
+from tetra_orchestrator.adapters.runner.output.encodings import SHORTEST, forms
+from tetra_orchestrator.adapters.runner.output.redaction import LONGEST_LINE, MASK, Redactor
 
 SECRET = b"p\xc3\xa4ss w/rd+'\"$x\\&?"
 TEXT = SECRET.decode()

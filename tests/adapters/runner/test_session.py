@@ -17,7 +17,7 @@ import pytest
 from tetra_orchestrator.adapters.runner.dispatch import Dispatch
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.adapters.runner.process import find, identity, is_alive, pid_of
-from tetra_orchestrator.adapters.runner.session import SessionRunner
+from tetra_orchestrator.adapters.runner.session.runner import SessionRunner
 from tetra_orchestrator.core.outcome import Exited, Lost, Signalled, SpawnFailed
 from tetra_orchestrator.ports import Call, Launch
 from tetra_orchestrator.worker import START

@@ -14,10 +14,10 @@ import pytest
 
 from contracts.test_runner import SECRET, WrappedBench, eventually, linux, log_of, written
 from tetra_orchestrator.adapters.interrupts import SignalInterrupts
-from tetra_orchestrator.adapters.runner import wrapping
 from tetra_orchestrator.adapters.runner.process import find, is_alive, pid_of, signal_process
-from tetra_orchestrator.adapters.runner.record import read_record, write_record
-from tetra_orchestrator.adapters.runner.wrapper import read_launch
+from tetra_orchestrator.adapters.runner.wrapped import wrapping
+from tetra_orchestrator.adapters.runner.wrapped.record import read_record, write_record
+from tetra_orchestrator.adapters.runner.wrapped.wrapper import read_launch
 from tetra_orchestrator.core.facts import Bounds, Facts, Usage
 from tetra_orchestrator.core.outcome import (
     Exited,
@@ -198,7 +198,7 @@ def test_a_record_that_cannot_be_written_is_said_in_the_log(bench: WrappedBench,
 
 @pytest.mark.parametrize("told", [b"", b'{"token": "t", "argv'])
 def test_a_wrapper_that_was_not_told_everything_starts_nothing_and_says_nothing(told: bytes, tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-m", "tetra_orchestrator.adapters.runner.wrapper"]
+    command = [sys.executable, "-P", "-m", "tetra_orchestrator.adapters.runner.wrapped.wrapper"]
     environ = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, input=told, capture_output=True, env=environ, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (70, b"", b"")

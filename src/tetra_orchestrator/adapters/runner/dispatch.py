@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.adapters.runner.session import SessionRunner
+from tetra_orchestrator.adapters.runner.session.runner import SessionRunner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

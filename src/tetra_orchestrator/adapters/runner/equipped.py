@@ -7,7 +7,7 @@ from tetra_orchestrator.core.outcome import LimitExceeded, Lost, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tetra_orchestrator.adapters.runner.output import Output
+    from tetra_orchestrator.adapters.runner.output.pipe import Output
     from tetra_orchestrator.adapters.runner.process import Ending
     from tetra_orchestrator.adapters.runner.provision import Provision
     from tetra_orchestrator.adapters.runner.waiters import Waiter
@@ -35,7 +35,7 @@ class EquippedJob(Job):
         super().exited(outcome, usage)
         if self.launch.record is None:
             return
-        from tetra_orchestrator.adapters.runner.record import read_record
+        from tetra_orchestrator.adapters.runner.wrapped.record import read_record
 
         if record := read_record(self.launch.record):
             self.outcome, self.recorded = record
@@ -46,7 +46,7 @@ class EquippedJob(Job):
         """The end of its tree; of a wrapped one, by its wrapper."""
         if self.launch.record is None or self.outcome is not None:
             return super().begin_ending(grace_s)
-        from tetra_orchestrator.adapters.runner.wrapping import WrapperEnding
+        from tetra_orchestrator.adapters.runner.wrapped.wrapping import WrapperEnding
 
         return WrapperEnding(self.handle, self.launch.token, grace_s)
 

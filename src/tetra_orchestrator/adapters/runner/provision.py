@@ -6,14 +6,14 @@ import errno
 import os
 from contextlib import suppress
 
-from tetra_orchestrator.adapters.runner.output import Output, is_filtered, log_failed, output_pipe, widen
+from tetra_orchestrator.adapters.runner.output.pipe import Output, is_filtered, log_failed, output_pipe, widen
 from tetra_orchestrator.adapters.runner.spawn import Means, pipe
 from tetra_orchestrator.core.facts import ENFORCED
 from tetra_orchestrator.core.outcome import SpawnFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tetra_orchestrator.adapters.runner.limits import Guard
+    from tetra_orchestrator.adapters.runner.limits.guard import Guard
     from tetra_orchestrator.ports import Launch
 
 
@@ -47,7 +47,7 @@ class Provision:
 
     def wrap(self, launch: Launch, request: int) -> None:
         """Have a wrapper, which sees to everything else, be told of the launch through `request`."""
-        from tetra_orchestrator.adapters.runner.wrapping import request_of
+        from tetra_orchestrator.adapters.runner.wrapped.wrapping import request_of
 
         self._request = request, request_of(launch)
 
@@ -55,7 +55,7 @@ class Provision:
         """Have the limits of the launch kept. Raises OSError where that cannot be prepared."""
         if launch.bounds is None:
             return
-        from tetra_orchestrator.adapters.runner.limits import guard
+        from tetra_orchestrator.adapters.runner.limits.guard import guard
 
         self.guard = guard(launch)
         if self.guard:
@@ -92,7 +92,7 @@ def provide(launch: Launch) -> Provision | SpawnFailed:
 
 
 def _wrapped(launch: Launch) -> Provision | SpawnFailed:
-    from tetra_orchestrator.adapters.runner.wrapping import means_of
+    from tetra_orchestrator.adapters.runner.wrapped.wrapping import means_of
 
     try:
         reading, writing = pipe()

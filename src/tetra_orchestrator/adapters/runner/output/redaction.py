@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.adapters.runner.encodings import forms
+from tetra_orchestrator.adapters.runner.output.encodings import forms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 
-from tetra_orchestrator.adapters.runner.sessionworker import start
+from tetra_orchestrator.adapters.runner.session.worker import start
 from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.outcome import Exited, Lost, Signalled, SpawnFailed, describe
 from tetra_orchestrator.ports import Ended, Wakeup
@@ -19,9 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from tetra_orchestrator.adapters.runner.calloutput import CallOutput
     from tetra_orchestrator.adapters.runner.local import LocalRunner
-    from tetra_orchestrator.adapters.runner.sessionworker import Worker
+    from tetra_orchestrator.adapters.runner.session.output import CallOutput
+    from tetra_orchestrator.adapters.runner.session.worker import Worker
     from tetra_orchestrator.core.facts import Facts
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.ports import Call, Launch
@@ -205,7 +205,7 @@ class SessionRunner:
     def _open(self, job: _Job) -> SpawnFailed | None:
         if not (job.launch.redact or job.launch.patterns or job.launch.bounds):
             return None
-        from tetra_orchestrator.adapters.runner.calloutput import open_output
+        from tetra_orchestrator.adapters.runner.session.output import open_output
 
         opened = open_output(job.launch)
         if isinstance(opened, SpawnFailed):
@@ -247,7 +247,7 @@ class SessionRunner:
     def _facts(self, job: _Job) -> Facts:
         if job.output is None and job.launch.bounds is None:
             return NO_FACTS
-        from tetra_orchestrator.adapters.runner.calloutput import facts_of
+        from tetra_orchestrator.adapters.runner.session.output import facts_of
 
         if job.output:
             self._processes.waiter.ignore(job.output.reading)

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.ports import Launch
 
-_MODULE = "tetra_orchestrator.adapters.runner.wrapper"
+_MODULE = "tetra_orchestrator.adapters.runner.wrapped.wrapper"
 _ROOT = __file__.rsplit(os.sep, 4)[0]
 # What it needs of our environment: where users' services are asked for a scope, and where messages are in a language.
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TETRA_WAITER")

@@ -8,8 +8,8 @@ import sys
 import time
 from contextlib import suppress
 
-from tetra_orchestrator.adapters.runner.log import Log
-from tetra_orchestrator.adapters.runner.redaction import LONGEST_LINE, Redactor
+from tetra_orchestrator.adapters.runner.output.log import Log
+from tetra_orchestrator.adapters.runner.output.redaction import LONGEST_LINE, Redactor
 from tetra_orchestrator.adapters.runner.spawn import pipe
 from tetra_orchestrator.core.outcome import SpawnFailed
 

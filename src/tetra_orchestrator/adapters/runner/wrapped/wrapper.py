@@ -12,8 +12,8 @@ import sys
 
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.adapters.runner.process import become_subreaper
-from tetra_orchestrator.adapters.runner.record import write_record
 from tetra_orchestrator.adapters.runner.waiters import choose_waiter
+from tetra_orchestrator.adapters.runner.wrapped.record import write_record
 from tetra_orchestrator.core.facts import NO_FACTS, Bounds
 from tetra_orchestrator.core.outcome import SpawnFailed
 from tetra_orchestrator.ports import Ended, Launch

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tetra_orchestrator.adapters.runner.cgroup import Group, Place
+    from tetra_orchestrator.adapters.runner.limits.cgroup import Group, Place
     from tetra_orchestrator.core.facts import Bounds
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.ports import Launch
@@ -47,8 +47,8 @@ def _asked(bounds: Bounds) -> dict[str, float]:
 def _place() -> Place | None:
     """Where control groups can be made, found once: only tasks with limits pay for it."""
     if not _places:
-        from tetra_orchestrator.adapters.runner.cgroup import find_place
-        from tetra_orchestrator.adapters.runner.scope import enter_scope
+        from tetra_orchestrator.adapters.runner.limits.cgroup import find_place
+        from tetra_orchestrator.adapters.runner.limits.scope import enter_scope
 
         place = find_place()
         if place is None and os.path.exists("/sys/fs/cgroup/cgroup.controllers") and enter_scope():
@@ -74,7 +74,7 @@ class Guard:
         self._watchdog = None
         self.look_at: float | None = None
         if watched := [key for key, how in self.limits if how == WATCHED]:
-            from tetra_orchestrator.adapters.runner.watchdog import FIRST_S, Watchdog
+            from tetra_orchestrator.adapters.runner.limits.watchdog import FIRST_S, Watchdog
 
             self._watchdog = Watchdog(bounds, watched)
             self.look_at = time.monotonic() + FIRST_S

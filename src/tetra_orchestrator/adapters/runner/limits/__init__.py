@@ -1,0 +1,1 @@
+"""Limits of one attempt: kept by the kernel, watched, or told to be neither."""

@@ -1,0 +1,1 @@
+"""Calls in a session: one worker process for many attempts."""

@@ -1,0 +1,1 @@
+"""Attempts that outlive us, each in the care of a wrapper."""
