@@ -269,6 +269,9 @@ if TYPE_CHECKING:
         # Makes the attempt's folders and its input file, and says where everything is. `CannotWrite` when it cannot.
         def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles: ...
 
+        # Removes what the attempt was given and what it handed on, once that is known; it may hold secrets.
+        def clear(self, files: AttemptFiles) -> None: ...
+
         # What the task appended as JSON lines, later keys winning. `ValueError` with the line when it cannot be read.
         def outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
 

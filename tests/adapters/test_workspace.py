@@ -220,3 +220,19 @@ def test_a_link_where_a_folder_of_a_run_should_be_is_not_followed(workspace: Wor
         "  hint: remove them yourself, or make them yours"
     )
     assert os.listdir(tmp_path / "precious") == ["nothing.json"]
+
+
+def test_what_an_attempt_was_given_and_handed_on_can_be_removed(workspace: Workspace) -> None:
+    files = workspace.prepare("run", "pipe.task", 1, {"config": {"token": "s3cret"}})
+    Path(files.output).write_text('{"rows": 1}\n')
+    workspace.clear(files)
+    assert not os.path.exists(files.input)
+    assert not os.path.exists(files.output)
+    workspace.clear(files)
+
+
+def test_the_input_that_all_share_who_are_given_nothing_is_never_removed(
+    workspace: Workspace, files: AttemptFiles
+) -> None:
+    workspace.clear(files)
+    assert Path(files.input).read_text() == "{}\n"

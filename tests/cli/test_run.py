@@ -421,3 +421,18 @@ def test_the_line_that_says_how_to_look_closer_names_a_file_that_is_not_found_by
     file = site.write("my file.yaml", "version: 1\nproject: p\npipelines: {a: {shell: exit 3}}\n")
     done = site.run("run", "--config", str(file))
     assert f" --config '{file}'" in done.stdout.splitlines()[-1]
+
+
+def test_a_pattern_that_takes_for_ever_holds_up_neither_time_limits_nor_other_tasks(site):
+    site.configure(
+        """
+        logs: {redact_patterns: ["(a+)+b"]}
+        pipelines:
+          stuck: {shell: "echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac; sleep 60", timeout: 2s, kill_grace: 1s}
+          other: {shell: "sleep 0.2; echo done"}
+        modes: {all: [stuck, other]}
+        """
+    )
+    assert site.run("run", "--mode", "all").returncode == 2
+    stuck, other = site.json("show")["tasks"]
+    assert (stuck["state"], other["state"]) == ("timed_out", "succeeded")

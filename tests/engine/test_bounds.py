@@ -1,10 +1,9 @@
-"""The limits of one attempt, and the secrets among what it is given."""
+"""The limits of one attempt."""
 
 from support.builders import task
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.core.model import Resources
-from tetra_orchestrator.core.outcome import Exited, OutputsInvalid
-from tetra_orchestrator.engine.bounds import bounds, given_secrets, without_secrets
+from tetra_orchestrator.engine.bounds import bounds
 from tetra_orchestrator.ports import AttemptFiles
 
 FILES = AttemptFiles("/logs/a.1.log", "/state/a.json", "/state/a.jsonl", "/state/checkpoints/a", "/state/a.record")
@@ -39,15 +38,3 @@ def test_what_grows_beyond_all_bounds_is_the_most_there_is():
 def test_the_work_folder_is_the_one_the_task_names():
     assert of(resources=Resources(disk_bytes=1), cwd="work").folder == "/project/work"
     assert of(resources=Resources(disk_bytes=1), cwd="/data").folder == "/data"
-
-
-def test_a_secret_counts_as_given_where_it_stands_anywhere_in_a_text():
-    assert given_secrets(("s3cret", "other1"), ["--url", "https://u:s3cret@host"]) == (b"s3cret",)
-    assert given_secrets(("s3cret",), ["s3", "cret"]) == ()
-
-
-def test_the_text_of_an_outcome_shows_no_secret_that_it_quotes():
-    quoted = OutputsInvalid("the output 'a' is 'x s3cret-long two\\nlines', not s3cret")
-    told = without_secrets(quoted, ("s3cret", "s3cret-long", "two\nlines"))
-    assert told == OutputsInvalid("the output 'a' is 'x *** ***', not ***")
-    assert without_secrets(Exited(3), ("s3cret",)) == Exited(3)

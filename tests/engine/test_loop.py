@@ -301,3 +301,18 @@ def test_no_secret_is_in_what_is_kept_and_told_of_an_outcome():
     text = "exited with code 0, but its outputs cannot be read: the output 'rows' is '***', not of type int"
     assert stage.reasons() == {"a": text}
     assert [attempt.text for attempt in stage.store.attempts(stage.last_run.run_id)] == [text]
+
+
+def test_outputs_are_stored_without_secrets_and_handed_on_as_they_are():
+    given = project(task("a"), task("b", "a", args=("{a.url}",)))
+    stage = Stage(given, lambda name, n: (1.0, Exited(0), {"url": "//u:hidden-1@host"} if name == "a" else {}))
+    assert stage.run(secrets=("hidden-1",)) == Exit.OK
+    assert stage.store.task_runs(stage.last_run.run_id)[0].outputs == {"url": "//u:***@host"}
+    assert stage.runner.launches[1].argv[-1] == "//u:hidden-1@host"
+    assert len(stage.workspace.cleared) == 2
+
+
+def test_what_attempts_were_given_stays_where_nothing_is_secret():
+    stage = Stage(project(task("a")))
+    stage.run()
+    assert stage.workspace.cleared == []

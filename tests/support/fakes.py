@@ -97,6 +97,7 @@ class FakeWorkspace:
     def __init__(self):
         self.written = {}
         self.given = {}
+        self.cleared = []
         self.sizes = {}
         self.stubborn = set()
         self.removed = []
@@ -111,6 +112,9 @@ class FakeWorkspace:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def clear(self, files):
+        self.cleared.append(files.input)
 
     def log_path(self, run_id, task_id, number):
         return f"/{run_id}/{task_id}.{number}.log"

@@ -125,6 +125,12 @@ class Workspace:
                 merged.update(_object(number, line, loads))
         return merged
 
+    def clear(self, files: AttemptFiles) -> None:
+        """Remove what the attempt was given and what it handed on; what cannot be removed stays."""
+        for path in (files.input, files.output):
+            if not path.endswith(f"/{_NOTHING}"):
+                _unlink(path)
+
     def tail(self, log: str, limit: int = 4096) -> str:
         """The last lines of the log, at most `limit` bytes of it, safe to print; "" when there is no log."""
         try:
@@ -148,6 +154,13 @@ def _remove_tree(folder: str) -> None:
     while os.path.lexists(folder):
         with suppress(FileNotFoundError):  # another command removes it, too
             rmtree(folder)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
 
 
 def _size(path: str) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.model import Command, Function, Module, Shell, Typed
-from tetra_orchestrator.engine.bounds import bounds, given_secrets
+from tetra_orchestrator.engine.bounds import bounds
 from tetra_orchestrator.engine.environment import in_span, of_attempt, of_run, resolve, surroundings
 from tetra_orchestrator.engine.filling import fill, fill_shell, fill_value, texts_in, values_in
 from tetra_orchestrator.engine.inputs import arguments, writers
+from tetra_orchestrator.engine.secrets import given_secrets
 from tetra_orchestrator.ports import Call, Launch
 from tetra_orchestrator.worker import START
 
@@ -147,6 +148,8 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
         assert isinstance(task.program, Function)
         call, own, cwd = Call(session.name, session.threads, task.program.path, own, cwd), {}, project.root
     env = env | own
+    # a pattern may take for ever, which must hold up nobody but the wrapper that matches it
+    wrapped = call is None and (task.survive or bool(context.patterns))
     return Launch(
         token,
         argv,
@@ -158,7 +161,7 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
         bounds(task, number, project.root, files),
         _hidden(task, [*argv, *env.values()], context, known) if context.secrets else (),
         context.patterns,
-        files.record if task.survive and call is None else None,
+        files.record if wrapped else None,
         task.background,
     )
 

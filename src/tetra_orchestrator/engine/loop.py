@@ -11,10 +11,10 @@ from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeeded
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
-from tetra_orchestrator.engine.bounds import without_secrets
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.excess import naming_excess
 from tetra_orchestrator.engine.journal import Journal
+from tetra_orchestrator.engine.secrets import masked, without_secrets
 from tetra_orchestrator.errors import Exit, TetraError
 from tetra_orchestrator.signals import SIGINT
 
@@ -198,7 +198,9 @@ class Execution:
                 outputs = left_behind(files, self._workspace) if files else {}
             if outputs:
                 self._known[task_id] = outputs
-                self._journal.add(OutputsSaved(self._run_id, task_id, outputs))
+                self._journal.add(OutputsSaved(self._run_id, task_id, masked(outputs, self._context.secrets)))
+        if files and self._context.secrets:
+            self._workspace.clear(files)
 
     def _read_outputs(self, start: Start, outcome: Outcome, files: AttemptFiles) -> tuple[Outcome, Mapping[str, Json]]:
         try:
