@@ -82,7 +82,7 @@ class Plan:
         self._retries = 0
         self._stops: list[Stop] = []
         self._out_of_time = False
-        self._closed: Reason | None = None
+        self._called_off: Reason | None = None
         self.cancelled: Reason | None = None
         self.searched = searched(tasks)
         self._skip(done or {})
@@ -236,7 +236,7 @@ class Plan:
         level = self._barrier.lift() if self._barrier else None
         if not level:
             return False
-        if self._progress.failed and self._closed is None:
+        if self._progress.failed and self._called_off is None:
             self._call_off(level_failed(self._progress.failures()))
         self._settlement.release(level)
         return True
@@ -245,7 +245,7 @@ class Plan:
 
     def _refusal(self, node: Node, outcome: Outcome, evidence: Evidence) -> Reason | None:
         """Why no attempt follows, or None when one does."""
-        refused = refusal(node.task.retry, node.failures, outcome, evidence) or self._closed
+        refused = refusal(node.task.retry, node.failures, outcome, evidence) or self._called_off
         if refused is not None:
             return refused
         gone = [service for service in node.uses if service.state in TERMINAL and not service.satisfied]
@@ -283,12 +283,12 @@ class Plan:
         self._progress.end(node, event, reason)
         self._settlement.settle(node)
         allowed = self._limits.stop_after
-        if allowed is not None and self._progress.failed >= allowed and self._closed is None:
+        if allowed is not None and self._progress.failed >= allowed and self._called_off is None:
             self._call_off(too_many_failures(self._progress.failed))
 
     def _call_off(self, reason: Reason) -> None:
         """Start nothing more."""
-        self._closed = reason
+        self._called_off = reason
         for node in self._nodes.values():
             if node.state not in ACTIVE and node.state not in TERMINAL:
                 self._progress.end(node, Event.CANCEL, reason)
@@ -319,7 +319,7 @@ class Plan:
     def _idle_services(self) -> list[Node]:
         if self._queue.batch_waits() or self._services.could_start() or not self._only_services_run():
             return []
-        return self._services.idle(closed=self._closed is not None)
+        return self._services.idle(called_off=self._called_off is not None)
 
     def _only_services_run(self) -> bool:
         """True when nothing will happen unless another task starts or a service ends."""

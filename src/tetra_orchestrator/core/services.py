@@ -33,9 +33,9 @@ class Services:
         """Services whose users are all over."""
         return [node for node in self._present() if node.used and not node.users]
 
-    def idle(self, *, closed: bool) -> list[Node]:
+    def idle(self, *, called_off: bool) -> list[Node]:
         """Services that accompany others, once these are over; all that nobody uses in a run that starts no more."""
-        return [node for node in self._present() if not node.used and (closed or node.task.id in self._companions)]
+        return [node for node in self._present() if not node.used and (called_off or node.task.id in self._companions)]
 
     def could_start(self) -> bool:
         """True when one that others use could start."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.nodes import Node
 
-    Limits = list[tuple[float, int, int, Node]]  # due, the node's order, the attempt: no two entries agree in these
+    Entries = list[tuple[float, int, int, Node]]  # due, the node's order, the attempt: no two entries agree in these
 
 #: A sleeping machine's timers sleep too, so where a limit counts on meanwhile the time is looked at every so often.
 LOOK_S = 30.0
@@ -28,8 +28,8 @@ class Timetable:
     def __init__(self, run_limit_s: float | None):
         self._run_limit_s = run_limit_s
         self._run_until: float | None = None
-        self._awake: Limits = []
-        self._wall: Limits = []
+        self._awake: Entries = []
+        self._wall: Entries = []
         self._retries: list[tuple[float, int, Node]] = []
 
     def limit(self, node: Node, now: float, elapsed: float) -> None:
@@ -91,7 +91,7 @@ class Timetable:
         return min(due, default=None)
 
 
-def _first(heap: Limits) -> tuple[float, int, int, Node] | None:
+def _first(heap: Entries) -> tuple[float, int, int, Node] | None:
     """The next entry; those of attempts that are over, or being ended, are dropped."""
     while heap:
         _, _, attempt, node = heap[0]
