@@ -163,8 +163,11 @@ if TYPE_CHECKING:
     class Runner(Protocol):
         """Starts attempts as detached jobs and tells how they ended."""
 
-        # One answer per launch, in order: the handle by which the job is found again, or why it did not start.
+        # One answer per launch, in order: the handle by which this runner finds the job, or why it did not start.
         def submit(self, launches: Sequence[Launch]) -> list[str | SpawnFailed]: ...
+
+        # The handle by which other processes, too, find the job that has not ended yet.
+        def lasting(self, handle: str) -> str: ...
 
         # Handles of live jobs that carry the fencing token, whoever started them.
         def find(self, token: str) -> list[str]: ...

@@ -288,6 +288,17 @@ def test_an_attempt_is_found_by_its_token_while_it_lasts(any_bench: Bench) -> No
     assert any_bench.runner.find(launch.token + "0") == []
 
 
+@linux
+def test_the_lasting_handle_names_the_process_to_others_and_no_stranger_later(any_bench: Bench) -> None:
+    handle = any_bench.start(any_bench.job("sleep 60"))
+    named = any_bench.runner.lasting(handle).partition("#")[0]
+    assert is_alive(named)
+    any_bench.runner.kill(handle)
+    any_bench.ended(handle)
+    assert not is_alive(named)
+    assert any_bench.runner.lasting(handle) == handle
+
+
 def test_an_attempt_whose_folder_or_log_is_missing_does_not_start(any_bench: Bench, tmp_path: Path) -> None:
     failed = any_bench.failure(any_bench.job("exit 0", cwd=str(tmp_path / "gone")))
     assert failed == SpawnFailed("ENOENT", f"the working folder {tmp_path}/gone does not exist")

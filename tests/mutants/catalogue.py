@@ -169,7 +169,7 @@ MUTANTS = (
     Mutant(
         "the handle of an attempt is not kept",
         "engine/loop.py",
-        "                self._journal.add(AttemptRunning(self._run_id, start.task.id, start.attempt, answer))\n",
+        "            self._journal.add(AttemptRunning(self._run_id, task_id, start.attempt, handle))\n",
         "",
         (f"{LOOP}::test_the_handle_is_saved_while_a_long_task_runs",),
     ),

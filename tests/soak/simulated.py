@@ -156,6 +156,9 @@ class SimRunner:
     def find(self, token):
         return []
 
+    def lasting(self, handle):
+        return handle
+
     def wakeup(self):
         return Wakeup()
 

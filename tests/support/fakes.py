@@ -83,6 +83,9 @@ class FakeRunner:
     def find(self, token):
         return []
 
+    def lasting(self, handle):
+        return handle
+
     def wakeup(self):
         due = [when for when, _ in self.jobs.values()]
         return Wakeup(None, max(min(due) - self.clock.seconds, 0.0) if due else None)

@@ -86,7 +86,7 @@ def quick_order(argv: Sequence[str]) -> Order | None:
             fields[_LISTS[word]] = (*fields.get(_LISTS[word], ()), value)
         elif word == "--progress" and value in PROGRESS:
             fields["progress"] = value
-        elif word in ("--max-parallel", "--max-workers") and value.isdecimal() and int(value):
+        elif word in ("--max-parallel", "--max-workers") and len(value) < 10 and value.isdecimal() and int(value):
             fields["max_parallel"] = int(value)
         else:
             return None

@@ -18,7 +18,7 @@ from tetra_orchestrator.config.problems import Mark, Problems, Source
 from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tetra_orchestrator.config.problems import Path
 
@@ -92,7 +92,7 @@ def parse(data: bytes, name: str, problems: Problems, *, option: bool = False) -
     # what else splitlines() takes for the end of a line was refused above
     source = Source(name, (*text.splitlines(), ""), option)
     try:
-        return _Composer(source, problems).compose(iter(_LOADER(text).get_event, None))
+        return _Composer(source, problems, _LOADER(text).get_event).compose()
     except _Fault as fault:
         problems.error(fault.code, fault.mark, (), fault.message, fault.hint)
     except yaml.MarkedYAMLError as error:
@@ -141,142 +141,115 @@ class _Fault(Exception):
         self.code, self.mark, self.message, self.hint = code, mark, message, hint
 
 
-class _OpenSeq:
-    """A list whose end has not been seen."""
-
-    __slots__ = ("anchor", "before", "node", "put")
-    key_is_due = False
-
-    def __init__(self, node: Seq, anchor: str | None, before: tuple[int, int]):
-        self.node = node
-        self.anchor = anchor
-        self.before = before  # values and characters
-        self.put: Callable[[Node], None] = node.items.append
-
-    def place(self) -> int:
-        """The index that is being read."""
-        return len(self.node.items)
-
-    def close(self) -> None:
-        """Nothing is left to do."""
-
-
-class _OpenMap:
-    """A mapping whose end has not been seen; `doubled` is told of a key that is there already, and its first place."""
-
-    __slots__ = ("anchor", "before", "doubled", "key", "merged", "node")
-
-    def __init__(self, node: Map, anchor: str | None, before: tuple[int, int], doubled: Callable[[Scalar, Mark], None]):
-        self.node = node
-        self.anchor = anchor
-        self.before = before  # values and characters
-        self.doubled = doubled
-        self.key: Scalar | None = None
-        self.merged: list[Map] = []
-
-    @property
-    def key_is_due(self) -> bool:
-        """Whether a key comes next, and not a value."""
-        return self.key is None
-
-    def place(self) -> str:
-        """The key that is being read."""
-        return self.key.text if self.key else ""
-
-    def put(self, node: Node) -> None:
-        """Take the next key, or the value of the last."""
-        key, entries = self.key, self.node.entries
-        if key is None:
-            self.key = _as_key(node)
-            return
-        if key.text == MERGE and key.plain:
-            self.merged += _mappings(node)
-        elif key.text in entries:
-            self.doubled(key, entries[key.text].mark)
-        else:
-            entries[key.text] = _new(Entry, (key.mark, node))
-        self.key = None
-
-    def close(self) -> None:
-        """Add what is merged, under what the mapping itself has."""
-        for each in self.merged:
-            for key, entry in each.entries.items():
-                self.node.entries.setdefault(key, entry)
-
-
 class _Composer:
-    """Events to nodes, without recursion and within a budget of nodes."""
+    """Events to nodes, within a budget of nodes and of depth."""
 
-    def __init__(self, source: Source, problems: Problems):
+    def __init__(self, source: Source, problems: Problems, take: Callable[[], Any]):
         self._source = source
         self._problems = problems
-        self._root: Node | None = None
-        self._open: list[_OpenSeq | _OpenMap] = []
-        self._put: Callable[[Node], None] = self._put_root
+        self._take = take
         self._anchors: dict[str, tuple[Node, int, int] | None] = {}
+        self._path: list[str | list[Node]] = []  # of what is being read: the key, or the items before it
         self._count = 0
         self._text = 0
         self._aliased = 0
         self._aliased_text = 0
 
-    def compose(self, events: Iterator[yaml.Event]) -> Node:
-        takers: dict[type[yaml.Event], Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.MappingStartEvent: self._mapping,
-            yaml.SequenceStartEvent: self._sequence,
-            yaml.MappingEndEvent: self._end,
-            yaml.SequenceEndEvent: self._end,
-            yaml.AliasEvent: self._alias,
-            yaml.DocumentStartEvent: self._document,
-        }
-        for event in events:
-            take = takers.get(type(event))
-            if take:
-                take(event)
-        if self._root is None or isinstance(self._root, Null):
-            raise _Fault(
-                "empty",
-                Mark(self._source, 1, 1),
-                "the file is empty",
-                "start it with `version: 1`, `project: NAME` and `pipelines:`",
-            )
-        return self._root
+    def compose(self) -> Node:
+        self._take()  # the stream's start
+        root = None
+        while (event := self._take()).__class__ is yaml.DocumentStartEvent:
+            if root is not None:
+                hint = "one file holds one document: remove `---`"
+                raise _Fault("syntax", self._mark(event), "a second document starts here", hint)
+            root = self._node(self._take())
+            self._take()  # the document's end
+        if root is None or isinstance(root, Null):
+            hint = "start it with `version: 1`, `project: NAME` and `pipelines:`"
+            raise _Fault("empty", Mark(self._source, 1, 1), "the file is empty", hint)
+        return root
 
-    def _mark(self, event: yaml.Event) -> Mark:
-        place = event.start_mark
-        assert place is not None
-        return _new(Mark, (self._source, place.line + 1, place.column + 1))
+    def _node(self, event: Any) -> Node:
+        kind = event.__class__
+        if kind is yaml.ScalarEvent:
+            return self._scalar(event)
+        return self._alias(event) if kind is yaml.AliasEvent else self._collection(event)
 
-    def _document(self, event: yaml.Event) -> None:
-        if self._root is not None:
-            raise _Fault(
-                "syntax",
-                self._mark(event),
-                "a second document starts here",
-                "one file holds one document: remove `---`",
-            )
-
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        mark = self._checked(event)
-        text, plain = event.value, event.implicit[0]
-        # a key is text however it is written
-        empty = plain and text in _NULL and not self._key_is_due()
-        node = Null(mark) if empty else _new(Scalar, (mark, text, plain, None))
+    def _scalar(self, event: yaml.ScalarEvent, *, key: bool = False) -> Scalar | Null:
+        mark, text, plain = self._checked(event), event.value, event.implicit[0]
+        node: Scalar | Null
+        if plain and text in _NULL and not key:  # a key is text however it is written
+            node = Null(mark)
+        else:
+            node = _new(Scalar, (mark, text, plain, None))
         self._text += len(text)
-        if event.anchor:
-            self._anchors[event.anchor] = (node, 1, len(text))
-        self._put(node)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node, 1, len(text)
+        return node
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
+    def _collection(self, event: yaml.CollectionStartEvent) -> Seq | Map:
+        mark, anchor, values, characters = self._checked(event), event.anchor, self._count, self._text
+        if len(self._path) == MAX_DEPTH:
+            raise _Fault("too_deep", mark, f"more than {MAX_DEPTH} levels are nested here")
+        if anchor is not None:
+            self._anchors[anchor] = None
+        node: Seq | Map
+        if event.__class__ is yaml.SequenceStartEvent:
+            node = _new(Seq, (mark, self._items()))
+        else:
+            node = _new(Map, (mark, self._entries()))
+        self._path.pop()
+        if anchor is not None:
+            self._anchors[anchor] = node, self._count - values + 1, self._text - characters
+        return node
+
+    def _items(self) -> list[Node]:
+        items: list[Node] = []
+        self._path.append(items)
+        while (event := self._take()).__class__ is not yaml.SequenceEndEvent:
+            items.append(self._node(event))
+        return items
+
+    def _entries(self) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        merged: list[Map] = []
+        path = self._path
+        path.append("")
+        while (event := self._take()).__class__ is not yaml.MappingEndEvent:
+            mark, text, plain, _ = self._key(event)
+            path[-1] = text
+            value = self._node(self._take())
+            if plain and text == MERGE:
+                merged += _mappings(value)
+            elif text in entries:
+                self._report_doubled(text, mark, entries[text].mark)
+            else:
+                entries[text] = _new(Entry, (mark, value))
+        for each in merged:
+            for text, entry in each.entries.items():
+                entries.setdefault(text, entry)
+        return entries
+
+    def _key(self, event: Any) -> Scalar:
+        if event.__class__ is yaml.ScalarEvent:
+            key: Node = self._scalar(event, key=True)
+        else:
+            self._path[-1] = ""
+            key = self._node(event)
+        if not isinstance(key, Scalar):
+            raise _Fault("syntax", key.mark, "a key must be text", 'text in braces needs quotes: "{name.key}"')
+        if len(key.text) > MAX_KEY:
+            raise _Fault("too_large", key.mark, f"a key has at most {MAX_KEY:,} characters")
+        return key
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
         mark = self._mark(event)
         known = self._anchors.get(str(event.anchor))
         if known is None:
             reason = "is used inside itself" if event.anchor in self._anchors else "is not defined above"
             raise _Fault("syntax", mark, f"the anchor '{event.anchor}' {reason}", "a `*` is text only in quotes")
         node, size, length = known
-        self._count += size
-        if self._count > MAX_NODES:
-            raise _too_many(mark)
+        self._spend(size, mark)
         self._aliased += size
         self._text += length
         self._aliased_text += length
@@ -284,72 +257,30 @@ class _Composer:
             raise _Fault("too_large", mark, f"aliases expand to more than {MAX_ALIASED:,} values here")
         if self._aliased_text > MAX_ALIASED_TEXT:
             raise _Fault("too_large", mark, f"aliases expand to more than {MAX_ALIASED_TEXT:,} characters here")
-        self._put(node)
+        return node
 
-    def _mapping(self, event: yaml.MappingStartEvent) -> None:
-        node = Map(self._checked(event), {})
-        self._start(_OpenMap(node, event.anchor, (self._count - 1, self._text), self._report_doubled))
-
-    def _sequence(self, event: yaml.SequenceStartEvent) -> None:
-        node = Seq(self._checked(event), [])
-        self._start(_OpenSeq(node, event.anchor, (self._count - 1, self._text)))
-
-    def _start(self, opened: _OpenSeq | _OpenMap) -> None:
-        if len(self._open) == MAX_DEPTH:
-            raise _Fault("too_deep", opened.node.mark, f"more than {MAX_DEPTH} levels are nested here")
-        if opened.anchor:
-            self._anchors[opened.anchor] = None
-        self._open.append(opened)
-        self._put = opened.put
-
-    def _end(self, _: yaml.CollectionEndEvent) -> None:
-        done = self._open.pop()
-        done.close()
-        if done.anchor:
-            values, characters = done.before
-            self._anchors[done.anchor] = (done.node, self._count - values, self._text - characters)
-        self._put = self._open[-1].put if self._open else self._put_root
-        self._put(done.node)
-
-    def _checked(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> Mark:
-        """Where a value stands that is ordinary and within the budget."""
+    def _mark(self, event: Any) -> Mark:
         place = event.start_mark
-        mark = _new(Mark, (self._source, place.line + 1, place.column + 1))  # as _mark(), a call for each value less
-        self._count += 1
-        if self._count > MAX_NODES:
-            raise _too_many(mark)
+        return _new(Mark, (self._source, place.line + 1, place.column + 1))  # type: ignore[no-any-return]
+
+    def _checked(self, event: Any) -> Mark:
+        """Where a value stands that is ordinary and within the budget."""
+        mark = self._mark(event)
+        self._spend(1, mark)
         if event.tag is not None:
-            raise _Fault(
-                "syntax", mark, f"YAML tags such as {event.tag} are not supported", "a `!` is text only in quotes"
-            )
+            message = f"YAML tags such as {event.tag} are not supported"
+            raise _Fault("syntax", mark, message, "a `!` is text only in quotes")
         return mark
 
-    def _key_is_due(self) -> bool:
-        return bool(self._open) and self._open[-1].key_is_due
+    def _spend(self, nodes: int, mark: Mark) -> None:
+        self._count += nodes
+        if self._count > MAX_NODES:
+            raise _Fault("too_large", mark, f"the document has more than {MAX_NODES:,} values")
 
-    def _put_root(self, node: Node) -> None:
-        self._root = node
-
-    def _report_doubled(self, key: Scalar, first: Mark) -> None:
-        self._problems.error(
-            "duplicate_key",
-            key.mark,
-            tuple(frame.place() for frame in self._open),
-            f"the key '{key.text}' is here a second time, first on line {first.line}",
-            "keep one of the two",
-        )
-
-
-def _too_many(mark: Mark) -> _Fault:
-    return _Fault("too_large", mark, f"the document has more than {MAX_NODES:,} values")
-
-
-def _as_key(node: Node) -> Scalar:
-    if not isinstance(node, Scalar):
-        raise _Fault("syntax", node.mark, "a key must be text", 'text in braces needs quotes: "{name.key}"')
-    if len(node.text) > MAX_KEY:
-        raise _Fault("too_large", node.mark, f"a key has at most {MAX_KEY:,} characters")
-    return node
+    def _report_doubled(self, key: str, mark: Mark, first: Mark) -> None:
+        path = tuple(len(place) if isinstance(place, list) else place for place in self._path)
+        message = f"the key '{key}' is here a second time, first on line {first.line}"
+        self._problems.error("duplicate_key", mark, path, message, "keep one of the two")
 
 
 def _mappings(node: Node) -> list[Map]:

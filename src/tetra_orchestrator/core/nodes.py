@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.outcome import Outcome
 
 
+#: In what takes less than this, one task differs from another by chance, and the order of the file is the better one.
+SHORTEST_S = 0.05
+
+
 class Node:
     """One task. `unmet` is how many things it waits for; `behind` are the nodes that want it succeeded.
 
@@ -99,7 +103,10 @@ def _ranks(nodes: Sequence[Node], seconds: Mapping[str, float]) -> list[float]:
     """By position, the longest time from the node's start to the end of everything behind it."""
     rank = [0.0] * len(nodes)
     for node in reversed(_ordered(nodes)):
-        rank[node.position] = seconds[node.task.id] + max([rank[c.position] for c in _children(node)], default=0.0)
+        own = seconds[node.task.id]
+        rank[node.position] = (own and max(own, SHORTEST_S)) + max(
+            [rank[c.position] for c in _children(node)], default=0.0
+        )
     return rank
 
 

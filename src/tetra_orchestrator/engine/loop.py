@@ -89,6 +89,7 @@ class Execution:
         self._known = values(context, outputs)
         self._live: dict[str, Start] = {}
         self._handles: dict[str, str] = {}
+        self._unsaved: dict[str, tuple[Start, float]] = {}
         self._files: dict[str, AttemptFiles] = {}
         self._interrupted_by: int | None = None
 
@@ -101,6 +102,7 @@ class Execution:
             while True:
                 decision = self._plan.decide(self._clock.monotonic(), self._clock.elapsed())
                 launches = [self._prepare(start) for start in decision.starts]
+                self._save_handles(LINGER_S)
                 self._journal.moves(self._plan.take_moves())
                 if self._plan.finished:
                     return self._finish(began)
@@ -148,23 +150,32 @@ class Execution:
             else:
                 self._live[answer] = start
                 self._handles[start.task.id] = answer
-                self._plan.started(start.task.id)
-                self._journal.add(AttemptRunning(self._run_id, start.task.id, start.attempt, answer))
+                self._unsaved[start.task.id] = start, self._clock.monotonic()
         return failed
+
+    def _save_handles(self, older_s: float) -> None:
+        """Record that what was submitted so long ago runs; a short attempt ends before that is worth a change."""
+        before = self._clock.monotonic() - older_s
+        for task_id in [name for name, (_, since) in self._unsaved.items() if since <= before]:
+            start, _ = self._unsaved.pop(task_id)
+            handle = self._runner.lasting(self._handles[task_id])
+            self._plan.started(task_id)
+            self._journal.add(AttemptRunning(self._run_id, task_id, start.attempt, handle))
 
     # -- beat two: wait -----------------------------------------------------------------------------------------
 
     def _wait(self, wake_at: float | None) -> None:
         """Wait for an exit, a signal or `wake_at`; save the handles if nothing happens for a moment."""
-        wakeup = self._runner.wakeup()
+        wakeup, now = self._runner.wakeup(), self._clock.monotonic()
         fds = [self._interrupts.fileno()] + ([] if wakeup.fd is None else [wakeup.fd])
-        until = [self._clock.monotonic() + wakeup.within_s] if wakeup.within_s is not None else []
+        until = [now + wakeup.within_s] if wakeup.within_s is not None else []
         until += [wake_at] if wake_at is not None else []
-        until += [self._clock.monotonic() + READY_POLL_S] if self._plan.starting() else []
         if self._clock.wait(fds, min([LINGER_S, *(t - self._clock.monotonic() for t in until)])):
             return
+        self._save_handles(0.0)
         self._journal.moves(self._plan.take_moves())
         self._journal.commit()
+        until += [now + READY_POLL_S] if self._plan.starting() else []
         while not until or self._clock.monotonic() < min(until):
             self._reporter.tick()
             if self._clock.wait(fds, min([TICK_S, *(t - self._clock.monotonic() for t in until)])):
@@ -175,6 +186,7 @@ class Execution:
         self._take_signals()
         for ended in self._runner.poll(self._live):
             start = self._live.pop(ended.handle)
+            self._unsaved.pop(start.task.id, None)
             del self._handles[start.task.id]
             self._close(start, ended.outcome, ended.facts)
         for task_id in self._plan.starting():

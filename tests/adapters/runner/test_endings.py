@@ -65,14 +65,14 @@ def test_fault_19_a_process_that_kill_does_not_end_is_given_up_and_named(
 ) -> None:
     monkeypatch.setattr(local, "KILL_LIMIT_S", 0.3)
     handle = bench.start(bench.launch("sleep", "60"))
-    pid = int(handle.split(":")[0])
+    pid, lasting = int(handle.split(":")[0]), bench.runner.lasting(handle)
     frozen(pid)
     bench.runner.cancel(handle)
     assert bench.ended(handle) == {
         handle: Unkillable(f"process {pid} (state D) is still there 0.3 s after KILL"),
     }
     assert bench.facts[handle].gone is None
-    assert is_alive(handle)
+    assert is_alive(lasting)
     other = bench.start(bench.launch("false"))
     assert bench.ended(other) == {other: Exited(1)}, "the runner goes on"
     began = time.monotonic()

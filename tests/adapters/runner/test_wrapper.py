@@ -160,7 +160,7 @@ def test_a_wrapper_that_is_told_to_end_by_anybody_ends_its_task_with_grace(bench
     note = tmp_path / "pid"
     handle, launch = bench.shell(f"setsid sh -c 'trap \"\" TERM; echo $$ > {note}; sleep 60; sleep 60' & wait")
     written(note)
-    assert signal_process(handle, signal.SIGTERM)
+    assert signal_process(bench.runner.lasting(handle), signal.SIGTERM)
     assert bench.ended(handle) == {handle: Signalled(signal.SIGTERM)}
     assert recorded(launch)[0] == Signalled(signal.SIGTERM)
     assert find(launch.token) == []
@@ -170,7 +170,7 @@ def test_a_wrapper_that_is_told_to_end_by_anybody_ends_its_task_with_grace(bench
 def test_a_wrapper_that_is_killed_takes_its_task_with_it_and_the_attempt_is_lost(bench: WrappedBench) -> None:
     handle, launch = bench.shell("exec sleep 60")
     eventually(lambda: len(find(launch.token)) == 2)
-    assert signal_process(handle, signal.SIGKILL)
+    assert signal_process(bench.runner.lasting(handle), signal.SIGKILL)
     outcome = Lost("its wrapper left no record: killed by signal 9 (KILL)")
     assert bench.ended(handle) == {handle: outcome}
     assert find(launch.token) == []
@@ -215,13 +215,13 @@ from contracts.test_runner import SECRET, SignalInterrupts, WrappedBench
 with SignalInterrupts() as interrupts:
     bench = WrappedBench(Path({folder!r}), "", interrupts)
     launch = bench.launch("sh", "-c", {line!r}, grace_s=0.2)._replace(redact=(SECRET,), background={background})
-    print(bench.start(launch), launch.token, launch.log, launch.record, flush=True)
+    print(bench.runner.lasting(bench.start(launch)), launch.token, launch.log, launch.record, flush=True)
     time.sleep(60)
 """
 
 
 def left_by_a_killed_owner(tmp_path: Path, line: str, ready: Path, *, background: bool = False) -> list[str]:
-    """Start a wrapped attempt in a process that is then killed: its handle, token, log and record."""
+    """Start a wrapped attempt in a process that is then killed: its lasting handle, token, log and record."""
     script = OWNER.format(path=sys.path, folder=str(tmp_path), line=line, background=background)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout

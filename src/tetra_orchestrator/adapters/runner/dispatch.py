@@ -26,6 +26,10 @@ class Dispatch:
         others = iter(self._processes.submit([launch for launch in launches if not launch.call]))
         return [next(calls if launch.call else others) for launch in launches]
 
+    def lasting(self, handle: str) -> str:
+        """The handle by which other processes find what it names."""
+        return self._runner(handle).lasting(handle)
+
     def find(self, token: str) -> list[str]:
         """Handles of the live calls and processes that carry the fencing token, whoever started them."""
         return self._sessions.find(token)

@@ -48,7 +48,7 @@ class EquippedJob(Job):
             return super().begin_ending(grace_s)
         from tetra_orchestrator.adapters.runner.wrapped.wrapping import WrapperEnding
 
-        return WrapperEnding(self.handle, self.launch.token, grace_s)
+        return WrapperEnding(self.identity, self.launch.token, grace_s)
 
     def press(self) -> bool:
         """Take the end of its tree a step further; its control group shows us also who cannot be told apart."""

@@ -52,7 +52,7 @@ class Job:
     `gone` says what showed that nothing of its tree is left, `notes` what was odd about it.
     """
 
-    __slots__ = ("ending", "gone", "handle", "launch", "notes", "outcome", "pid", "usage")
+    __slots__ = ("ending", "gone", "handle", "launch", "named", "notes", "outcome", "pid", "usage")
 
     def __init__(self, pid: int, handle: str, launch: Launch) -> None:
         self.pid = pid
@@ -62,7 +62,16 @@ class Job:
         self.ending: Ending | None = None
         self.gone: str | None = None
         self.usage = _UNKNOWN
+        self.named: str | None = None
         self.notes: list[str] = []
+
+    @property
+    def identity(self) -> str:
+        """The identity of its main process, asked for when it is first needed: the kernel is slow to tell while the
+        process begins. Once that has been waited for, its pid may be a stranger's, and names nobody."""
+        if self.named is None and self.outcome is None:
+            self.named = identity(self.pid)
+        return self.named or f"{self.pid}:0:-"
 
     def exited(self, outcome: Outcome, usage: Usage) -> None:
         """Take in how its main process ended."""
@@ -70,7 +79,7 @@ class Job:
 
     def begin_ending(self, grace_s: float) -> Ending:
         """The end of its tree, which nothing has begun yet."""
-        return Ending((self.handle,), self.launch.token, grace_s, self.pid if self.outcome is None else None)
+        return Ending((self.identity,), self.launch.token, grace_s, self.pid if self.outcome is None else None)
 
     def press(self) -> bool:
         """Take the end of its tree a step further; True when nobody is left whom we may end."""
@@ -78,7 +87,7 @@ class Job:
 
     def give_up(self) -> set[str]:
         """Take for its outcome that its tree, or else its main process, is still there; returns who that is."""
-        left = (self.ending.left if self.ending else set()) or {self.handle}
+        left = (self.ending.left if self.ending else set()) or {self.identity}
         named = [f"process {pid} (state {state_of(pid) or 'unknown'})" for pid in sorted(map(pid_of, left))]
         verb = "is" if len(named) == 1 else "are"
         self.outcome = Unkillable(f"{', '.join(named)} {verb} still there {KILL_LIMIT_S:g} s after KILL")
@@ -98,11 +107,11 @@ class Job:
 class LocalRunner:
     """Runs attempts on this machine. `waiter` tells it of exits; the default is the best one here.
 
-    A handle is the main process's identity. An attempt has ended when its main process has exited and nothing of its
-    tree is left: leftovers get TERM, CONT, a short grace and KILL. Ours are all processes in its session or group,
-    those that carry its token, and what descends from these. Looking for leftovers after an ordinary exit costs no
-    scan of the process table: in a sub-reaper whatever left the group is among our children; elsewhere it is not
-    looked for. What still lives 5 seconds after KILL is given up.
+    A handle is the main process's pid and a number, the lasting one its identity. An attempt has ended when its main
+    process has exited and nothing of its tree is left: leftovers get TERM, CONT, a short grace and KILL. Ours are all
+    processes in its session or group, those that carry its token, and what descends from these. Looking for leftovers
+    after an ordinary exit costs no scan of the process table: in a sub-reaper whatever left the group is among our
+    children; elsewhere it is not looked for. What still lives 5 seconds after KILL is given up.
 
     Whatever a launch asks for besides its process is in `equipped` and `provision`; an attempt that has its output read
     by us has ended once no process can write to it any more, or soon after.
@@ -117,6 +126,7 @@ class LocalRunner:
         self._ended: dict[str, Ended] = {}
         self._in_background: list[tuple[set[str], str]] = []
         self._given_up: set[str] = set()
+        self._count = 0
         keep_from_children()
 
     def submit(self, launches: Sequence[Launch]) -> list[str | SpawnFailed]:
@@ -139,7 +149,8 @@ class LocalRunner:
             if provision:
                 provision.close()
             return started
-        handle = identity(started) or f"{started}:0:-"
+        self._count += 1
+        handle = f"{started}:{self._count}"
         self._jobs[handle] = self._mains[started] = self._job(started, handle, launch, provision)
         self.waiter.watch(started)
         return handle
@@ -153,6 +164,11 @@ class LocalRunner:
         if job.output:
             self.waiter.listen(job.output.reading)
         return job
+
+    def lasting(self, handle: str) -> str:
+        """The identity of the job's main process; the handle itself where there is no such job."""
+        job = self._jobs.get(handle)
+        return job.identity if job else handle
 
     def find(self, token: str) -> list[str]:
         """Handles of the attempts that carry the fencing token; where we hold none, of the processes that do."""
@@ -224,8 +240,8 @@ class LocalRunner:
     def _leave(self, job: Job) -> None:
         # Who has shed the token, too, could be of another attempt; of the two mistakes this one ends no daemon.
         strangers = {each.identity for each in orphans(self._mains) if token_of(each.pid) is None}
-        if left := strangers.union(tree((job.handle,), job.launch.token)):
-            self._in_background.append(({job.handle, *left}, job.launch.token))
+        if left := strangers.union(tree((job.identity,), job.launch.token)):
+            self._in_background.append(({job.identity, *left}, job.launch.token))
             job.notes.append(f"it left {len(left)} process{'es' if len(left) > 1 else ''} in the background")
         self._finish(job, None if left else "table")
 

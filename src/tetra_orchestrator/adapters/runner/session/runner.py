@@ -107,6 +107,11 @@ class SessionRunner:
             session.worker = started
         return session.worker
 
+    def lasting(self, handle: str) -> str:
+        """The call's handle with the identity of the worker that it is in."""
+        worker, mark, number = handle.partition("#")
+        return f"{self._processes.lasting(worker)}{mark}{number}"
+
     def find(self, token: str) -> list[str]:
         """Handles of the calls that carry the fencing token; where there is none, of the processes that do."""
         return [job.handle for job in self._jobs.values() if job.launch.token == token] or self._processes.find(token)
