@@ -7,7 +7,6 @@ from tetra_orchestrator.engine.bounds import bounds
 from tetra_orchestrator.engine.environment import in_span, of_attempt, of_run, resolve, surroundings
 from tetra_orchestrator.engine.filling import fill, fill_shell, fill_value, texts_in, values_in
 from tetra_orchestrator.engine.inputs import arguments, writers
-from tetra_orchestrator.engine.secrets import given_secrets
 from tetra_orchestrator.ports import Call, Launch
 from tetra_orchestrator.worker import START
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.history import Run
     from tetra_orchestrator.core.model import Json, Project, Session, Task
+    from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.core.template import Reference
     from tetra_orchestrator.engine.filling import ValueOf
     from tetra_orchestrator.ports import AttemptFiles
@@ -56,6 +56,22 @@ class Context:
         if found is None:
             found = self._surroundings[python] = surroundings(self.project, self.run, self._environ, python)
         return found
+
+    def told(self, outcome: Outcome) -> Outcome:
+        """The outcome as it may be shown: without secrets."""
+        if not self.secrets:
+            return outcome
+        from tetra_orchestrator.engine.secrets import without_secrets
+
+        return without_secrets(outcome, self.secrets)
+
+    def kept(self, outputs: Mapping[str, Json]) -> Mapping[str, Json]:
+        """The outputs as they may be stored: without secrets."""
+        if not self.secrets:
+            return outputs
+        from tetra_orchestrator.engine.secrets import masked
+
+        return masked(outputs, self.secrets)
 
     def writers(self, data_set: str) -> tuple[str, ...]:
         """The ids of the tasks that write the data set."""
@@ -168,6 +184,8 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
 
 def _hidden(task: Task, texts: list[str], context: Context, known: Known) -> tuple[bytes, ...]:
     """The secrets among all that the attempt is given; of a call every one, as any call may print what another left."""
+    from tetra_orchestrator.engine.secrets import given_secrets
+
     if _session(task, context.project):
         return given_secrets(context.secrets, context.secrets)
     return given_secrets(context.secrets, [*texts, *texts_in(dict(given(task, context, known)))])

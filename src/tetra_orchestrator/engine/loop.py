@@ -12,9 +12,7 @@ from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeed
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
-from tetra_orchestrator.engine.excess import naming_excess
 from tetra_orchestrator.engine.journal import Journal
-from tetra_orchestrator.engine.secrets import masked, without_secrets
 from tetra_orchestrator.errors import Exit, TetraError
 from tetra_orchestrator.signals import SIGINT
 
@@ -145,13 +143,18 @@ class Execution:
         for start, one in zip(starts, launches, strict=True):
             answer = one if isinstance(one, SpawnFailed) else next(answers)
             if isinstance(answer, SpawnFailed):
-                self._close(start, naming_excess(answer, start.task, self._known))
+                self._close(start, self._explained(answer, start))
                 failed = True
             else:
                 self._live[answer] = start
                 self._handles[start.task.id] = answer
                 self._unsaved[start.task.id] = start, self._clock.monotonic()
         return failed
+
+    def _explained(self, failed: SpawnFailed, start: Start) -> SpawnFailed:
+        from tetra_orchestrator.engine.excess import naming_excess
+
+        return naming_excess(failed, start.task, self._known)
 
     def _save_handles(self, older_s: float) -> None:
         """Record that what was submitted so long ago runs; a short attempt ends before that is worth a change."""
@@ -200,7 +203,7 @@ class Execution:
         if files and succeeded(outcome):
             outcome, outputs = self._read_outputs(start, outcome, files)
         evidence = searched_log(files, outcome, self._workspace) if files and task_id in self._plan.searched else ()
-        outcome = without_secrets(outcome, self._context.secrets)
+        outcome = self._context.told(outcome)
         outcome = self._plan.ended(task_id, outcome, self._clock.monotonic(), *evidence)
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
         closed = AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail, facts)
@@ -210,7 +213,7 @@ class Execution:
                 outputs = left_behind(files, self._workspace) if files else {}
             if outputs:
                 self._known[task_id] = outputs
-                self._journal.add(OutputsSaved(self._run_id, task_id, masked(outputs, self._context.secrets)))
+                self._journal.add(OutputsSaved(self._run_id, task_id, self._context.kept(outputs)))
         if files and self._context.secrets:
             self._workspace.clear(files)
 
