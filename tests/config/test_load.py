@@ -4,15 +4,21 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from config.configs import HEAD, Folder
+from tetra_orchestrator.config.hidden import _given
 from tetra_orchestrator.config.load import load_project
+from tetra_orchestrator.config.yaml_tree import find
 from tetra_orchestrator.core.model import ModeEntry, Module, RetryPolicy
 from tetra_orchestrator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
 
 SHIPPED = Path(__file__).parents[2] / "config/orchestration.yaml"
 WORDS = [
@@ -140,3 +146,26 @@ def test_any_bytes_are_a_project_or_a_configuration_error(folder: Folder, conten
         found = [problem.render() for problem in error.problems]  # type: ignore[attr-defined]
         document = "{}"
     assert found or json.loads(document)
+
+
+def test_more_tasks_of_a_pipeline_cost_no_more_walks_from_the_top_of_the_file(folder: Folder) -> None:
+    few, many = (_calls(folder, tasks, {find.__code__, _given.__code__}) for tasks in (10, 200))
+    assert many == few
+
+
+def _calls(folder: Folder, tasks: int, wanted: set[CodeType]) -> int:
+    """How often the wanted functions are called when a pipeline of so many tasks, each after the last, is loaded."""
+    lines = [f"t{n}: {{command: [x], depends_on: [{f't{n - 1}' if n else ''}]}}" for n in range(tasks)]
+    text = "pipelines:\n  p:\n    tasks:\n" + "".join(f"      {line}\n" for line in lines)
+    calls = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call" and frame.f_code in wanted
+
+    sys.setprofile(count)
+    try:
+        folder.native(text)
+    finally:
+        sys.setprofile(None)
+    return calls

@@ -37,11 +37,12 @@ def answer_anew(path: str) -> Answer:
 
     Raises `ConfigError` with every problem in it.
     """
-    from tetra_orchestrator.config.load import load_project
+    from tetra_orchestrator.config.load import collector_at_rest, load_project
 
-    loaded = load_project(path, environ=os.environ)
-    answer = answer_of(loaded)
-    keep_answer(path, os.environ, loaded, answer)
+    with collector_at_rest():
+        loaded = load_project(path, environ=os.environ)
+        answer = answer_of(loaded)
+        keep_answer(path, os.environ, loaded, answer)
     return answer
 
 

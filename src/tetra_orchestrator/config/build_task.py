@@ -57,6 +57,7 @@ def build_task(
     """
     defaults = around.defaults
     name, owner = pipeline
+    grace = _first(defaults.kill_grace, KILL_GRACE_S)
     run_if = _run_if(task, ids) if task.run_if else ()
     # a condition on how a task ended wants it ended, however
     needs = {**needs, **{each.task: "finished" for each in run_if}} if run_if else needs
@@ -66,12 +67,12 @@ def build_task(
         program=_program(task, around),
         args=tuple(task.args),
         depends_on=tuple(needs),
-        env=tuple({**around.tenants.get(task.tenant or owner.tenant or "", {}), **task.env}.items()),
+        env=_merged(around.tenants.get(task.tenant or owner.tenant or "", {}), task.env),
         cwd=os.path.join(around.root, task.cwd) if task.cwd else None,
         timeout_s=task.timeout or defaults.timeout,
         wall_timeout_s=task.wall_timeout or defaults.wall_timeout,
         log_limit_bytes=task.log_limit or defaults.log_limit or 0,
-        kill_grace_s=_first(task.kill_grace, defaults.kill_grace, KILL_GRACE_S),
+        kill_grace_s=_first(task.kill_grace, grace),
         retry=_retry(task.retry, defaults.retry),
         outputs=tuple(task.outputs.items()),
         pool=_pools(task, owner.tenant),
@@ -80,7 +81,7 @@ def build_task(
         expected_s=task.expected,
         config=None if task.config is None else json.dumps(task.config, ensure_ascii=False),
         python=os.path.join(around.root, task.python) if task.python and "/" in task.python else task.python,
-        conditions=tuple((need, condition) for need, condition in needs.items() if condition != "succeeded"),
+        conditions=tuple([each for each in needs.items() if each[1] != "succeeded"]),
         run_if=run_if,
         continue_on=_continue_on(task.continue_on),
         resources=_resources(task.resources, defaults.resources),
@@ -90,7 +91,7 @@ def build_task(
         background=task.background,
         survive=task.survive,
         output_limit_bytes=task.output_limit or MOST_OUTPUT,
-        tags=tuple({**owner.tags, **task.tags}.items()),
+        tags=_merged(owner.tags, task.tags),
         tenant=task.tenant or owner.tenant,
     )
 
@@ -107,13 +108,19 @@ def tenant_pool(name: str) -> str:
 
 def _pools(task: schema.Task, owner: str | None) -> tuple[tuple[str, int], ...]:
     tenant = task.tenant or owner
+    if not (task.pool or task.session or tenant):
+        return ()
     implied = [session_pool(task.session)] if task.session else []
     implied += [tenant_pool(tenant)] if tenant else []
     return (*task.pool.items(), *((pool, 1) for pool in implied))
 
 
-def _first(*values: float | None) -> float:
-    return next(value for value in values if value is not None)
+def _first(own: float | None, default: float) -> float:
+    return default if own is None else own
+
+
+def _merged(common: Mapping[str, str], own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple({**common, **own}.items()) if common or own else ()
 
 
 def _program(task: schema.Task, around: Surroundings) -> Program:

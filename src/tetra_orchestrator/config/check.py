@@ -91,7 +91,7 @@ def _check_pipeline(sheet: Sheet, name: str, pipeline: Pipeline) -> None:
     path = ("pipelines", name)
     _check_dependencies(sheet, (*path, "depends_on"), pipeline.depends_on, sheet.names("pipelines"), "pipeline")
     if pipeline.tasks is None:
-        check_task(sheet, path, pipeline, sheet.names("pipelines"))
+        check_task(sheet, path, pipeline, sheet.names(*path), sheet.names("pipelines"))
         return
     for key in OF_A_TASK:
         if key in pipeline.model_fields_set:
@@ -99,10 +99,11 @@ def _check_pipeline(sheet: Sheet, name: str, pipeline: Pipeline) -> None:
             sheet.error("misplaced_key", (*path, key), message, "move it into the tasks", key=True)
     _check_unique(sheet, *path, "tasks")
     siblings = sheet.names(*path, "tasks")
+    keys = sheet.keys_within(*path, "tasks")
     for task_name, task in pipeline.tasks.items():
         task_path = (*path, "tasks", task_name)
         _check_dependencies(sheet, (*task_path, "depends_on"), task.depends_on, siblings, f"task of '{name}'")
-        check_task(sheet, task_path, task, siblings)
+        check_task(sheet, task_path, task, keys[task_name], siblings)
     graph = {task_name: _needs(task) for task_name, task in pipeline.tasks.items()}
     _check_cycles(sheet, (*path, "tasks"), graph)
 

@@ -51,8 +51,8 @@ class Hidden:
         for node, path in _given(tree, ()):
             self._note(node, path, values, ())
 
-    def note_places(self, tree: Node, values: Mapping[str, str], environ: Mapping[str, str]) -> None:
-        """Collect what variables have given to places that are secret in the native tree, and what it passes on.
+    def note_places(self, tree: Node, values: Mapping[str, str]) -> None:
+        """Collect what variables have given to places that are secret in the native tree.
 
         A secret among the arguments of a process is reported: other users of the machine can read them.
         """
@@ -60,6 +60,9 @@ class Hidden:
             self._note(node, path, values, () if path[:1] == ("secrets",) else path)
             if _is_argument(path):
                 self._check_argument(node, path)
+
+    def note_passed(self, tree: Node, environ: Mapping[str, str]) -> None:
+        """Collect the secrets among the variables that the native tree passes on."""
         passed, _, existing = find(tree, ("env", "pass"))
         for index, item in enumerate(passed.items if existing == ("env", "pass") and isinstance(passed, Seq) else ()):
             if isinstance(item, Scalar) and item.text in environ and is_secret((), f"${{{item.text}}}"):

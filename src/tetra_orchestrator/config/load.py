@@ -53,7 +53,7 @@ def load_project(
     Raises `ConfigError` with every problem found, `UsageError` for a `--set` that does not fit. `check_modules=False`
     leaves out whether the interpreter, the modules and the task types exist.
     """
-    with _collector_at_rest():
+    with collector_at_rest():
         found = read(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
         project = _project(found, path, environ, check_modules)
     sources = found.files, found.problems.warnings, found.looked_for, found.variables
@@ -61,7 +61,7 @@ def load_project(
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
+def collector_at_rest() -> Iterator[None]:
     """Nothing here makes reference cycles, and looking for them doubles the time that a large file takes."""
     enabled = gc.isenabled()
     gc.disable()

@@ -129,7 +129,9 @@ class _Shelf:
 
     def secrets_in(self, tree: Node) -> Secrets:
         """Every secret value that the native tree or the files behind it were given."""
-        self._hidden.note_places(tree, self._values or {}, self.environ)
+        if self.variables:
+            self._hidden.note_places(tree, self._values or {})
+        self._hidden.note_passed(tree, self.environ)
         return self._hidden.values()
 
     def unresolved(self, tree: Node) -> Node:

@@ -34,6 +34,12 @@ class Sheet(Record):
         node, _, existing = find(self.tree, path)
         return node.entries.keys() if existing == path and isinstance(node, Map) else ()
 
+    def keys_within(self, *path: str) -> dict[str, Collection[str]]:
+        """The keys of each mapping in the mapping at `path`: what `names` gives of each, without a walk for each."""
+        node, _, existing = find(self.tree, path)
+        entries = node.entries if existing == path and isinstance(node, Map) else {}
+        return {name: value.entries.keys() if isinstance(value, Map) else () for name, (_, value) in entries.items()}
+
     def tasks(self) -> Iterator[tuple[Path, Task]]:
         """Every task of the models with its path."""
         for name, pipeline in self.document.pipelines.items():

@@ -28,9 +28,8 @@ ONLY_WITH = (
 )
 
 
-def check_task(sheet: Sheet, path: Path, task: schema.Task, known: Collection[str]) -> None:
-    """Report what is wrong within the task at `path`; `known` are the names it may depend on."""
-    keys = sheet.names(*map(str, path))
+def check_task(sheet: Sheet, path: Path, task: schema.Task, keys: Collection[str], known: Collection[str]) -> None:
+    """Report what is wrong within the task at `path`, which has `keys`; `known` are the names it may depend on."""
     given = [key for key in PROGRAMS if key in keys]
     if not given:
         tasks = " or `tasks`" if len(path) == 2 else ""
@@ -42,9 +41,12 @@ def check_task(sheet: Sheet, path: Path, task: schema.Task, known: Collection[st
     for key, needed, why in ONLY_WITH:
         if key in keys and given and not any(other in keys for other in needed):
             sheet.error("misplaced_key", (*path, key), f"'{key}' {why}", "remove it", key=True)
-    _check_pools(sheet, path, task)
-    _check_conditions(sheet, path, task, known)
-    _check_owners(sheet, path, task)
+    if task.pool:
+        _check_pools(sheet, path, task)
+    if task.run_if:
+        _check_conditions(sheet, path, task, known)
+    if task.session is not None or task.tenant is not None:
+        _check_owners(sheet, path, task)
     if task.continue_on is not None and not sheet.names(*map(str, path), "continue_on"):
         hint = "write `failure: true`, `exit_codes` or `output` under it"
         sheet.error("no_value", (*path, "continue_on"), "'continue_on' has no condition", hint, key=True)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from tetra_orchestrator.config import scalars
-from tetra_orchestrator.config.yaml_tree import Map, Null, Scalar, Seq
+from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq
 
 if TYPE_CHECKING:
     from tetra_orchestrator.config.yaml_tree import Node
@@ -31,15 +31,11 @@ class Nothing:
 
 def to_data(node: Node) -> Any:
     """The tree as what the models take: mappings, lists, text and `Nothing`."""
-    match node:
-        case Scalar():
-            return Plain(node.text) if node.plain else node.text
-        case Map():
-            return {key: to_data(entry.value) for key, entry in node.entries.items()}
-        case Seq():
-            return [to_data(item) for item in node.items]
-        case Null():
-            return Nothing()
+    if isinstance(node, Scalar):
+        return Plain(node.text) if node.plain else node.text
+    if isinstance(node, Map):
+        return {key: to_data(value) for key, (_, value) in node.entries.items()}
+    return [to_data(item) for item in node.items] if isinstance(node, Seq) else Nothing()
 
 
 def fault(message: str, hint: str = "") -> PydanticCustomError:

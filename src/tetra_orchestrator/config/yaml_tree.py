@@ -118,16 +118,12 @@ def find(root: Node, path: Path) -> tuple[Node, Mark, Path]:
 
 def to_json(node: Node) -> str:
     """The tree as written, as compact JSON; parsing that gives the same tree again, spellings included."""
-    match node:
-        case Scalar(_, text, plain, raw):
-            text = raw or text
-            return text if plain and text[:1] in _TYPED and is_typed(text) else _quoted(text)
-        case Map():
-            return "{" + ",".join([f"{_quoted(k)}:{to_json(e.value)}" for k, e in node.entries.items()]) + "}"
-        case Seq():
-            return "[" + ",".join(map(to_json, node.items)) + "]"
-        case Null():
-            return "null"
+    if isinstance(node, Scalar):
+        text = node.raw or node.text
+        return text if node.plain and text[:1] in _TYPED and is_typed(text) else _quoted(text)
+    if isinstance(node, Map):
+        return "{" + ",".join([f"{_quoted(key)}:{to_json(value)}" for key, (_, value) in node.entries.items()]) + "}"
+    return "[" + ",".join(map(to_json, node.items)) + "]" if isinstance(node, Seq) else "null"
 
 
 def is_typed(text: str) -> bool:
@@ -175,20 +171,24 @@ class _Composer:
             return self._scalar(event)
         return self._alias(event) if kind is yaml.AliasEvent else self._collection(event)
 
-    def _scalar(self, event: yaml.ScalarEvent, *, key: bool = False) -> Scalar | Null:
-        mark, text, plain = self._checked(event), event.value, event.implicit[0]
-        node: Scalar | Null
-        if plain and text in _NULL and not key:  # a key is text however it is written
-            node = Null(mark)
-        else:
-            node = _new(Scalar, (mark, text, plain, None))
+    def _scalar(self, event: Any, *, key: bool = False) -> Scalar | Null:
+        place, text, plain = event.start_mark, event.value, event.implicit[0]
+        mark = _new(Mark, (self._source, place.line + 1, place.column + 1))
+        self._count += 1
+        if event.tag is not None or self._count > MAX_NODES:
+            raise self._refusal(event, mark)
+        empty = plain and text in _NULL and not key  # a key is text however it is written
+        node: Scalar | Null = Null(mark) if empty else _new(Scalar, (mark, text, plain, None))
         self._text += len(text)
         if event.anchor is not None:
             self._anchors[event.anchor] = node, 1, len(text)
         return node
 
     def _collection(self, event: yaml.CollectionStartEvent) -> Seq | Map:
-        mark, anchor, values, characters = self._checked(event), event.anchor, self._count, self._text
+        mark, anchor, values, characters = self._mark(event), event.anchor, self._count, self._text
+        self._count += 1
+        if event.tag is not None or self._count > MAX_NODES:
+            raise self._refusal(event, mark)
         if len(self._path) == MAX_DEPTH:
             raise _Fault("too_deep", mark, f"more than {MAX_DEPTH} levels are nested here")
         if anchor is not None:
@@ -200,7 +200,7 @@ class _Composer:
             node = _new(Map, (mark, self._entries()))
         self._path.pop()
         if anchor is not None:
-            self._anchors[anchor] = node, self._count - values + 1, self._text - characters
+            self._anchors[anchor] = node, self._count - values, self._text - characters
         return node
 
     def _items(self) -> list[Node]:
@@ -249,7 +249,9 @@ class _Composer:
             reason = "is used inside itself" if event.anchor in self._anchors else "is not defined above"
             raise _Fault("syntax", mark, f"the anchor '{event.anchor}' {reason}", "a `*` is text only in quotes")
         node, size, length = known
-        self._spend(size, mark)
+        self._count += size
+        if self._count > MAX_NODES:
+            raise self._refusal(event, mark)
         self._aliased += size
         self._text += length
         self._aliased_text += length
@@ -263,19 +265,12 @@ class _Composer:
         place = event.start_mark
         return _new(Mark, (self._source, place.line + 1, place.column + 1))  # type: ignore[no-any-return]
 
-    def _checked(self, event: Any) -> Mark:
-        """Where a value stands that is ordinary and within the budget."""
-        mark = self._mark(event)
-        self._spend(1, mark)
-        if event.tag is not None:
-            message = f"YAML tags such as {event.tag} are not supported"
-            raise _Fault("syntax", mark, message, "a `!` is text only in quotes")
-        return mark
-
-    def _spend(self, nodes: int, mark: Mark) -> None:
-        self._count += nodes
+    def _refusal(self, event: Any, mark: Mark) -> _Fault:
+        """Why a value is refused: it is too many, or has a tag."""
         if self._count > MAX_NODES:
-            raise _Fault("too_large", mark, f"the document has more than {MAX_NODES:,} values")
+            return _Fault("too_large", mark, f"the document has more than {MAX_NODES:,} values")
+        message = f"YAML tags such as {event.tag} are not supported"
+        return _Fault("syntax", mark, message, "a `!` is text only in quotes")
 
     def _report_doubled(self, key: str, mark: Mark, first: Mark) -> None:
         path = tuple(len(place) if isinstance(place, list) else place for place in self._path)
