@@ -514,7 +514,7 @@ def banned(modules: list[str], names: list[str]) -> list[str]:
     ("command", "names"),
     [
         ("--version", [*NEVER, "apsw", "typing"]),
-        ("run", [*NEVER, *SELDOM, "typing"]),
+        ("run", [*NEVER, *SELDOM, "enum", "signal", "typing"]),
         ("status", [*NEVER, *SELDOM, "enum", "signal", "typing"]),
         ("validate", [*NEVER, "apsw", "datetime", "typing"]),
         ("--help", ["apsw", "pydantic", "yaml"]),

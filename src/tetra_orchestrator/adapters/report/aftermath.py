@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
+
+from tetra_orchestrator import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
     from tetra_orchestrator.adapters.report.outlet import Outlet
+
+_CAUGHT: tuple[int, ...] = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
 
 
 class Aftermath:
@@ -22,19 +25,19 @@ class Aftermath:
         self._outlet = outlet
 
     def __enter__(self) -> None:
-        self._before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        self._before = {each: signals.getsignal(each) for each in _CAUGHT}
         for each, handler in self._before.items():
-            if handler in (signal.SIG_DFL, signal.default_int_handler):
-                signal.signal(each, self._take)
+            if handler in (signals.SIG_DFL, signals.default_int_handler):
+                signals.signal(each, self._take)
 
     def __exit__(self, *exc: object) -> None:
         if not self._outlet.settled:
             for each, handler in self._before.items():
-                signal.signal(each, handler)
+                signals.signal(each, handler)
 
     def _take(self, signum: int, frame: FrameType | None) -> None:
         if self._outlet.settled:
             self._outlet.hurry = True
             return
-        signal.signal(signum, self._before[signal.Signals(signum)])
+        signals.signal(signum, self._before[signum])
         os.kill(os.getpid(), signum)
