@@ -51,7 +51,7 @@ schema: .venv/.installed-test ## write the JSON Schema of configuration files an
 	    >docs/schema.json
 	@cp docs/schema.json src/tetra_orchestrator/config/schema.json
 
-bench: .venv/.installed-test ## measure against the budgets, and beside other tools (ARGS=--quick: without the slow)
+bench: install ## measure against the budgets, and beside other tools (ARGS=--quick: without the slow)
 	@$(venv_python) -m benchmarks $(ARGS)
 
 soak: .venv/.installed-test ## random runs and what must hold after each: ARGS="--seed 7 --minutes 10"

@@ -49,6 +49,11 @@ def fact(part: str, name: str) -> Callable[[Parts], float]:
     return lambda parts: float(parts[part]["facts"][name])
 
 
+def processor(part: str, case: str) -> Callable[[Parts], float]:
+    """The median seconds of processor of a case."""
+    return lambda parts: float(parts[part]["figures"][case]["cpu_s"])
+
+
 def of_bound(part: str) -> Callable[[Parts], float]:
     """How many times of the shortest there can be our run takes."""
     return lambda parts: wall(part, "ours")(parts) / fact(part, "bound_s")(parts)
@@ -104,6 +109,11 @@ GATES = (
     Gate("W6: simulated workflows, times the best list schedule", _workflows, 1.03, None),
     Gate("W7: 10,000 tasks from the cache, times `make -n`", ratio("W7", "cached", "make"), 1, 0.8),
     Gate("W7: 10,000 tasks for the first time, times `make -n`", ratio("W7", "first", "make"), 5, 3),
+    Gate("W7: 10,000 tasks for the first time, seconds of processor", processor("W7", "first"), 1, None),
+    *(
+        Gate(f"W7: for the first time, times faster than {peer}", ratio("W7", peer, "first"), 5, None, least=True)
+        for peer in ("snakemake", "dagster", "airflow")
+    ),
     Gate("W8: processes left behind a run", fact("W8", "processes"), 0, 0),
     Gate(
         "W10: 1 GB of output, speed of a shell's redirect",

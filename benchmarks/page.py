@@ -83,8 +83,8 @@ TAIL = """\
 ## Cautions
 
 - It is not equal work. make and ninja keep no durable state, have no time limits, retries or events, and need a shell
-  for each task to give it a log of its own; we do not. doit keeps no log for each task here, and writes its state at
-  the end. luigi knows of a task what its log tells, which is all its state. Dagster performs all tasks in one process,
+  for each task to give it a log of its own, as doit does, which writes its state at the end; we do not. luigi knows of
+  a task what its log tells, which is all its state. Dagster performs all tasks in one process,
   one after the other: its other executor takes many times as long. Prefect starts its own server and ends it, as it
   does where there is none.
 - Ratios move by a tenth from one run to the next on a machine that does other things too; a verdict that close to its

@@ -25,7 +25,7 @@ class Tool(NamedTuple):
     """How to `run` and to `plan`: what its program is given, where `{slots}` and `{home}` are filled in.
 
     One in Python has the `packages` that pip installs, the first being the tool, and its program is the interpreter of
-    its environment. `logs` says whether each task leaves a log where `LOGS` wants it.
+    its environment.
     """
 
     label: str
@@ -34,7 +34,6 @@ class Tool(NamedTuple):
     plan_label: str = ""
     packages: tuple[str, ...] = ()
     environ: tuple[tuple[str, str], ...] = ()
-    logs: bool = True
 
 
 TOOLS = {
@@ -44,7 +43,6 @@ TOOLS = {
         "doit, in threads",
         ("-m", "doit", "run", "-n", "{slots}", "-P", "thread"),
         packages=("doit==0.37.0",),
-        logs=False,
     ),
     "luigi": Tool(
         "luigi",
@@ -131,7 +129,7 @@ def run(name: str, program: str, work: Work, folder: Path, times: int | None) ->
     """Another tool's run of the work, written into a new folder."""
     tool = TOOLS[name]
     case = _case(name, tool.label, (program, *tool.run), work, folder)
-    return case._replace(times=times, logs=len(work.graph) if tool.logs else 0)
+    return case._replace(times=times, logs=len(work.graph))
 
 
 def plan(name: str, program: str, work: Work, folder: Path, times: int | None) -> Case:

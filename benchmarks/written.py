@@ -60,11 +60,13 @@ def perform(number):
 
 DOIT = f"""\
 import json
+import shlex
 GRAPH = json.load(open("{DATA}"))
 
 def task_work():
     for number, (upstream, argv) in enumerate(GRAPH):
-        yield {{"name": f"{{number:05}}", "actions": [argv], "task_dep": [f"work:{{n:05}}" for n in upstream]}}
+        action = f"{{shlex.join(argv)}} >$LOGS/task_{{number:05}}.log 2>&1"
+        yield {{"name": f"{{number:05}}", "actions": [action], "task_dep": [f"work:{{n:05}}" for n in upstream]}}
 """
 
 LUIGI = f"""\
