@@ -62,11 +62,11 @@ TAIL = """\
 ## How
 
 - Every round runs each command once, in an order that rotates by one from round to round, after a warm-up. What takes
-  long is timed fewer times, spread over the rounds, and not once before. The time is the wall clock from starting the
-  process to its end, its output going to `/dev/null`; a command that does not succeed ends the benchmark. Ratios are
-  those of the medians. CPU is that of the processor in user and system mode, of the process and all that it waited
-  for; memory is the most that was resident in the largest of them, where less than the 10 MB of the interpreter that
-  starts the clock cannot be told.
+  long is timed fewer times, after the rounds, and not once before. Before each time, whatever earlier ones wrote is put
+  on the disk. The time is the wall clock from starting the process to its end, its output going to `/dev/null`; a
+  command that does not succeed ends the benchmark. Ratios are those of the medians. CPU is that of the processor in
+  user and system mode, of the process and all that it waited for; memory is the most that was resident in the largest
+  of them, where less than the 10 MB of the interpreter that starts the clock cannot be told.
 - The configuration holds nothing but the tasks (`{no_op}`, run without a shell, where they are no-ops) and
   `host: {{max_parallel: ...}}`, so every other setting is the shipped default: a log for each attempt and a durable
   store, which exists already. That its connections have `synchronous` FULL was asked of one, and what a run has put on

@@ -21,7 +21,7 @@ class Case(NamedTuple):
     """A command to time, in its folder.
 
     It is given a new folder, named by `LOGS`, in which it must leave `logs` files. One that takes long is timed only
-    `times` times, and not once before. What it `leaves` is removed after each time.
+    `times` times, after all others, and not once before. What it `leaves` is removed after each time.
     """
 
     name: str
@@ -58,15 +58,16 @@ class Figure(NamedTuple):
 
 def measure(cases: Sequence[Case], rounds: int) -> dict[str, Figure]:
     """The figures by name, after a warm-up that compiles bytecode, makes the stores and fills the caches."""
-    for case in cases:
-        if case.times is None:
-            once(case)
+    often = [case for case in cases if case.times is None]
+    for case in often:
+        once(case)
     taken: dict[str, list[Taken]] = {case.name: [] for case in cases}
     for number in range(rounds):
-        first = number % len(cases)
-        for case in (*cases[first:], *cases[:first]):
-            if number in _turns(case, rounds):
-                taken[case.name].append(once(case))
+        first = number % len(often)
+        for case in (*often[first:], *often[:first]):
+            taken[case.name].append(once(case))
+    for case in cases:
+        taken[case.name] += [once(case) for _ in range(min(case.times or 0, rounds))]
     return {name: _figure(some) for name, some in taken.items()}
 
 
@@ -75,6 +76,7 @@ def once(case: Case) -> Taken:
     logs = _new_logs(case)
     environ = environment() | dict(case.environ) | {"LOGS": str(logs)}
     watched = (sys.executable, "-IS", STOPWATCH, *case.argv)
+    os.sync()  # otherwise it would wait for what the one before has left to be written
     done = subprocess.run(watched, cwd=case.folder, env=environ, capture_output=True, text=True, check=True)
     code, wall_s, cpu_s, memory = done.stdout.split()
     if code != "0":
@@ -90,12 +92,6 @@ def once(case: Case) -> Taken:
 def environment() -> dict[str, str]:
     """Our environment without what steers interpreters, make or the program: bytecode is kept, defaults apply."""
     return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-
-
-def _turns(case: Case, rounds: int) -> set[int]:
-    """The rounds in which the case is timed, spread evenly."""
-    times = rounds if case.times is None else min(case.times, rounds)
-    return {turn * rounds // times for turn in range(times)}
 
 
 def _new_logs(case: Case) -> Path:
