@@ -87,8 +87,8 @@ TAIL = """\
   a task what its log tells, which is all its state. Dagster performs all tasks in one process,
   one after the other: its other executor takes many times as long. Prefect starts its own server and ends it, as it
   does where there is none.
-- What is asked for beside luigi, Prefect, Dagster and snakemake was set on another machine, where they took longer beside
-  make; the column `÷ make` says what even make does not reach here.
+- What is asked for beside luigi, Prefect, Dagster and snakemake was set on another machine, where they took longer
+  beside make; the column `÷ make` says what even make does not reach here.
 - Ratios move by a tenth from one run to the next on a machine that does other things too; a verdict that close to its
   budget is not settled by one run. Figures of one, two or three rounds show the order of magnitude.
 - `run` of one task is held to what firing a timer is to take, as it does the same work; the guard that finds nothing
