@@ -129,7 +129,7 @@ class Project:
         self,
         mode: str | None = None,
         *,
-        pipelines: Sequence[str] = (),
+        pipelines: str | Sequence[str] = (),
         params: Mapping[str, Json] | None = None,
         start_date: str | None = None,
         end_date: str | None = None,
@@ -141,8 +141,12 @@ class Project:
 
         `on_event` is called in this thread with every event, in order, after it is on disk. The run never waits for
         it. Where it raises an exception it is called no more, and a `RuntimeWarning` tells so when the run is over.
-        Raises `RunRefused` where no run was started, for instance because one is active.
+        Raises `RunRefused` where no run was started, for instance because one is active; `TypeError` for an `on_event`
+        that cannot be called.
         """
+        if on_event is not None and not callable(on_event):
+            raise TypeError(f"on_event must be a function of one event, not {type(on_event).__name__}")
+        names = [pipelines] if isinstance(pipelines, str) else pipelines
         options = {
             "--mode": mode,
             "--start-date": start_date,
@@ -150,7 +154,7 @@ class Project:
             "--max-parallel": None if max_parallel is None else str(max_parallel),
         }
         words = [word for option, value in options.items() if value is not None for word in (option, value)]
-        words += [word for name in pipelines for word in ("--pipeline", name)]
+        words += [word for name in names for word in ("--pipeline", name)]
         words += [word for name, value in (params or {}).items() for word in ("--param", f"{name}={_text(value)}")]
         exit_code, last = _perform([*self._arguments, *words, *(["--force"] if force else [])], on_event)
         if "run_id" not in last:

@@ -75,6 +75,7 @@ def test_a_failed_run_is_an_answer_and_no_exception(project):
 def test_a_mode_and_single_pipelines_can_be_run(project):
     assert list(project.run("quick").tasks) == ["extract", "left"]
     assert list(project.run(pipelines=["left"]).tasks) == ["left"]
+    assert list(project.run(pipelines="left").tasks) == ["left"]
 
 
 def test_every_event_is_told_in_order_as_a_typed_value(project):
@@ -128,6 +129,11 @@ def test_what_a_listener_raises_changes_nothing_and_is_told_when_the_run_is_over
     assert seen == ["run.started"]
     told = "on_event raised LookupError('enough') at event 1 (run.started) and was called no more"
     assert [(str(one.message), one.filename) for one in caught] == [(told, __file__)]
+
+
+def test_a_listener_that_cannot_be_called_is_refused_before_anything_runs(project):
+    with pytest.raises(TypeError, match=r"^on_event must be a function of one event, not list$"):
+        project.run(on_event=[])
 
 
 def test_a_listener_that_is_slow_holds_up_nobody_and_misses_nothing(project):

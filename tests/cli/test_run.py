@@ -168,6 +168,22 @@ def test_a_dry_run_gives_a_reason_per_task_and_starts_nothing(site):
     assert body["expected_finish"].endswith("Z")
 
 
+def test_a_dry_run_refuses_what_the_run_would_refuse_as_it_could_never_end(site):
+    site.configure("""
+        pipelines:
+          s: {command: [sleep, "9"], until: stopped}
+          x: {command: ["true"], depends_on: [{s: ready}]}
+          b: {command: ["true"], depends_on: [s]}
+          t: {command: ["true"], depends_on: [x, b]}
+        modes: {some: [x]}
+    """)
+    given = [word for name in ("s", "b", "t") for word in ("--pipeline", name)]
+    refused = site.run("run", *given)
+    assert refused.returncode == 64
+    assert refused.stderr.startswith("error: this run could not end: 'b' waits for the end of the service 's', ")
+    assert site.run("run", *given, "--dry-run").stderr == refused.stderr
+
+
 def test_T_242_a_dry_run_prints_the_exact_commands_in_order(site):
     site.configure("""
         params: {days: 5}

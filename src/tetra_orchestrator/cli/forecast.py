@@ -11,7 +11,7 @@ from tetra_orchestrator.core.model import Function, Shell, Typed
 from tetra_orchestrator.core.reasons import CONDITIONS_HOLD, DISABLED, FIRST_TRY, NO_DEPENDENCIES
 from tetra_orchestrator.core.spoken import duration, printable
 from tetra_orchestrator.engine.attempt import command_line
-from tetra_orchestrator.engine.start import gate, limits, title
+from tetra_orchestrator.engine.start import check_standstill, gate, limits, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 
 def show_forecast(request: Request, *, as_json: bool) -> int:
-    """Print what the run would do; returns 0."""
+    """Print what the run would do; returns 0. Raises `UsageError` for a run that could never end."""
     from tetra_orchestrator import wire
 
+    check_standstill(request)
     clock = wire.clock()
     store = wire.store(request.project.store_url)
     try:
