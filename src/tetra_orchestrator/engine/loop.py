@@ -12,6 +12,7 @@ from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeed
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
+from tetra_orchestrator.engine.excess import naming_excess
 from tetra_orchestrator.engine.journal import Journal
 from tetra_orchestrator.errors import Exit, TetraError
 from tetra_orchestrator.signals import SIGINT
@@ -143,18 +144,13 @@ class Execution:
         for start, one in zip(starts, launches, strict=True):
             answer = one if isinstance(one, SpawnFailed) else next(answers)
             if isinstance(answer, SpawnFailed):
-                self._close(start, self._explained(answer, start))
+                self._close(start, naming_excess(answer, start.task, self._known))
                 failed = True
             else:
                 self._live[answer] = start
                 self._handles[start.task.id] = answer
                 self._unsaved[start.task.id] = start, self._clock.monotonic()
         return failed
-
-    def _explained(self, failed: SpawnFailed, start: Start) -> SpawnFailed:
-        from tetra_orchestrator.engine.excess import naming_excess
-
-        return naming_excess(failed, start.task, self._known)
 
     def _save_handles(self, older_s: float) -> None:
         """Record that what was submitted so long ago runs; a short attempt ends before that is worth a change."""
