@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +17,15 @@ def send(*signals: int) -> None:
         os.kill(os.getpid(), each)
 
 
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """HUP as it is on a terminal; under nohup(1) it is ignored, also by us."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hearing")
 def test_signals_are_taken_once_in_the_order_in_which_they_came() -> None:
     with SignalInterrupts() as interrupts:
         assert interrupts.take() == []

@@ -28,14 +28,13 @@ def child(tmp_path):
     paths = [path for path in sys.path if path]
     script = tmp_path / "tetra"
     main = f"import sys; sys.path[:0] = {paths!r}; from tetra_orchestrator.cli.main import main; main()"
-    script.write_text(f"#!{sys.executable}\n{main}\n")
-    script.chmod(0o755)
+    script.write_text(f"{main}\n")
 
     def run(environ, text=""):
         file = tmp_path / "orchestration.yaml"
         head = f"version: 1\nproject: p\npython: {sys.executable}\n"
         file.write_text(f"{head}{text}\npipelines: {{a: {{command: [/usr/bin/env]}}}}\n", encoding="utf-8")
-        command = [str(script), "run", "--config", str(file)]
+        command = [sys.executable, str(script), "run", "--config", str(file)]
         done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         (log,) = (tmp_path / "logs" / "runs").glob("*/a.1.log")

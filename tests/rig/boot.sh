@@ -1,9 +1,9 @@
 #!/bin/bash
 # Boots a real systemd as process 1 of its own namespaces, on a throw-away copy of this system's files. See machine.py.
 #
-#   RIG=FOLDER SHARED=PATH BINDS="PATH ..." unshare --fork --pid --mount --ipc --uts --net --propagation private boot.sh
+#   RIG=FOLDER SHARED=PATH BINDS=PATHS unshare --fork --pid --mount --ipc --uts --net --propagation private boot.sh
 #
-# Root only. Of BINDS it may write to SHARED alone. It leaves FOLDER/leader (the pid of its process 1) and FOLDER/groups (the control groups to be removed).
+# Root only. Of BINDS, one a line, it may write to SHARED alone. It leaves FOLDER/leader (the pid of its process 1) and FOLDER/groups (the control groups to be removed).
 set -eu
 root=$RIG/root
 old=/sys/fs/cgroup
@@ -49,11 +49,11 @@ copy_of_the_files() {
     touch "$root/dev/console"
     mount --bind /dev/null "$root/dev/console"
     mount -t tmpfs -o mode=1777 tmp "$root/tmp"
-    for path in $BINDS; do
+    while IFS= read -r path; do
         mkdir -p "$root$path"
         mount --bind "$path" "$root$path"
         [ "$path" = "$SHARED" ] || mount -o remount,bind,ro "$root$path"
-    done
+    done <<<"$BINDS"
 }
 
 # With the controllers in cgroup v1, which systemd up to 255 can still be told to use; else all in v2.

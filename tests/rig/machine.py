@@ -40,7 +40,7 @@ class Machine:
         self._log = (self._folder / "boot.log").open("wb")
         self._process = subprocess.Popen(
             ["unshare", "--fork", "--kill-child", *_NAMESPACES, "--propagation", "private", str(BOOT)],
-            env=_ENVIRONMENT | {"RIG": str(self._folder), "SHARED": str(shared), "BINDS": " ".join(sorted(binds))},
+            env=_ENVIRONMENT | {"RIG": str(self._folder), "SHARED": str(shared), "BINDS": "\n".join(sorted(binds))},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

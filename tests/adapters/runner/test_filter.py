@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import stat
 import sys
 import time
@@ -29,7 +30,7 @@ from tetra_orchestrator.adapters.runner.spawn import SPARE
 from tetra_orchestrator.core.facts import Bounds
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
 
-PYTHON = f"exec {sys.executable} -S -c"
+PYTHON = f"exec {shlex.quote(sys.executable)} -S -c"
 
 
 @pytest.fixture(params=WAITERS)
