@@ -26,7 +26,7 @@ def told(folder: Folder, text: str) -> list[tuple[str, str, str | None]]:
 
 def test_what_limits_a_task_needs_no_host_to_share_it(folder: Folder) -> None:
     limits = "{cpu: 2, memory: 8GB, disk: 1GB, processes: 10, open_files: 100, workers: 3, grow: 2}"
-    assert told(folder, f"pipelines: {{a: {{module: m, resources: {limits}}}}}") == []
+    assert told(folder, f"pipelines: {{a: {{module: m, retry: {{max_attempts: 2}}, resources: {limits}}}}}") == []
 
 
 def test_T_228_more_than_the_machine_has_is_told_once_for_each_key(folder: Folder) -> None:
@@ -104,3 +104,40 @@ def test_more_than_the_host_has_is_told(folder: Folder, key: str) -> None:
         )
     ]
     assert told(folder, f"host: {{{key}}}\npipelines: {{a: {{module: m, resources: {{{key}}}}}}}") == []
+
+
+@pytest.mark.parametrize(
+    ("task", "message", "hint"),
+    [
+        (
+            "retry: {max_attempts: 2}, resources: {cpu: 1, grow: 2}",
+            "'grow' has no effect: there is no limit that could grow",
+            "add `memory` or `disk`",
+        ),
+        (
+            "resources: {disk: 1GB, grow: 2}",
+            "'grow' has no effect: 'a' is tried once",
+            "add `retry: {max_attempts: 2}`",
+        ),
+        (
+            "wall_timeout: 1h, timeout: 2h",
+            "'timeout' has no effect: 'wall_timeout' passes first",
+            "remove one of the two",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_told(folder: Folder, task: str, message: str, hint: str) -> None:
+    assert told(folder, f"pipelines: {{a: {{module: m, {task}}}}}") == [("no_effect", message, hint)]
+
+
+def test_what_the_defaults_give_counts_before_something_is_said_to_have_no_effect(folder: Folder) -> None:
+    common = "defaults: {task: {timeout: 2h, retry: {max_attempts: 3}, resources: {memory: 1GB}}}"
+    pipelines = "pipelines: {a: {module: m, resources: {grow: 2}}, b: {module: m, wall_timeout: 3h}}"
+    assert told(folder, f"{common}\n{pipelines}") == []
+    once = (
+        "pipelines: {a: {module: m, retry: {max_attempts: 1}, resources: {grow: 2}}, b: {module: m, wall_timeout: 1h}}"
+    )
+    assert [message for _, message, _ in told(folder, f"{common}\n{once}")] == [
+        "'grow' has no effect: 'a' is tried once",
+        "'timeout' has no effect: 'wall_timeout' passes first",
+    ]

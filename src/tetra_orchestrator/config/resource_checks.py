@@ -1,4 +1,7 @@
-"""What tasks say of resources and this machine, their host or their session cannot give. Nothing here stops a run."""
+"""What tasks ask for that this machine, their host or their session cannot give, or that has no effect.
+
+Nothing here stops a run.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,14 @@ def _doubts(sheet: Sheet) -> Iterator[tuple[str, Path, str, str]]:
     """(code, path, message, hint) of everything."""
     common = sheet.document.defaults.task.resources
     yield from _too_small(("defaults", "task"), sheet.document.defaults.task)
+    yield from _idle_limit(("defaults", "task"), sheet.document.defaults.task, sheet.document.defaults.task)
     if common:
         yield from _beyond(sheet, ("defaults", "task", "resources"), common)
     for path, task in sheet.tasks():
         yield from _too_small(path, task)
+        yield from _idle_limit(path, task, sheet.document.defaults.task)
         if task.resources:
+            yield from _idle_growth(path, task, sheet.document.defaults.task)
             place = (*path, "resources")
             yield from _beyond(sheet, place, task.resources)
             yield from _beyond_share(sheet, place, task.resources)
@@ -82,6 +88,25 @@ def _too_small(path: Path, task: TaskDefaults) -> Iterator[tuple[str, Path, str,
     if given.get("open_files") is not None and given["open_files"] < OPEN_FROM_THE_START:
         message = f"'open_files' is {given['open_files']}, with which no program can start"
         yield "too_small", (*path, "resources", "open_files"), message, "write 64 or more"
+
+
+def _idle_limit(path: Path, task: TaskDefaults, common: TaskDefaults) -> Iterator[tuple[str, Path, str, str]]:
+    awake, wall = task.timeout or common.timeout, task.wall_timeout or common.wall_timeout
+    if awake and wall and awake > wall and (task.timeout or task.wall_timeout):
+        key = "timeout" if task.timeout else "wall_timeout"
+        yield "no_effect", (*path, key), "'timeout' has no effect: 'wall_timeout' passes first", "remove one of the two"
+
+
+def _idle_growth(path: Path, task: TaskDefaults, common: TaskDefaults) -> Iterator[tuple[str, Path, str, str]]:
+    if task.resources is None or task.resources.grow is None:
+        return
+    place = (*path, "resources", "grow")
+    limits = [each for each in (task.resources, common.resources) if each]
+    tries = [each.max_attempts for each in (task.retry, common.retry) if each and each.max_attempts is not None]
+    if all(each.memory is None and each.disk is None for each in limits):
+        yield "no_effect", place, "'grow' has no effect: there is no limit that could grow", "add `memory` or `disk`"
+    elif not tries or tries[0] == 1:
+        yield "no_effect", place, f"'grow' has no effect: '{path[-1]}' is tried once", "add `retry: {max_attempts: 2}`"
 
 
 def _of_a_call(path: Path, resources: Resources) -> Iterator[tuple[str, Path, str, str]]:
