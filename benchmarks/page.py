@@ -82,15 +82,17 @@ TAIL = """\
 
 ## What stands in the way of the aims
 
-- W3 to W5: by a profile of W5, outside the rounds, a third of the time is SQLite's, of which most is waiting for the
-  disk: each turn of the loop is durable before anything is started. A quarter is `posix_spawn`, which waits until the
-  program is loaded, and a twentieth is making the folder for checkpoints that every task finds. The rest is Python.
+By profiles on the machine of the published figures, outside the rounds:
+
+- W3 to W5: a third of the time of W5 is SQLite's, of which most is waiting for the disk: each turn of the loop is
+  durable before anything is started. A quarter is `posix_spawn`, which waits until the program is loaded, and a
+  twentieth is making the folder for checkpoints that every task finds. The rest is Python.
 - A journal kept from one run to the next would spare growing it, and 4 % of W5. It is not kept: a store restored by
   copying a file beside an old journal would be damaged.
 - W1: a third is the bare interpreter, and most of the rest is importing our modules and SQLite. Until there is `fire`,
   it is measured by `run`.
 - W6: each task starts about 2 ms after the one before has ended, as the machine wakes from a pause; `sleep` itself is
-  1.6 ms late here.
+  1.6 ms late.
 - W7, for the first time: reading YAML's events and checking the document by pydantic are most of it.
 - Memory: the graph, its reasons and what is known of each task are kept until the run is over.
 
