@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 
-from tetra_orchestrator.adapters.runner.output.pipe import Output, is_filtered, log_failed, output_pipe, widen
-from tetra_orchestrator.adapters.runner.spawn import Means, pipe
+from tetra_orchestrator.adapters.runner.output.pipe import Output, is_filtered, output_pipe, widen
+from tetra_orchestrator.adapters.runner.spawn import Means, log_failed, not_started, pipe
 from tetra_orchestrator.core.facts import ENFORCED
 from tetra_orchestrator.core.outcome import SpawnFailed
 
@@ -75,7 +74,7 @@ def provide(launch: Launch) -> Provision | SpawnFailed:
         try:
             reading, writing = output_pipe()
         except OSError as error:
-            return _failed(error, "no pipe can be had for its output")
+            return not_started(error, "no pipe can be had for its output")
         try:
             provision.output = Output(reading, launch)
         except OSError as error:
@@ -87,7 +86,7 @@ def provide(launch: Launch) -> Provision | SpawnFailed:
     except OSError as error:
         provision.spawned()
         provision.close()
-        return _failed(error, "its limits cannot be set")
+        return not_started(error, "its limits cannot be set")
     return provision
 
 
@@ -97,7 +96,7 @@ def _wrapped(launch: Launch) -> Provision | SpawnFailed:
     try:
         reading, writing = pipe()
     except OSError as error:
-        return _failed(error, "no pipe can be had to its wrapper")
+        return not_started(error, "no pipe can be had to its wrapper")
     widen(writing)
     provision = Provision(means_of(launch, reading))
     provision.wrap(launch, writing)
@@ -110,7 +109,3 @@ def _send(fd: int, request: bytes) -> None:
         while view:
             view = view[os.write(fd, view) :]
     os.close(fd)
-
-
-def _failed(error: OSError, text: str) -> SpawnFailed:
-    return SpawnFailed(errno.errorcode.get(error.errno or 0, "EIO"), f"{text}: {error.strerror}")

@@ -91,7 +91,7 @@ def _enter(folder: str) -> SpawnFailed | None:
     except FileNotFoundError:
         return SpawnFailed("ENOENT", f"the working folder {folder} does not exist")
     except OSError as error:
-        return _failed(error, f"cannot enter the working folder {folder}")
+        return not_started(error, f"cannot enter the working folder {folder}")
     return None
 
 
@@ -173,19 +173,19 @@ def _standard(log: str, means: Means | None) -> tuple[tuple[object, ...], ...]:
 def _explain(error: OSError, program: str, launch: Launch) -> SpawnFailed:
     """One errno, several possible culprits: the log, the program, its interpreter, the size of it all."""
     if error.errno in _TRANSIENT:
-        return _failed(error, f"cannot start {program}")
+        return not_started(error, f"cannot start {program}")
     if error.errno == errno.E2BIG:
         size = sum(len(os.fsencode(each)) + 1 for each in (*launch.argv, *launch.env, *launch.env.values()))
-        return _failed(error, f"argument list too long: {size} bytes of arguments and environment for {program}")
+        return not_started(error, f"argument list too long: {size} bytes of arguments and environment for {program}")
     if not os.access(launch.log, os.W_OK):
-        return _failed(error, f"cannot write the log {launch.log}")
+        return log_failed(error, launch.log)
     if error.errno == errno.ENOENT:
         return SpawnFailed("ENOENT", _missing(program, launch.cwd))
     if error.errno == errno.EACCES:
         return SpawnFailed("EACCES", f"{program} is {_obstacle(program)}")
     if error.errno == errno.ENOEXEC:
         return SpawnFailed("ENOEXEC", f"{program} is not a program this machine can run; a script needs a #! line")
-    return _failed(error, f"cannot start {program}")
+    return not_started(error, f"cannot start {program}")
 
 
 def _missing(program: str, cwd: str) -> str:
@@ -201,6 +201,11 @@ def _obstacle(program: str) -> str:
         return "in a folder that may not be searched"
 
 
-def _failed(error: OSError, text: str) -> SpawnFailed:
-    name = errno.errorcode.get(error.errno or 0, "EIO")
-    return SpawnFailed(name, f"{text}: {error.strerror}")
+def not_started(error: OSError, text: str) -> SpawnFailed:
+    """Why an attempt does not start: what could not be done, and the system's reason."""
+    return SpawnFailed(errno.errorcode.get(error.errno or 0, "EIO"), f"{text}: {error.strerror}")
+
+
+def log_failed(error: OSError, path: str) -> SpawnFailed:
+    """Why an attempt whose log cannot be opened does not start."""
+    return not_started(error, f"cannot write the log {path}")

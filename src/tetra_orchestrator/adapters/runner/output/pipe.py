@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import time
@@ -11,7 +10,6 @@ from contextlib import suppress
 from tetra_orchestrator.adapters.runner.output.log import Log
 from tetra_orchestrator.adapters.runner.output.redaction import LONGEST_LINE, Redactor
 from tetra_orchestrator.adapters.runner.spawn import pipe
-from tetra_orchestrator.core.outcome import SpawnFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +27,6 @@ _PIPE_BYTES = 1 << 20
 def is_filtered(launch: Launch) -> bool:
     """Whether the output of the launch has to pass through us; otherwise the log is the process's own descriptor."""
     return bool(launch.redact or launch.patterns or (launch.bounds and launch.bounds.log_bytes))
-
-
-def log_failed(error: OSError, path: str) -> SpawnFailed:
-    """Why an attempt whose log cannot be opened does not start."""
-    return SpawnFailed(errno.errorcode.get(error.errno or 0, "EIO"), f"cannot write the log {path}: {error.strerror}")
 
 
 class Output:

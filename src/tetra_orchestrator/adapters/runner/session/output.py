@@ -6,7 +6,8 @@ import os
 import time
 from contextlib import suppress
 
-from tetra_orchestrator.adapters.runner.output.pipe import Output, is_filtered, log_failed, widen
+from tetra_orchestrator.adapters.runner.output.pipe import Output, is_filtered, widen
+from tetra_orchestrator.adapters.runner.spawn import log_failed
 from tetra_orchestrator.core.facts import ENFORCED, UNSUPPORTED, Facts
 from tetra_orchestrator.core.outcome import SpawnFailed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import select
@@ -11,6 +10,7 @@ import time
 from collections import deque
 
 from tetra_orchestrator.adapters.runner.session.worker import start
+from tetra_orchestrator.adapters.runner.spawn import log_failed
 from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.outcome import Exited, Lost, Signalled, SpawnFailed, describe
 from tetra_orchestrator.ports import Ended, Wakeup
@@ -266,8 +266,7 @@ def _obstacle(launch: Launch, call: Call) -> SpawnFailed | None:
     try:
         os.close(os.open(launch.log, _LOG_FLAGS, 0o600))
     except OSError as error:
-        name = errno.errorcode.get(error.errno or 0, "EIO")
-        return SpawnFailed(name, f"cannot write the log {launch.log}: {error.strerror}")
+        return log_failed(error, launch.log)
     return None
 
 

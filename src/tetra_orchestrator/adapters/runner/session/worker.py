@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from tetra_orchestrator.adapters.runner.spawn import pipe
+from tetra_orchestrator.adapters.runner.spawn import not_started, pipe
 from tetra_orchestrator.core.outcome import SpawnFailed
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ def start(processes: LocalRunner, launch: Launch, call: Call, answering: int) ->
     try:
         reading, writing = pipe()
     except OSError as error:
-        return SpawnFailed("EMFILE", f"no pipe can be had to the worker of session '{call.session}': {error.strerror}")
+        return not_started(error, f"no pipe can be had to the worker of session '{call.session}'")
     os.set_blocking(writing, False)
     for fd in (reading, answering):
         os.set_inheritable(fd, True)  # for this moment, in which nothing else is started
