@@ -39,21 +39,24 @@ def warn_of_resources(sheet: Sheet) -> None:
 
 def _doubts(sheet: Sheet) -> Iterator[tuple[str, Path, str, str]]:
     """(code, path, message, hint) of everything."""
-    common = sheet.document.defaults.task.resources
-    yield from _too_small(("defaults", "task"), sheet.document.defaults.task)
-    yield from _idle_limit(("defaults", "task"), sheet.document.defaults.task, sheet.document.defaults.task)
-    if common:
-        yield from _beyond(sheet, ("defaults", "task", "resources"), common)
+    common = sheet.document.defaults.task
+    yield from _of_any(sheet, ("defaults", "task"), common)
     for path, task in sheet.tasks():
-        yield from _too_small(path, task)
-        yield from _idle_limit(path, task, sheet.document.defaults.task)
+        yield from _of_any(sheet, path, task)
         if task.resources:
-            yield from _idle_growth(path, task, sheet.document.defaults.task)
             place = (*path, "resources")
-            yield from _beyond(sheet, place, task.resources)
+            yield from _idle_growth(place, task, common)
             yield from _beyond_share(sheet, place, task.resources)
             if task.session is not None:
                 yield from _of_a_call(place, task.resources)
+
+
+def _of_any(sheet: Sheet, path: Path, task: TaskDefaults) -> Iterator[tuple[str, Path, str, str]]:
+    """Of what a task and the defaults of all tasks may say."""
+    yield from _too_small(path, task)
+    yield from _idle_limit(path, task, sheet.document.defaults.task)
+    if task.resources:
+        yield from _beyond(sheet, (*path, "resources"), task.resources)
 
 
 def _beyond(sheet: Sheet, path: Path, resources: Resources) -> Iterator[tuple[str, Path, str, str]]:
@@ -100,13 +103,13 @@ def _idle_limit(path: Path, task: TaskDefaults, common: TaskDefaults) -> Iterato
 def _idle_growth(path: Path, task: TaskDefaults, common: TaskDefaults) -> Iterator[tuple[str, Path, str, str]]:
     if task.resources is None or task.resources.grow is None:
         return
-    place = (*path, "resources", "grow")
+    name, place = path[-2], (*path, "grow")
     limits = [each for each in (task.resources, common.resources) if each]
     tries = [each.max_attempts for each in (task.retry, common.retry) if each and each.max_attempts is not None]
     if all(each.memory is None and each.disk is None for each in limits):
         yield "no_effect", place, "'grow' has no effect: there is no limit that could grow", "add `memory` or `disk`"
     elif not tries or tries[0] == 1:
-        yield "no_effect", place, f"'grow' has no effect: '{path[-1]}' is tried once", "add `retry: {max_attempts: 2}`"
+        yield "no_effect", place, f"'grow' has no effect: '{name}' is tried once", "add `retry: {max_attempts: 2}`"
 
 
 def _of_a_call(path: Path, resources: Resources) -> Iterator[tuple[str, Path, str, str]]:
