@@ -34,6 +34,9 @@ def ago(**span: float) -> object:
         (86401, None, "unknown"),
         (None, DAY, "unknown"),
         (None, None, "unknown"),
+        (-60, DAY, "fresh"),
+        (-61, DAY, "unknown"),
+        (-61, None, "unknown"),
     ],
 )
 def test_data_is_fresh_up_to_its_limit_and_unknown_without_limit_or_success(
@@ -41,6 +44,19 @@ def test_data_is_fresh_up_to_its_limit_and_unknown_without_limit_or_success(
 ) -> None:
     succeeded_at = None if seconds is None else NOW - timedelta(seconds=seconds)
     assert freshness(succeeded_at, limit, NOW) == word
+
+
+def test_a_time_before_1970_tells_nothing_about_the_age_of_data() -> None:
+    begin = utc(1970, 1, 1)
+    assert freshness(begin, DAY, NOW) == "stale"
+    assert freshness(begin - timedelta(seconds=1), DAY, NOW) == "unknown"
+    assert freshness(begin - timedelta(seconds=1), DAY, begin) == "unknown"
+
+
+def test_a_dependency_whose_age_is_unknown_holds_nothing_back() -> None:
+    selection = select(CHAIN, None, ("scenarios",))
+    ahead = {"data": NOW + timedelta(days=1), "slow": NOW}
+    assert unmet(CHAIN, selection, ahead, NOW) == {}
 
 
 def test_nothing_is_unmet_when_the_whole_chain_is_run() -> None:

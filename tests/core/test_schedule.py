@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import utc
+from tetra_orchestrator.core import schedule
 from tetra_orchestrator.core.schedule import MACROS, check_rule, next_slot, slots
-from tetra_orchestrator.errors import UsageError
+from tetra_orchestrator.errors import ConfigError, UsageError
 
 BERLIN = "Europe/Berlin"
 SPRING, AUTUMN = utc(2025, 3, 29, 20), utc(2025, 10, 25, 20)
@@ -155,9 +156,22 @@ def test_a_rule_that_cannot_be_read_or_is_never_due_is_refused_at_once(cron: str
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "", "../UTC", "/etc/localtime", "europe berlin", "a\0b"])
-def test_an_unknown_zone_is_a_key_error(zone: str) -> None:
-    with pytest.raises(KeyError):
+def test_an_unknown_zone_is_refused_with_a_hint(zone: str) -> None:
+    with pytest.raises(ConfigError) as caught:
         slots("@daily", zone, utc(2025, 1, 1))
+    assert caught.value.message == f"there is no time zone {zone!r}"
+    assert caught.value.hint == "use an IANA name, such as Europe/Paris"
+
+
+def test_utc_needs_no_data() -> None:
+    assert schedule.zone("UTC") is UTC
+
+
+def test_a_zone_of_data_that_are_missing_is_refused_with_another_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "available_timezones", set)
+    with pytest.raises(ConfigError) as caught:
+        schedule.zone("Mars/Olympus")
+    assert caught.value.hint == schedule.NO_DATA
 
 
 @pytest.mark.parametrize("cron", [*RULES, *MACROS, "0 0 29 2 *"])

@@ -1,7 +1,7 @@
 """The faults that we answer for, by number, and the table of which of them is shown by a test.
 
-A test belongs to a fault by its name: `test_fault_07_...`. Those of groups A, G and I live in this folder, where each
-also says what it saw of the fault itself; the others are found wherever they are.
+A test belongs to a fault by its name: `test_fault_07_...`. Those of groups A, E, G and I live in this folder, where
+each also says what it saw of the fault itself; the others are found wherever they are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 #: Groups of which every row has a test here.
-COMPLETE = ("A", "G", "I")
+COMPLETE = ("A", "E", "G", "I")
 #: A module whose numbered tests are called `test_45_...`.
 UNPREFIXED = "adapters/store/test_sqlite.py"
 

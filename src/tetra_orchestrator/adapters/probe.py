@@ -26,8 +26,8 @@ class HostProbe:
         return os.getloadavg()[0] / (os.cpu_count() or 1)
 
     def modified(self, path: str) -> datetime | None:
-        """When the file was last written (UTC), or None where it cannot be seen."""
+        """When the file was last written (UTC), or None where it cannot be seen or its time is beyond the year 9999."""
         try:
             return datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
-        except OSError:
+        except (OSError, OverflowError, ValueError):
             return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from tetra_orchestrator.config.problems import listed
 from tetra_orchestrator.core.schedule import check_rule
-from tetra_orchestrator.errors import UsageError
+from tetra_orchestrator.core.schedule import zone as find_zone
+from tetra_orchestrator.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,19 +83,18 @@ def zone_name(zone: str) -> str:
         return zone
     # TZ(3): a leading colon is allowed; /etc/localtime(5) links into the zone database
     named = os.environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
-    return named if named in available_timezones() else "UTC"
+    known = available_timezones()
+    return named if named and (named in known or not known) else "UTC"  # without data the check tells
 
 
 def _check_zone(sheet: Sheet, path: Path, zone: str) -> None:
-    if zone == LOCAL:
-        return
     try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
+        find_zone(zone_name(zone))
+    except ConfigError as error:
         near = {known.lower(): known for known in available_timezones()}
         hint = f"did you mean '{near[zone.lower()]}'?" if zone.lower() in near else None
-        hint = hint or sheet.problems.guess(zone, sorted(near.values()), "use an IANA name, such as America/New_York")
-        sheet.error("unknown_timezone", path, f"there is no time zone {zone!r}", hint)
+        hint = hint or sheet.problems.guess(zone, sorted(near.values()), error.hint)
+        sheet.error("unknown_timezone", path, error.message, hint)
 
 
 def _check_cron(sheet: Sheet, path: Path, cron: str) -> None:

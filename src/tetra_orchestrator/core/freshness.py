@@ -13,12 +13,21 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Pipeline, Project
     from tetra_orchestrator.core.selection import Selection
 
+#: Seconds by which clocks that are looked after may differ, such as ours and that of a file server.
+SKEW_S = 60.0
+
 
 def freshness(last_success_at: datetime | None, max_age_s: float | None, now: datetime) -> str:
-    """`fresh`, `stale`, or `unknown` where no age is set or it never succeeded."""
+    """`fresh`, `stale`, or `unknown` where no age is set, it never succeeded, or a clock was wrong then or is now.
+
+    A clock was wrong that showed a time before 1970, or one that has not come yet by more than `SKEW_S`.
+    """
     if last_success_at is None or max_age_s is None:
         return "unknown"
-    return "stale" if (now - last_success_at).total_seconds() > max_age_s else "fresh"
+    age_s = (now - last_success_at).total_seconds()
+    if age_s < -SKEW_S or last_success_at.timestamp() < 0:
+        return "unknown"
+    return "stale" if age_s > max_age_s else "fresh"
 
 
 def unmet(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import count, dropwhile
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from tetra_orchestrator.errors import UsageError
+from tetra_orchestrator.errors import ConfigError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
 
     from tetra_orchestrator.core.model import Project, Schedule
 
@@ -25,6 +26,7 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 FIELDS = "the fields are minute, hour, day of month, month, day of week"
+NO_DATA = "all time zones are missing here; bring them back with `pip install --force-reinstall tzdata`"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REFERENCE = datetime(2024, 1, 1, tzinfo=UTC)  # whether a rule can be read must not depend on the day
 
@@ -55,11 +57,11 @@ def check_rule(cron: str) -> None:
 def slots(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
     """The instants (aware UTC) at which the rule is due strictly after `after`, without end.
 
-    Raises `ValueError` for a rule that cannot be read or can never be due, `KeyError` for an unknown zone.
+    Raises `ValueError` for a rule that cannot be read or can never be due, and what `zone` raises.
     """
     from cronsim import CronSim, CronSimError
 
-    local = after.astimezone(_zone(timezone))
+    local = after.astimezone(zone(timezone))
     try:
         simulation = CronSim(MACROS.get(cron, cron), local)
     except CronSimError as error:
@@ -73,11 +75,15 @@ def next_slot(cron: str, timezone: str, after: datetime) -> datetime | None:
     return next(slots(cron, timezone, after), None)
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone(name: str) -> tzinfo:
+    """The time zone called so in the IANA's data. UTC needs none. Raises `ConfigError` with what to do."""
+    if name == "UTC":
+        return UTC
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):  # a path outside the database, a folder of it, or a file that is no zone
-        raise KeyError(name) from None
+    except (KeyError, ValueError, OSError):  # also a path outside the data, a folder of it, or a file that is no zone
+        hint = "use an IANA name, such as Europe/Paris" if available_timezones() else NO_DATA
+        raise ConfigError(f"there is no time zone {name!r}", hint=hint) from None
 
 
 def slots_of(schedule: Schedule, after: datetime) -> Iterator[datetime]:
@@ -92,7 +98,7 @@ def slots_of(schedule: Schedule, after: datetime) -> Iterator[datetime]:
         first = EPOCH + ((after - EPOCH) // step + 1) * step
         return (first + number * step for number in count())
     if schedule.at is not None:
-        instant = datetime.fromisoformat(schedule.at).replace(tzinfo=_zone(schedule.timezone)).astimezone(UTC)
+        instant = datetime.fromisoformat(schedule.at).replace(tzinfo=zone(schedule.timezone)).astimezone(UTC)
         return iter([instant] if instant > after else [])
     return iter(())
 

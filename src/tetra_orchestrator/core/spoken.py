@@ -12,7 +12,7 @@ _MOVING = frozenset((0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x20
 
 def instant(when: datetime) -> str:
     """RFC 3339 in UTC, ending in Z, without a fraction where there is none."""
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z")
+    return f"{when.replace(tzinfo=None).isoformat()}Z"  # strftime(3) does not fill up years before 1000 with zeros
 
 
 def printable(text: str) -> str:
@@ -35,8 +35,8 @@ def _harmless(character: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 03 min`; `-` for None."""
-    if seconds is None:
+    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 03 min`; `-` for None, and between times of a clock that was set back."""
+    if seconds is None or seconds < 0:
         return "-"
     if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
