@@ -173,3 +173,32 @@ def test_what_status_keeps_of_a_cached_project_is_stale_when_another_file_is_inc
     assert look(str(file), environ, now).pipelines == ("a",)
     (tmp_path / "parts" / "b.yaml").write_text("pipelines: {b: {command: [echo]}}")
     assert look(str(file), environ, now).pipelines == ("a", "b")
+
+
+def test_a_glance_knows_the_schedules_also_when_it_comes_from_the_cache_or_the_file_is_broken(tmp_path):
+    from datetime import UTC, datetime
+
+    from tetra_orchestrator.config.glance import last_known, look
+
+    file, environ, now = tmp_path / "orchestration.yaml", {"PATH": os.environ["PATH"]}, datetime.now(UTC)
+    file.write_text(
+        "version: 1\nproject: p\npipelines: {a: {command: [echo]}, b: {command: [echo]}}\n"
+        "schedules: {a: {pipelines: [a], cron: '0 6 * * *'}, night: {pipelines: [a], cron: '0 7 * * *'}}\n"
+    )
+    first, second = (look(str(file), environ, now) for _ in range(2))
+    assert first == second == last_known(str(file))
+    assert (first.pipelines, first.schedules) == (("a", "b"), ("a", "night"))
+    assert list(first.next_slots) == ["a"]
+
+
+def test_a_run_leaves_the_names_of_pipelines_and_schedules_for_a_glance_at_a_broken_file(tmp_path):
+    from tetra_orchestrator.config.glance import last_known
+
+    file = tmp_path / "orchestration.yaml"
+    file.write_text(
+        "version: 1\nproject: p\npipelines: {a: {command: [echo]}}\n"
+        "schedules: {night: {pipelines: [a], cron: '0 7 * * *'}}\n"
+    )
+    cache.remember(cache.load(str(file), environ={"PATH": os.environ["PATH"]}).project)
+    known = last_known(str(file))
+    assert (known.pipelines, known.schedules, known.next_slots) == (("a",), ("night",), {})

@@ -2,7 +2,9 @@
 
 from support.builders import task
 from tetra_orchestrator.core.forecast import Forecast, forecast
+from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.plan import Limits
+from tetra_orchestrator.core.reasons import DISABLED
 
 ALONE, TWO, MANY = Limits(1), Limits(2), Limits(99)
 SECONDS = {"extract": 10.0, "left": 20.0, "right": 30.0, "load": 5.0}
@@ -10,7 +12,7 @@ DIAMOND = (task("extract"), task("left", "extract"), task("right", "extract"), t
 
 
 def test_the_finish_is_the_length_of_the_critical_path_when_there_is_room() -> None:
-    assert forecast(DIAMOND, MANY, SECONDS) == Forecast(("extract", "right", "load"), 45.0)
+    assert forecast(DIAMOND, MANY, SECONDS) == Forecast(("extract", "right", "load"), 45.0, {})
 
 
 def test_one_at_a_time_takes_the_sum() -> None:
@@ -39,13 +41,28 @@ def test_no_time_at_all_is_a_duration_like_any_other() -> None:
 
 def test_the_finish_is_unknown_while_one_duration_is() -> None:
     assert forecast(DIAMOND, MANY, {"extract": 10.0, "left": 20.0, "right": 0.5}) == Forecast(
-        ("extract", "left", "load"), None
+        ("extract", "left", "load"), None, {}
     )
 
 
 def test_a_task_that_is_skipped_takes_no_time_and_is_not_on_the_path() -> None:
     tasks = (task("off", enabled=False), task("behind", "off"), task("farther", "behind"), task("on"))
-    assert forecast(tasks, TWO, {"off": 50.0, "on": 3.0}) == Forecast(("on",), 3.0)
+    assert forecast(tasks, TWO, {"off": 50.0, "on": 3.0}) == Forecast(
+        ("on",),
+        3.0,
+        {
+            "off": DISABLED,
+            "behind": Reason("upstream_skipped", "off was skipped"),
+            "farther": Reason("upstream_skipped", "behind was skipped"),
+        },
+    )
+
+
+def test_what_is_paused_takes_no_time_and_neither_does_what_is_behind_it() -> None:
+    why = Reason("paused", "the pipeline is paused since 2026-03-01T20:00:00Z")
+    found = forecast(DIAMOND, ALONE, SECONDS, {"right": why})
+    assert (found.critical_path, found.finish_s) == (("extract", "left"), 30.0)
+    assert found.skipped == {"right": why, "load": Reason("upstream_skipped", "right was skipped")}
 
 
 def test_a_time_limit_below_the_expected_duration_does_not_end_the_forecast() -> None:
@@ -54,5 +71,5 @@ def test_a_time_limit_below_the_expected_duration_does_not_end_the_forecast() ->
 
 
 def test_a_run_of_nothing_is_over_at_once() -> None:
-    assert forecast((), TWO, {}) == Forecast((), 0.0)
-    assert forecast((task("off", enabled=False),), TWO, {}) == Forecast((), 0.0)
+    assert forecast((), TWO, {}) == Forecast((), 0.0, {})
+    assert forecast((task("off", enabled=False),), TWO, {}) == Forecast((), 0.0, {"off": DISABLED})

@@ -181,6 +181,16 @@ def test_a_program_that_is_not_there_is_not_retried() -> None:
     assert run.reasons()["a"] == Reason("failed", "could not start: no such file: extract (ENOENT)")
 
 
+def test_a_lost_attempt_is_retried_where_the_task_allows_it() -> None:
+    for allowed in ("retry", "resume"):
+        run = Run(task("a", retry=RetryPolicy(max_attempts=2), on_lost=allowed))
+        run.decide()
+        run.end("a", Lost("its exit status is gone"))
+        assert run.starts() == ["a"]
+        run.end("a", Lost("its exit status is gone"))
+        assert run.states() == {"a": "lost"}
+
+
 def test_a_lost_attempt_is_not_retried_because_it_may_have_done_its_work() -> None:
     run = Run(task("a", retry=THREE), task("b", "a"))
     run.decide(0)

@@ -181,6 +181,12 @@ def test_of_several_ways_to_a_dependency_the_strictest_condition_counts(names: t
     assert (end.depends_on, end.conditions) == (("a",), ())
 
 
+def test_a_selection_tells_what_was_asked_for_by_name_from_what_a_mode_or_the_file_brought() -> None:
+    demo = project(pipeline("a"), pipeline("b"), modes=(mode("m", "a", "b"),))
+    assert select(demo).named == select(demo, "m").named == select(demo, None, ("m",)).named == ()
+    assert select(demo, None, ("b",)).named == select(demo, "m", ("b",)).named == ("b",)
+
+
 def test_a_mode_says_what_holds_for_its_runs_and_the_project_says_the_rest() -> None:
     whole = CHAIN._replace(run=RunPolicy(timeout_s=9.0, max_retries=5, barriers=True))
     own = mode("m", "data")._replace(run=RunPolicy(max_retries=0, barriers=False))

@@ -8,19 +8,23 @@ from shlex import join
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
 from tetra_orchestrator.core.forecast import forecast
 from tetra_orchestrator.core.model import Function, Shell, Typed
-from tetra_orchestrator.core.reasons import CONDITIONS_HOLD, DISABLED, FIRST_TRY, NO_DEPENDENCIES
+from tetra_orchestrator.core.reasons import CONDITIONS_HOLD, FIRST_TRY, NO_DEPENDENCIES
 from tetra_orchestrator.core.spoken import duration, printable
 from tetra_orchestrator.engine.attempt import command_line
-from tetra_orchestrator.engine.start import check_standstill, gate, limits, title
+from tetra_orchestrator.engine.gate import check_standstill, gate
+from tetra_orchestrator.engine.pauses import paused_pipelines
+from tetra_orchestrator.engine.start import limits, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from typing import Any
 
     from tetra_orchestrator.core.model import Json, Reason, Task
     from tetra_orchestrator.core.template import Reference
     from tetra_orchestrator.engine.start import Request
+    from tetra_orchestrator.ports import Store
 
 
 def show_forecast(request: Request, *, as_json: bool) -> int:
@@ -28,18 +32,25 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
     from tetra_orchestrator import wire
 
     check_standstill(request)
-    clock = wire.clock()
+    now = wire.clock().now()
     store = wire.store(request.project.store_url)
     try:
         expected = store.expected_s()
-        waiting = {} if request.force else gate(request.project, request.selection, store, clock.now())
+        waiting, paused = ({}, {}) if request.force else _held_back(request, store, now)
     finally:
         store.close()
     tasks = request.selection.tasks
-    outlook = forecast(tasks, limits(request.project, request.selection.mode), expected)
-    finish = None if outlook.finish_s is None else clock.now() + timedelta(seconds=outlook.finish_s)
+    outlook = forecast(tasks, limits(request.project, request.selection.mode), expected, paused)
+    finish = None if outlook.finish_s is None else now + timedelta(seconds=outlook.finish_s)
     commands = _commands(request)
-    rows = [{**_decision(task, waiting, expected), "command": commands[task.id]} for task in tasks]
+    rows = [
+        {
+            **_decision(task, waiting, outlook.skipped),
+            "expected_s": expected.get(task.id, task.expected_s),
+            "command": commands[task.id],
+        }
+        for task in tasks
+    ]
     if as_json:
         path = list(outlook.critical_path)
         print_json("run", {"tasks": rows, "critical_path": path, "expected_finish": instant(finish)})
@@ -57,15 +68,23 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
     return 0
 
 
-def _decision(task: Task, waiting: Mapping[str, Reason], expected: Mapping[str, float]) -> dict[str, Any]:
-    if not task.enabled:
-        decision, reason = "skip", DISABLED
+def _held_back(request: Request, store: Store, now: datetime) -> tuple[dict[str, Reason], dict[str, Reason]]:
+    """The pipelines for which the whole run has to wait, and the tasks that pauses leave out of it."""
+    selection = request.selection
+    paused = paused_pipelines(store, selection, now)
+    refused = {name: paused.pop(name) for name in selection.named if name in paused}
+    waiting = gate(request.project, selection, store, now) | refused
+    return waiting, {task.id: paused[task.pipeline] for task in selection.tasks if task.pipeline in paused}
+
+
+def _decision(task: Task, waiting: Mapping[str, Reason], skipped: Mapping[str, Reason]) -> dict[str, Any]:
+    if task.id in skipped:
+        decision, reason = "skip", skipped[task.id]
     elif task.pipeline in waiting:
         decision, reason = "wait", waiting[task.pipeline]
     else:
         decision, reason = "run", _why(task)
-    seconds = expected.get(task.id, task.expected_s)
-    return {"id": task.id, "decision": decision, "reason": reason._asdict(), "expected_s": seconds}
+    return {"id": task.id, "decision": decision, "reason": reason._asdict()}
 
 
 def _why(task: Task) -> Reason:

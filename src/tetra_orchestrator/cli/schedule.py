@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
 
 import typer
 
+from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import instant, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
+from tetra_orchestrator.core.history import SCHEDULE
 from tetra_orchestrator.core.model import Schedule
-from tetra_orchestrator.errors import UsageError
+from tetra_orchestrator.errors import ConfigError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from tetra_orchestrator.core.history import Pause
 
 app = typer.Typer(help="When schedules are due.", rich_markup_mode=None, invoke_without_command=True)
 
@@ -41,61 +47,64 @@ def following(
 ) -> int:
     """List the next slots."""
     after = _instant(since) if since else datetime.now(UTC)
-    schedules = _of_file(config, name) if cron is None else [_of_rule(cron, tz)]
+    schedules, pauses = _of_file(config, name) if cron is None else ([_of_rule(cron, tz)], ())
     try:
-        rows = [row for one in schedules for row in _slots(one, after, number)]
+        rows = [row for one in schedules for row in _slots(one, after, number, pauses)]
     except OverflowError:
         raise UsageError(f"--from {since!r} is beyond the calendar", hint="the years are 1 to 9999") from None
     rows.sort(key=lambda row: str(row["slot"]))
     if as_json:
         print_json("schedule.next", {"slots": rows})
     else:
-        print_table(
-            ("schedule", "mode", "due", "zone"), [(r["schedule"], r["mode"], r["local"], r["zone"]) for r in rows]
-        )
+        print_table(("schedule", "mode", "due", "zone"), [(_marked(r), r["mode"], r["local"], r["zone"]) for r in rows])
     return 0
 
 
 def _of_rule(cron: str, tz: str) -> Schedule:
-    from zoneinfo import ZoneInfo
-
-    from tetra_orchestrator.core.schedule import check_rule
+    from tetra_orchestrator.core.schedule import check_rule, zone
 
     check_rule(cron)
     try:
-        ZoneInfo(tz)
-    except (KeyError, ValueError, OSError):
-        raise UsageError(f"there is no time zone {tz!r}", hint="use an IANA name, such as Europe/Paris") from None
+        zone(tz)
+    except ConfigError as error:
+        raise UsageError(error.message, hint=error.hint) from None
     return Schedule("--cron", "", cron, tz)
 
 
-def _of_file(config: str | None, name: str | None) -> Sequence[Schedule]:
+def _of_file(config: str | None, name: str | None) -> tuple[Sequence[Schedule], Sequence[Pause]]:
+    """The schedules, and the pauses of any."""
     project = load(Source(config)).project
     if name is None:
-        return [schedule for schedule in project.schedules if schedule.enabled]
-    found = [schedule for schedule in project.schedules if schedule.name == name]
-    if not found:
-        known = ", ".join(schedule.name for schedule in project.schedules)
-        raise UsageError(f"Unknown schedule: {name}", hint=f"schedules: {known or 'none'}")
-    return found
+        found = [schedule for schedule in project.schedules if schedule.enabled]
+    else:
+        found = [schedule for schedule in project.schedules if schedule.name == name]
+        if not found:
+            known = ", ".join(schedule.name for schedule in project.schedules)
+            raise UsageError(f"Unknown schedule: {name}", hint=f"schedules: {known or 'none'}")
+    with closing(wire.store(project.store_url)) as store:
+        return found, [pause for pause in store.pauses() if pause.kind == SCHEDULE]
 
 
-def _slots(schedule: Schedule, after: datetime, number: int) -> list[dict[str, str | None]]:
-    from zoneinfo import ZoneInfo
+def _slots(schedule: Schedule, after: datetime, number: int, pauses: Sequence[Pause]) -> list[dict[str, Any]]:
+    from tetra_orchestrator.core.schedule import slots_of, zone
 
-    from tetra_orchestrator.core.schedule import slots_of
-
-    zone = ZoneInfo(schedule.timezone)
+    local = zone(schedule.timezone)
+    own = [pause for pause in pauses if pause.name == schedule.name]
     return [
         {
             "schedule": schedule.name,
             "mode": schedule.mode or None,
             "slot": instant(slot),
-            "local": slot.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z"),
+            "local": slot.astimezone(local).strftime("%Y-%m-%d %H:%M %Z"),
             "zone": schedule.timezone,
+            "paused": any(pause.since <= slot and pause.holds(slot) for pause in own),
         }
         for slot in islice(slots_of(schedule, after), number)
     ]
+
+
+def _marked(row: Mapping[str, Any]) -> str:
+    return f"{row['schedule']} (paused)" if row["paused"] else str(row["schedule"])
 
 
 def _instant(text: str) -> datetime:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator import __version__
+from tetra_orchestrator import __version__, failpoints
 from tetra_orchestrator.config.find import find_python, matching, module_on_disk, project_root, read_bytes
 from tetra_orchestrator.config.kept import from_lines, to_lines
 from tetra_orchestrator.config.loaded import Loaded
+from tetra_orchestrator.core.history import PIPELINE, SCHEDULE
 from tetra_orchestrator.core.model import Module, Typed
 from tetra_orchestrator.errors import ConfigError
 
@@ -144,15 +145,19 @@ def write(file: str, key: str, more: Sequence[str], lines: Sequence[str]) -> Non
     if any("\n" in path for path in more):
         return
     temporary = f"{file}.{os.getpid()}"
+    failpoints.hit("cache.write")
     try:
         for folder in (os.path.dirname(os.path.dirname(file)), os.path.dirname(file)):
             if not os.path.isdir(folder):
                 os.mkdir(folder, 0o700)
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
             stream.write("\n".join((key, "\0".join(more), *lines)))
+            stream.flush()
+            os.fsync(stream.fileno())  # or a power cut could leave the name with half of the lines
         os.replace(temporary, file)
     except (OSError, ValueError):
         return
+    failpoints.hit("cache.write.commit")
 
 
 def _split(more: str) -> list[str]:
@@ -174,7 +179,13 @@ def remember(project: Project) -> None:
     file = os.path.join(project.root, FOLDER, GLANCE)
     kept = read(file, None)
     if not kept or kept[0] != project.store_url:
-        write(file, "", (), [project.store_url, "", *(f"{pipeline.name} " for pipeline in project.pipelines)])
+        write(file, "", (), [project.store_url, "", *glance_lines(project, {})])
+
+
+def glance_lines(project: Project, next_slots: Mapping[str, str]) -> list[str]:
+    """A line for each pipeline, with its next slot if there is one, and for each schedule."""
+    pipelines = [f"{PIPELINE} {pipeline.name} {next_slots.get(pipeline.name, '')}" for pipeline in project.pipelines]
+    return [*pipelines, *(f"{SCHEDULE} {schedule.name} " for schedule in project.schedules)]
 
 
 def _ours(status: os.stat_result) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator.config.cache import FOLDER, GLANCE, further, key_of, load, read, write
+from tetra_orchestrator.config.cache import FOLDER, GLANCE, further, glance_lines, key_of, load, read, write
 from tetra_orchestrator.config.find import project_root
+from tetra_orchestrator.core.history import PIPELINE, SCHEDULE
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import instant
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Glance(Record):
-    """What `status` needs. `next_slots` maps pipelines to when a schedule is due for them next (RFC 3339, UTC).
+    """What `status` and its like need. `next_slots` maps pipelines to their schedules' next instant (RFC 3339, UTC).
 
     It holds from `seen_at` until the first of those slots.
     """
@@ -28,6 +29,7 @@ class Glance(Record):
     pipelines: tuple[str, ...]
     next_slots: Mapping[str, str]
     seen_at: str
+    schedules: tuple[str, ...]
 
 
 def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
@@ -44,8 +46,7 @@ def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     more = further(path, (), loaded)
     key = key_of(path, environ, more=more, loaded=loaded)
     if key:
-        slots = [f"{name} {seen.next_slots.get(name, '')}" for name in seen.pipelines]
-        write(file, key, more, [seen.store_url, seen.seen_at, *slots])
+        write(file, key, more, [seen.store_url, seen.seen_at, *glance_lines(loaded.project, seen.next_slots)])
     return seen
 
 
@@ -57,13 +58,14 @@ def last_known(path: str) -> Glance | None:
 
 
 def _parsed(lines: list[str], root: str) -> Glance | None:
-    """The glance in the cache's lines: the store, the time, then a pipeline and its next slot each."""
+    """The glance in the cache's lines: the store, the time, then a pipeline and its next slot each, then schedules."""
     try:
         store_url, seen_at, *rest = lines
-        slots = {name: slot for name, slot in (line.split(" ") for line in rest)}  # noqa: C416 - checks the shape
+        rows = [(kind, name, slot) for kind, name, slot in (line.split(" ") for line in rest)]
     except ValueError:
         return None
-    return Glance(root, store_url, tuple(slots), {name: slot for name, slot in slots.items() if slot}, seen_at)
+    pipelines, schedules = (tuple(name for kind, name, _ in rows if kind == each) for each in (PIPELINE, SCHEDULE))
+    return Glance(root, store_url, pipelines, {name: slot for _, name, slot in rows if slot}, seen_at, schedules)
 
 
 def _glance(project: Project, now: datetime) -> Glance:
@@ -71,4 +73,5 @@ def _glance(project: Project, now: datetime) -> Glance:
 
     due = {name: instant(slot) for name, slot in next_slots(project, now).items()}
     pipelines = tuple(pipeline.name for pipeline in project.pipelines)
-    return Glance(project.root, project.store_url, pipelines, due, instant(now.replace(microsecond=0)))
+    schedules = tuple(schedule.name for schedule in project.schedules)
+    return Glance(project.root, project.store_url, pipelines, due, instant(now.replace(microsecond=0)), schedules)

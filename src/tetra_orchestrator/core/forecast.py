@@ -16,23 +16,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tetra_orchestrator.core.admission import Limits
-    from tetra_orchestrator.core.model import Task
+    from tetra_orchestrator.core.model import Reason, Task
 
 
 class Forecast(Record):
-    """`critical_path` bounds the finish; `finish_s` is seconds from now, None while a duration is unknown."""
+    """`critical_path` bounds the finish; `finish_s` is seconds from now, None while a duration is unknown.
+
+    `skipped` are the tasks that do not run, with why.
+    """
 
     critical_path: tuple[str, ...]
     finish_s: float | None
+    skipped: Mapping[str, Reason]
 
 
-def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, float]) -> Forecast:
+def forecast(
+    tasks: Sequence[Task],
+    limits: Limits,
+    expected_s: Mapping[str, float],
+    paused: Mapping[str, Reason] | None = None,
+) -> Forecast:
     """Simulate the run as if every attempt succeeded after its expected duration (seconds) and no time limit held.
 
-    A service is ready at once and ends when nothing needs it.
+    A service is ready at once and ends when nothing needs it. `paused` are the tasks that the run leaves out.
     """
     untimed = [_without_limits(task) for task in tasks]
-    plan = Plan(untimed, limits._replace(timeout_s=None), expected_s)
+    plan = Plan(untimed, limits._replace(timeout_s=None), expected_s, paused=paused)
+    skipped = {move.task_id: move.reason for move in plan.take_moves() if move.reason}
     running = [task for task in tasks if plan.state(task.id) is TaskState.PENDING]
     known = {task.id: known_s(task, expected_s) for task in running}
     guess = estimates(running, expected_s)
@@ -40,8 +50,8 @@ def forecast(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, flo
     graph = {task.id: tuple(d for d in task.depends_on if d in inside) for task in running}
     path = tuple(critical_path(graph, guess))
     if None in known.values():
-        return Forecast(path, None)
-    return Forecast(path, _makespan(plan, guess))
+        return Forecast(path, None, skipped)
+    return Forecast(path, _makespan(plan, guess), skipped)
 
 
 def _without_limits(task: Task) -> Task:

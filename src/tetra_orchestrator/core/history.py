@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Json, Reason
 
 
+#: The runner of an attempt that is ended with its run's owner, and of one that outlives that.
+LOCAL, WRAPPED = "local", "wrapped"
+#: So much longer than the run that it was in may something have lasted by another clock.
+ROUNDING_S = 1.0
+
+
 class Partition(Record):
     """The slice of time a run is for, as the user wrote its ends (`2020-01-01`); `end` is inclusive."""
 
@@ -22,7 +28,10 @@ class Partition(Record):
 
 
 class Run(Record):
-    """One execution of a selection. `outcome` fields stay None until it is terminal."""
+    """One execution of a selection. What is known at its end only stays None until then.
+
+    `params` are the parameters that it was given by name, as texts; None stands for a secret, which is not kept.
+    """
 
     run_id: str
     project: str
@@ -39,10 +48,14 @@ class Run(Record):
     partition: Partition | None = None
     resumes: str | None = None
     owner: str | None = None
+    params: Mapping[str, str | None] | None = None
 
 
 class Attempt(Record):
-    """One try of one task. `token` is the fencing token its processes carry in their environment."""
+    """One try of one task. `token` is the fencing token its processes carry in their environment.
+
+    `duration_s` is by a clock that never jumps; None where its owner did not live to see the end.
+    """
 
     run_id: str
     task_id: str
@@ -50,7 +63,7 @@ class Attempt(Record):
     token: str
     state: str
     log: str
-    runner: str = "local"
+    runner: str = LOCAL
     handle: str | None = None
     kind: str | None = None
     exit_code: int | None = None
@@ -61,6 +74,7 @@ class Attempt(Record):
     waited_s: float | None = None
     tail: str | None = None
     facts: Facts = NO_FACTS
+    duration_s: float | None = None
 
 
 class TaskRun(Record):
@@ -86,3 +100,33 @@ class PipelineState(Record):
     max_data_age_s: float | None = None
     enabled: bool = True
     position: int = 0
+
+
+#: The kinds of what can be paused.
+PIPELINE, SCHEDULE = "pipeline", "schedule"
+
+
+class Pause(Record):
+    """What holds a pipeline or a schedule (its `kind`) back since then: until somebody ends it, or until an instant."""
+
+    kind: str
+    name: str
+    since: datetime
+    until: datetime | None = None
+    reason: str | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """True unless its end has come. Its start does not count: a clock that was set back lifts no pause."""
+        return self.until is None or now < self.until
+
+
+def lasted_s(began: datetime | None, ended: datetime | None, most_s: float | None) -> float | None:
+    """Seconds between two instants of the wall clock; None where one of them is not known.
+
+    Where the clock was set in between, what it says is longer than the whole run took (`most_s`, by another clock), or
+    negative; then it is that.
+    """
+    if began is None or ended is None:
+        return None
+    span = (ended - began).total_seconds()
+    return span if 0 <= span <= (span if most_s is None else most_s + ROUNDING_S) else most_s

@@ -13,6 +13,7 @@ from tetra_orchestrator.core.admission import Limits, Room
 from tetra_orchestrator.core.condition import searched, tolerated
 from tetra_orchestrator.core.decision import Decision, Start, Stop
 from tetra_orchestrator.core.failure import Evidence
+from tetra_orchestrator.core.lost import FAIL
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.nodes import tied
 from tetra_orchestrator.core.outcome import Cancelled, Stopped, Unkillable, code_of, describe, ending, succeeded
@@ -48,14 +49,20 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.outcome import Outcome
 
 
+#: Seconds between two looks at what other runs take: nothing tells when they give it back.
+LOOK_S = 0.25
+#: What other runs take where there are none.
+ALONE: Mapping[str, int] = {}
+
+
 class Plan:
     """One run's tasks from `pending` to a verdict.
 
     `tasks` must be acyclic and closed (every dependency is among them); their order breaks ties. `expected_s` maps
     task ids to learned durations: the task with the longest path behind it starts first. `done` are the tasks that an
     earlier run did, each with the reason why it is skipped: what depends on them may start. A service among them that
-    is needed again runs again. `searched` holds the ids of tasks at whose end the plan wants to know what their log
-    says.
+    is needed again runs again. `paused` are the tasks that this run leaves out, with why; what depends on them is
+    skipped, too. `searched` holds the ids of tasks at whose end the plan wants to know what their log says.
 
     With `barriers` in the limits a level starts when all tasks of the level before are over. Where one of them failed,
     the others of its level still run, and all later levels are cancelled, independent tasks included (`level_failed`).
@@ -68,6 +75,7 @@ class Plan:
         expected_s: Mapping[str, float],
         random: Callable[[], float] = lambda: 0.5,
         done: Mapping[str, Reason] | None = None,
+        paused: Mapping[str, Reason] | None = None,
     ):
         self._limits = limits
         self._room = Room(limits)
@@ -85,7 +93,7 @@ class Plan:
         self._called_off: Reason | None = None
         self.cancelled: Reason | None = None
         self.searched = searched(tasks)
-        self._skip(done or {})
+        self._skip(done or {}, paused or {})
 
     # -- what happened ------------------------------------------------------------------------------------------
 
@@ -111,8 +119,7 @@ class Plan:
         if node.stopping is not None and not isinstance(outcome, Unkillable):
             outcome = node.stopping
         node.stopping = None
-        self._room.places += node.place
-        self._room.give_back(node.share)
+        self._room.give_back(node.place, node.share)
         self._settlement.remember(node, outcome, tail)
         if succeeded(outcome):
             self._close(node, Event.SUCCEED, Reason("succeeded", describe(outcome)))
@@ -140,11 +147,13 @@ class Plan:
 
     # -- what to do ---------------------------------------------------------------------------------------------
 
-    def decide(self, now: float, elapsed: float | None = None) -> Decision:
+    def decide(self, now: float, elapsed: float | None = None, others: Mapping[str, int] | None = ALONE) -> Decision:
         """What is due at `now`: attempts to start while there is room, process trees to end.
 
         `elapsed` is the time by a clock that goes on while the machine sleeps, for `wall_timeout_s`; None is `now`.
+        `others` is what other runs take of what all share; None where that is not known, so that nothing starts.
         """
+        self._room.beside(others)
         elapsed = now if elapsed is None else elapsed
         if self._timetable.run_is_over(now):
             self._out_of_time = True
@@ -159,7 +168,11 @@ class Plan:
         # an attempt may have ended by itself since its end was asked for
         stops = [stop for stop in self._stops if self._nodes[stop.task.id].stopping is not None]
         self._stops = []
-        return Decision(tuple(starts), tuple(stops), self._timetable.wake_at(now, elapsed))
+        return Decision(tuple(starts), tuple(stops), self._wake_at(now, elapsed))
+
+    def in_use(self) -> dict[str, int]:
+        """What the run takes, since its last decision, of what all runs share."""
+        return self._room.in_use()
 
     def starting(self) -> list[str]:
         """The running services of which the plan wants to know when they are ready."""
@@ -196,8 +209,8 @@ class Plan:
 
     # -- starting -----------------------------------------------------------------------------------------------
 
-    def _skip(self, done: Mapping[str, Reason]) -> None:
-        """Leave out what is done or disabled, and let in what waits for nothing."""
+    def _skip(self, done: Mapping[str, Reason], paused: Mapping[str, Reason]) -> None:
+        """Leave out what is done, disabled or paused, and let in what waits for nothing."""
         for node in self._nodes.values():
             self._settlement.offer(node)
         again = needed_again(self._nodes, done)
@@ -206,8 +219,9 @@ class Plan:
             node.done = True
             self._progress.end(node, Event.SKIP, done[node.task.id])
         for node in self._nodes.values():
-            if not node.task.enabled and not node.done:
-                self._progress.end(node, Event.SKIP, DISABLED)
+            reason = paused.get(node.task.id) if node.task.enabled else DISABLED
+            if reason is not None and not node.done:
+                self._progress.end(node, Event.SKIP, reason)
                 skipped.append(node)
         for node in skipped:
             self._settlement.settle(node)
@@ -222,10 +236,19 @@ class Plan:
             starts.append(self._start(node, now, elapsed))
         return starts
 
+    def _wake_at(self, now: float, elapsed: float) -> float | None:
+        due = self._timetable.wake_at(now, elapsed)
+        if self._room.alone:
+            return due
+        lacking = self._queue.waits_for()
+        self._room.wait(lacking, now)
+        if not lacking:
+            return due
+        return now + LOOK_S if due is None else min(due, now + LOOK_S)
+
     def _start(self, node: Node, now: float, elapsed: float) -> Start:
         node.attempts += 1
-        self._room.places -= node.place
-        self._room.take(node.share)
+        self._room.take(node.place, node.share)
         self._timetable.limit(node, now, elapsed)
         reason = why_start(node)
         self._progress.advance(node, Event.SUBMIT, reason)
@@ -245,7 +268,8 @@ class Plan:
 
     def _refusal(self, node: Node, outcome: Outcome, evidence: Evidence) -> Reason | None:
         """Why no attempt follows, or None when one does."""
-        refused = refusal(node.task.retry, node.failures, outcome, evidence) or self._called_off
+        repeatable = node.task.on_lost != FAIL
+        refused = refusal(node.task.retry, node.failures, outcome, evidence, repeatable=repeatable) or self._called_off
         if refused is not None:
             return refused
         gone = [service for service in node.uses if service.state in TERMINAL and not service.satisfied]
@@ -323,8 +347,7 @@ class Plan:
 
     def _only_services_run(self) -> bool:
         """True when nothing will happen unless another task starts or a service ends."""
-        alone = self._room.places == self._limits.max_parallel and not self._timetable.retrying()
-        return alone and self._services.settled()
+        return self._room.idle and not self._timetable.retrying() and self._services.settled()
 
 
 def _barrier(nodes: Mapping[str, Node]) -> Barrier:

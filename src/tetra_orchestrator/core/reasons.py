@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.retry import RETRY_BUDGET
+from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tetra_orchestrator.core.history import Pause
     from tetra_orchestrator.core.nodes import Node
 
 FIRST_TRY = Reason("dependencies_succeeded", "everything it depends on has succeeded")
@@ -37,6 +39,13 @@ def not_run_behind(cause: Node) -> Reason:
     if cause.state is TaskState.SKIPPED:
         return Reason("upstream_skipped", f"{cause.task.id} was skipped")
     return Reason("upstream_failed", f"{cause.task.id} {cause.state.replace('_', ' ')}")
+
+
+def paused(pause: Pause) -> Reason:
+    """Why what is paused does not run."""
+    until = f" until {instant(pause.until)}" if pause.until else ""
+    why = f": {pause.reason}" if pause.reason else ""
+    return Reason("paused", f"the {pause.kind} is paused since {instant(pause.since)}{until}{why}")
 
 
 def over_its_limit(seconds: float, *, wall: bool) -> Reason:

@@ -34,13 +34,18 @@ def delay_s(policy: RetryPolicy, failures: int, random: float = 0.5) -> float:
     return max(0.0, wait * (1 + policy.jitter * (2 * random - 1)))
 
 
-def refusal(policy: RetryPolicy, attempts: int, outcome: Outcome, evidence: Evidence = NOTHING) -> Reason | None:
-    """Why there is no further attempt after `attempts` of them, or None when there is one."""
+def refusal(
+    policy: RetryPolicy, attempts: int, outcome: Outcome, evidence: Evidence = NOTHING, *, repeatable: bool = False
+) -> Reason | None:
+    """Why there is no further attempt after `attempts` of them, or None when there is one.
+
+    What is `repeatable` may be done again although it may have done its work.
+    """
     if succeeded(outcome):
         return Reason("succeeded", "it succeeded")
     if isinstance(outcome, Cancelled):
         return Reason("cancelled", "the run was cancelled")
-    if isinstance(outcome, Lost):
+    if isinstance(outcome, Lost) and not repeatable:
         return Reason("lost", "how it ended cannot be known, and it may have done its work")
     if isinstance(outcome, Unkillable):
         return Reason("unkillable", "its processes are still there, and two attempts never run side by side")

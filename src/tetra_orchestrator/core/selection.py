@@ -18,11 +18,15 @@ _STRICTNESS = (None, READY, FINISHED)
 
 
 class Selection(Record):
-    """What one run consists of. `pipelines` and `tasks` are in file order; `mode` is None without one."""
+    """What one run consists of. `pipelines` and `tasks` are in file order; `mode` is None without one.
+
+    `named` are the pipelines that were asked for by their names.
+    """
 
     mode: Mode | None
     pipelines: tuple[str, ...]
     tasks: tuple[Task, ...]
+    named: tuple[str, ...] = ()
 
 
 def select(project: Project, mode_name: str | None = None, names: Sequence[str] = ()) -> Selection:
@@ -46,7 +50,7 @@ def select(project: Project, mode_name: str | None = None, names: Sequence[str] 
                 hint=f"it runs {', '.join(entries)}; leave out --mode to run '{name}' by itself",
             )
     chosen = tuple(name for name in known if name in (names or entries))
-    return Selection(mode, chosen, _tasks(project, chosen, entries))
+    return Selection(mode, chosen, _tasks(project, chosen, entries), tuple(names))
 
 
 def policy(project: Project, mode: Mode | None) -> RunPolicy:
@@ -64,10 +68,20 @@ def declared(project: Project, mode: Mode | None) -> tuple[Param, ...]:
     )
 
 
+def suggest(name: str, known: Iterable[str], kind: str) -> str:
+    """A hint for a name that does not exist: the one that may have been meant, and all there are."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    near = get_close_matches(name, known, n=1)
+    guess = f"did you mean '{near[0]}'? " if near else ""
+    return f"{guess}{kind}: {', '.join(known) or 'none'}"
+
+
 def _mode(project: Project, name: str) -> Mode:
     mode = project.mode(name)
     if mode is None:
-        raise UsageError(f"Unknown mode: {name}", hint=_suggest(name, [m.name for m in project.modes], "modes"))
+        raise UsageError(f"Unknown mode: {name}", hint=suggest(name, [m.name for m in project.modes], "modes"))
     return mode
 
 
@@ -130,16 +144,7 @@ def _needs(task: Task, *, finished: bool) -> list[tuple[str, str | None]]:
 def _suggest_either(name: str, project: Project) -> str:
     """A mode's name stands for its pipelines, so one may have been meant."""
     pipelines, modes = [p.name for p in project.pipelines], [m.name for m in project.modes]
-    listed = _suggest(name, pipelines, "pipelines")
+    listed = suggest(name, pipelines, "pipelines")
     if listed.startswith("did you mean") or name in modes or not modes:
         return listed
-    return f"{_suggest(name, modes, 'modes')}; {listed}"
-
-
-def _suggest(name: str, known: Iterable[str], kind: str) -> str:
-    from difflib import get_close_matches
-
-    known = list(known)
-    near = get_close_matches(name, known, n=1)
-    guess = f"did you mean '{near[0]}'? " if near else ""
-    return f"{guess}{kind}: {', '.join(known) or 'none'}"
+    return f"{suggest(name, modes, 'modes')}; {listed}"

@@ -1,0 +1,79 @@
+"""`pause`: hold pipelines or schedules back."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+import typer
+
+from tetra_orchestrator import failpoints
+from tetra_orchestrator.cli.known import glance
+from tetra_orchestrator.cli.output import instant, print_json
+from tetra_orchestrator.cli.pauses import chosen, pause_row, told
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.config.scalars import duration_s
+from tetra_orchestrator.errors import Exit, UsageError
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Pipelines or schedules of the file.")]
+ScheduleOption = Annotated[bool, typer.Option("--schedule", help="Schedules only: a pipeline may have the same name.")]
+
+
+def command(
+    names: Names,
+    schedule: ScheduleOption = False,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="When it ends: 2026-03-01T20:00:00Z, 2026-03-01, or in 2h, 3d.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for whoever meets it.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Hold pipelines or schedules back until `unpause`. What runs is not ended, and a mode runs without them."""
+    from tetra_orchestrator import wire
+
+    seen = glance(config)
+    wanted = chosen(names, seen, schedules_only=schedule)
+    now = wire.clock().now().replace(microsecond=0)
+    end = None if until is None else _end(until, now)
+    why = " ".join((reason or "").split()) or None
+    with wire.settled(seen.store_url, seen.root) as scene:
+        for kind, name in wanted:
+            failpoints.hit("pause.write")
+            scene.store.pause(kind, name, now, end, why)
+            failpoints.hit("pause.write.commit")
+        paused = [one for one in scene.store.pauses() if (one.kind, one.name) in wanted]
+    if as_json:
+        print_json("pause", {"paused": [pause_row(one) for one in paused]})
+    else:
+        print("\n".join(told(one) for one in paused))
+    return Exit.OK
+
+
+def _end(text: str, now: datetime) -> datetime:
+    """The instant that `--until` means (UTC). Raises `UsageError` for one that cannot be read or is not to come."""
+    try:
+        end = _instant(text, now)
+    except OverflowError:
+        raise UsageError(f"--until {text!r} is beyond the calendar", hint="the years are 1 to 9999") from None
+    except ValueError:
+        hint = "write an instant (2026-03-01T20:00:00Z), a date (2026-03-01) or a duration (2h, 3d)"
+        raise UsageError(f"--until {text!r} is not a time", hint=hint) from None
+    if end <= now:
+        raise UsageError(f"--until {text!r} has passed", hint=f"it is {instant(now)}; choose a time to come")
+    return end
+
+
+def _instant(text: str, now: datetime) -> datetime:
+    """A duration counts from now; a date means its beginning in the machine's zone."""
+    try:
+        return now + timedelta(seconds=duration_s(text))
+    except ValueError:
+        pass
+    try:
+        return datetime.combine(date.fromisoformat(text), time()).astimezone(UTC)
+    except ValueError:
+        when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError(text)
+    return when.astimezone(UTC)
