@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.adapters.locks import Busy, Held, LockTable
+from tetra_orchestrator.adapters.locks.table import Busy, Held, LockTable
 from tetra_orchestrator.errors import CannotWrite, Exit, NotNow, StoreError
 
 HOLD = """
 import sys
 sys.path[:0] = {path!r}
-from tetra_orchestrator.adapters.locks import LockTable
+from tetra_orchestrator.adapters.locks.table import LockTable
 held = LockTable({folder!r}).acquire({names!r}, "run other")
 print(type(held).__name__, flush=True)
 sys.stdin.read()
@@ -118,6 +118,33 @@ def test_fault_36_a_lock_file_replaced_meanwhile_is_not_the_lock(folder: str, mo
         assert isinstance(LockTable(folder).acquire(["a"]), Busy)
 
 
+def test_holders_who_share_a_lock_get_along_and_exclude_all_others(folder: str) -> None:
+    table = LockTable(folder)
+    with table.held(["a"], "one", shared=True), table.held(["a"], "two", shared=True):
+        assert isinstance(table.acquire(["a"]), Busy)
+    with table.held(["a"], "alone"), pytest.raises(NotNow), table.held(["a"], "one", shared=True):
+        pytest.fail("shared beside one who does not share")
+    with table.held(["a"], "one", shared=True):
+        pass
+
+
+def test_whether_a_lock_is_held_can_be_asked_without_taking_or_making_it(folder: str) -> None:
+    table = LockTable(folder)
+    assert not table.is_held("a")
+    assert not os.path.exists(folder)
+    with table.held(["a"], "one", shared=True):
+        assert table.is_held("a")
+    assert not table.is_held("a")
+    with other_process(folder, "b") as holder:
+        assert table.is_held("b")
+        assert table.is_held("b")
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(5)
+        assert not table.is_held("b")
+    assert not table.is_held("c")
+    assert not os.path.exists(f"{folder}/c.lock")
+
+
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
 def test_fault_35_a_file_system_without_locks_is_refused_by_name(
     folder: str, monkeypatch: pytest.MonkeyPatch, code: int
@@ -132,7 +159,7 @@ def test_fault_35_a_file_system_without_locks_is_refused_by_name(
 
 
 def test_a_gate_that_stays_shut_is_reported_not_waited_for(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tetra_orchestrator.adapters.locks._GATE_LIMIT_S", 0.02)
+    monkeypatch.setattr("tetra_orchestrator.adapters.locks.table._GATE_LIMIT_S", 0.02)
     with other_process(folder, "gate2"):
         gate = os.open(f"{folder}/gate.lock", os.O_RDWR)
         fcntl.flock(gate, fcntl.LOCK_EX)

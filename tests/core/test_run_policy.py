@@ -207,10 +207,10 @@ def test_fractions_of_cpus_do_not_drift() -> None:
     tenth = room.share(heavy("a", cpu=0.1))
     for _ in range(10):
         assert room.fits(tenth)
-        room.take(tenth)
+        room.take(1, tenth)
     assert not room.fits(tenth)
     for _ in range(10):
-        room.give_back(tenth)
+        room.give_back(1, tenth)
     assert room.fits(room.share(heavy("a", cpu=1.0)))
 
 

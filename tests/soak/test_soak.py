@@ -58,7 +58,7 @@ def test_a_run_can_be_repeated_alone_from_its_seed_and_number():
 
 def unlimited(monkeypatch):
     limits = start.limits
-    monkeypatch.setattr(start, "limits", lambda *args: limits(*args)._replace(max_parallel=99, pools=(("db", 99), ("api", 99))))  # fmt: skip # noqa: E501
+    monkeypatch.setattr(start, "limits", lambda *args: limits(*args)._replace(max_parallel=99, places=99, pools=(("db", 99), ("api", 99))))  # fmt: skip # noqa: E501
 
 
 def impatient(monkeypatch):
@@ -67,9 +67,11 @@ def impatient(monkeypatch):
 
 def untiring(monkeypatch):
     refusal = plan_module.refusal
-    monkeypatch.setattr(
-        plan_module, "refusal", lambda policy, attempts, *rest: refusal(policy, min(attempts, 1), *rest)
-    )
+
+    def forgiving(policy, attempts, *rest, **named):
+        return refusal(policy, min(attempts, 1), *rest, **named)
+
+    monkeypatch.setattr(plan_module, "refusal", forgiving)
 
 
 def eager(monkeypatch):
@@ -100,7 +102,7 @@ def unwatched(monkeypatch):
 
 def sleepless(monkeypatch):
     decide = Plan.decide
-    monkeypatch.setattr(Plan, "decide", lambda plan, now, elapsed=None: decide(plan, now))
+    monkeypatch.setattr(Plan, "decide", lambda plan, now, elapsed=None, *others: decide(plan, now, now, *others))
 
 
 def forgetful(monkeypatch):

@@ -103,11 +103,15 @@ class FakeWorkspace:
         self.cleared = []
         self.sizes = {}
         self.stubborn = set()
+        self.carried = []
         self.removed = []
 
     def prepare(self, run_id, task_id, number, given):
-        stem = f"/{run_id}/{task_id}.{number}"
         self.given[f"{task_id}.{number}"] = given
+        return self.files(run_id, task_id, number)
+
+    def files(self, run_id, task_id, number):
+        stem = f"/{run_id}/{task_id}.{number}"
         return AttemptFiles(f"{stem}.log", f"{stem}.input", f"{stem}.output", f"/{run_id}/{task_id}", f"{stem}.record")
 
     def outputs(self, files):
@@ -115,6 +119,12 @@ class FakeWorkspace:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def carry_over(self, earlier, run_id):
+        self.carried.append((list(earlier), run_id))
+
+    def masked_outputs(self, files):
+        return self.outputs(files)
 
     def clear(self, files):
         self.cleared.append(files.input)
@@ -152,12 +162,13 @@ class FakeInterrupts:
 
 
 class FakeProcesses:
-    """A process table in which everybody in `alive` lives."""
+    """A process table in which everybody in `alive` lives; `records` maps tokens to what wrappers have left."""
 
     def __init__(self, alive=("me",)):
         self.alive = set(alive)
         self.ended = []
         self.signals = []
+        self.records = {}
 
     def own(self):
         return "me"
@@ -170,10 +181,13 @@ class FakeProcesses:
         return identity in self.alive
 
     def survived(self, handles):
-        return {token for token in handles if token not in self.ended}
+        return {token for token in handles if token not in self.ended and token not in self.records}
 
-    def end_tree(self, token, handle, grace_s):
-        self.ended.append(token)
+    def end_trees(self, handles, grace_s):
+        self.ended += handles
+
+    def left(self, record, token):
+        return self.records.get(token)
 
 
 class FakeLocks:
@@ -181,17 +195,52 @@ class FakeLocks:
 
     def __init__(self, taken=()):
         self.taken = set(taken)
+        self.sharers = []
+        self.run_shares = FakeShares()
 
     @contextmanager
-    def held(self, names, holder):
+    def held(self, names, holder, *, shared=False):
         for name in names:
-            if name in self.taken:
+            if name in self.taken or (name in self.sharers and not shared):
                 raise NotNow(f"{name} is taken")
-        self.taken |= set(names)
+        if shared:
+            self.sharers += names
+        else:
+            self.taken |= set(names)
         try:
             yield
         finally:
-            self.taken -= set(names)
+            if shared:
+                for name in names:
+                    self.sharers.remove(name)
+            else:
+                self.taken -= set(names)
+
+    def is_held(self, name):
+        return name in self.taken or name in self.sharers
+
+    @contextmanager
+    def shares(self, run_id, parent=None):
+        self.run_shares.parent = parent
+        with self.held([f"run-{run_id}"], run_id):
+            yield self.run_shares
+
+
+class FakeShares:
+    """Other runs take what `others` says; `published` is what this one has taken, change by change."""
+
+    def __init__(self):
+        self.parent = None
+        self.others = {}
+        self.published = []
+
+    @contextmanager
+    def turn(self):
+        yield self.others
+
+    def take(self, amounts):
+        if self.published[-1:] != [amounts]:
+            self.published.append(amounts)
 
 
 class RecordingReporter:

@@ -23,10 +23,11 @@ class Run:
         expected_s: Mapping[str, float] | None = None,
         pools: Mapping[str, int] | None = None,
         done: Mapping[str, Reason] | None = None,
+        paused: Mapping[str, Reason] | None = None,
         **limits: Any,
     ):
         limited = Limits(max_parallel, tuple((pools or {}).items()), **limits)
-        self.plan = Plan(tasks, limited, expected_s or {}, done=done)
+        self.plan = Plan(tasks, limited, expected_s or {}, done=done, paused=paused)
         self.names = [one.id for one in tasks]
 
     def starts(self, now: float = 0.0) -> list[str]:

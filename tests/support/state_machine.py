@@ -30,14 +30,14 @@ what it waits for have gone before it as often as fills all places of the run ei
 more of it until that task has started. So a heavy task waits longer than small ones, but not for ever.
 
 When nothing but services runs, and they hold the room that a task or a service in use waits for, that starts all the
-same: they may end only after it.
+same: they may end only after it. What other runs hold is never taken so.
 
 | reason of a task that waits | what it waits for |
 |---|---|
 | `dependencies` | tasks that are not over, or services that are not ready |
 | `barrier` | with `barriers`: the levels before its own |
 | `retry_scheduled` | the time of its next attempt |
-| `places` | one of the run's places (`max_parallel`); a service takes none |
+| `places` | one of the places of the run or of the host (`max_parallel`); a service takes none |
 | `pool`, `host` | room in the pool that the text names, or the cpu, memory or gpu of the host |
 | `kept` | a more urgent task that has been passed often enough |
 
@@ -48,6 +48,7 @@ same: they may end only after it.
 | `upstream_failed`, `upstream_failed` | something that it needs has failed |
 | `skipped`, `upstream_skipped` | something that it needs was skipped, unless an earlier run did that |
 | `skipped`, `already_succeeded` | the run resumes one that did it; what depends on it may start |
+| `skipped`, `disabled` or `paused` | `enabled: false`, or `tetra pause`; what needs it is skipped, too |
 | `cancelled`, `failure_limit` | `stop_after` tasks have failed. What runs then still ends, and is not retried |
 | `cancelled`, `level_failed` | with `barriers`: a task of an earlier level has failed; its level still runs |
 | `failed`, `upstream_failed` | it was to be retried with a service that has failed for good |

@@ -63,6 +63,7 @@ class Stage:
         self.store = store or MemoryStore()
         self.environ = environ or {}
         self.numbers = count(1)
+        self.told = []
         self.runner = FakeRunner(self.clock, self.workspace, script or succeed)
         self.clock.on_wait = lambda: self.runner.something_ended() or bool(self.interrupts.numbers)
 
@@ -77,12 +78,17 @@ class Stage:
             locks=self.locks,
             entropy=lambda n: next(self.numbers).to_bytes(n, "big"),
             environ=self.environ,
+            tell=self.told.append,
         )
 
     def run(self, mode="all", names=(), **fields):
         """Perform and return the exit code."""
         request = Request(self.project, select(self.project, mode, names), "{}", fields.pop("params", {}), **fields)
         return perform(request, self.world(), lambda subject: self.reporter)
+
+    @property
+    def scene(self):
+        return self.world().scene
 
     @property
     def last_run(self):

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tetra_orchestrator.config.schema_tasks import MOST_OUTPUT
+from tetra_orchestrator.core.admission import SESSION
 from tetra_orchestrator.core.model import (
     Command,
     ContinueOn,
@@ -98,7 +99,7 @@ def build_task(
 
 def session_pool(name: str) -> str:
     """The pool in which calls of a session wait for a thread; no user's pool can be called so."""
-    return f"session {name}"
+    return f"{SESSION}{name}"
 
 
 def tenant_pool(name: str) -> str:

@@ -149,5 +149,5 @@ class Monitor(Closed):
 class Tenant(Closed):
     """An owner with a limit of its own."""
 
-    concurrency: Count = Field(default=1, description="its tasks at the same time in one run")
+    concurrency: Count = Field(default=1, description="its tasks at the same time, over all runs")
     env: Variables = Field(default_factory=dict, description="variables for its tasks")

@@ -54,14 +54,25 @@ class Queue:
         return None
 
     def force(self) -> Node | None:
-        """Remove and return one though nothing fits that may start: one that fits, else the most urgent."""
-        heads = self._heads()
+        """Remove and return one though nothing fits that may start: one that fits, else the most urgent.
+
+        What other runs hold is left to them.
+        """
+        heads = [node for node in self._heads(self._room.places) if self._room.spares(node.share)]
         fitting = [node for node in heads if self._room.fits(node.share)]
         return self._remove((fitting or heads)[0]) if heads else None
 
     def batch_waits(self) -> bool:
         """True when a task could start that is no service."""
         return any(node.place for node in self._heads())
+
+    def waits_for(self) -> dict[str, int]:
+        """The most of each thing that a task lacks which could start, and of which other runs take some."""
+        lacking: dict[str, int] = {}
+        for node in self._heads():
+            for name, amount in self._room.crowded(node.place, node.share).items():
+                lacking[name] = max(amount, lacking.get(name, 0))
+        return lacking
 
     def holds_back(self, node: Node) -> Node | None:
         """The task for which something is kept that the queued task takes, or None."""

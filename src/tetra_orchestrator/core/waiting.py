@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.queue import Queue
 
 NEXT = Reason("next", "it starts next")
-PLACES = Reason("places", "as many tasks run as may at the same time")
 RETRY = Reason("retry_scheduled", "its next attempt is not due yet")
 LEVEL = Reason("barrier", "not all tasks of the levels before its own are over")
 
@@ -32,7 +31,7 @@ def waiting(nodes: Mapping[str, Node], room: Room, queue: Queue, barrier: Barrie
 
 def _for_room(node: Node, room: Room, queue: Queue) -> Reason:
     if node.place > room.places:
-        return PLACES
+        return room.lacking_place()
     lacking = room.lacking(node.share)
     if lacking:
         return lacking
