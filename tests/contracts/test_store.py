@@ -20,7 +20,7 @@ from tetra_orchestrator.core.changes import (
     OutputsSaved,
     RunMoved,
 )
-from tetra_orchestrator.core.history import Attempt, Partition, PipelineState, TaskRun
+from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, TaskRun
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import (
     Cancelled,
@@ -631,6 +631,52 @@ def test_a_pipeline_stands_as_the_worst_of_its_tasks(store: Store, states: list[
     found = the(store, "p")
     assert (found.last_state, found.active) == (word, word == "running")
     assert found.last_success_at == (AT if word == "succeeded" else None)
+
+
+# -- pauses -------------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_comes_back_as_it_was_given(store: Store) -> None:
+    assert store.pauses() == []
+    store.pause("pipeline", "data", AT, later(DAY), "maintenance")
+    store.pause("schedule", "data", later(1), None, None)
+    assert store.pauses() == [
+        Pause("pipeline", "data", AT, later(DAY), "maintenance"),
+        Pause("schedule", "data", later(1)),
+    ]
+
+
+def test_what_is_paused_twice_stays_paused_since_the_first_time_with_the_new_end_and_reason(store: Store) -> None:
+    store.pause("pipeline", "a", AT, later(60), "first")
+    store.pause("pipeline", "b", later(1), None, None)
+    store.pause("pipeline", "a", later(59), None, "second")
+    assert store.pauses() == [Pause("pipeline", "a", AT, None, "second"), Pause("pipeline", "b", later(1))]
+
+
+def test_what_is_paused_after_its_pause_has_ended_is_paused_anew(store: Store) -> None:
+    store.pause("pipeline", "a", AT, later(60), "first")
+    store.pause("pipeline", "b", later(1), None, None)
+    store.pause("pipeline", "a", later(60), later(90), None)
+    assert store.pauses() == [Pause("pipeline", "b", later(1)), Pause("pipeline", "a", later(60), later(90))]
+
+
+def test_a_pause_that_has_ended_by_itself_is_still_told(store: Store) -> None:
+    store.pause("schedule", "daily", AT, later(60), None)
+    store.pause("schedule", "weekly", later(DAY), None, None)
+    assert [one.name for one in store.pauses()] == ["daily", "weekly"]
+
+
+def test_a_pause_that_is_ended_is_gone_and_only_that_one(store: Store) -> None:
+    for kind, name in (("pipeline", "a"), ("schedule", "a"), ("pipeline", "b")):
+        store.pause(kind, name, AT, None, None)
+    assert store.unpause("pipeline", "a") is True
+    assert store.unpause("pipeline", "a") is False
+    assert [(one.kind, one.name) for one in store.pauses()] == [("schedule", "a"), ("pipeline", "b")]
+
+
+def test_a_reason_that_utf_8_cannot_carry_is_kept_with_an_escape(store: Store) -> None:
+    store.pause("pipeline", "a", AT, None, "Wartung \udcff")
+    assert store.pauses()[0].reason == "Wartung \\udcff"
 
 
 # -- forgetting ---------------------------------------------------------------------------------------------------

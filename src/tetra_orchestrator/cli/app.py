@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 
 #: Every command in the order of `--help`: a module of the same name that holds `command`, or an `app` of its own.
 COMMANDS = (
-    *("run", "status", "show", "logs", "cancel", "validate", "graph"),
-    *("config", "schema", "init", "schedule", "monitor", "version"),
+    *("run", "resume", "retry", "status", "show", "logs", "cancel", "stop", "pause", "unpause", "validate", "graph"),
+    *("config", "schema", "init", "schedule", "monitor", "doctor", "version"),
 )
 
 #: Commands that the documents of other systems show, and what there is instead in this version.
 NOT_YET = {
     "start": "nothing of ours runs between runs; have cron or a timer start `tetra run`, see `tetra schedule next`",
-    "stop": "nothing of ours runs between runs; `tetra cancel RUN` ends a run",
     "list": "`tetra status` shows every pipeline's last run, `tetra show` the newest run",
 }
 

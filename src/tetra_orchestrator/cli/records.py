@@ -68,6 +68,7 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
         "started_at": instant(attempt.started_at),
         "finished_at": instant(attempt.finished_at),
         "waited_s": attempt.waited_s,
+        "duration_s": attempt.duration_s,
         "runner": attempt.runner,
         "handle": attempt.handle,
         "log": attempt.log,

@@ -10,13 +10,14 @@ from tetra_orchestrator.cli.known import settled_store
 from tetra_orchestrator.cli.output import local, near, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import by_task, find_run, run_row, task_row
+from tetra_orchestrator.core.history import Attempt, lasted_s
 from tetra_orchestrator.core.spoken import duration, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tetra_orchestrator.core.history import Attempt, Run, TaskRun
+    from tetra_orchestrator.core.history import Run, TaskRun
     from tetra_orchestrator.core.model import Json
 
 
@@ -43,9 +44,9 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
     head = [run.run_id, run.mode, span, run.state, run.trigger]
     print("  ".join(part for part in head if part))
     print(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}\n")
-    print_table(("task", "state", "attempts", "took", "why"), [_task_cells(task) for task in tasks])
+    print_table(("task", "state", "attempts", "took", "why"), [_task_cells(task, run) for task in tasks])
     print()
-    print_table(("attempt", "outcome", "took", "log"), [_attempt_cells(attempt) for attempt in attempts])
+    print_table(("attempt", "outcome", "took", "log"), [_attempt_cells(attempt, run) for attempt in attempts])
     for attempt in attempts:
         if attempt.facts.note:
             print(f"\n{attempt.task_id} {attempt.number}: {_line(attempt.facts.note)}")
@@ -58,14 +59,13 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
             print(f"\nend of {near(attempt.log)}\n{printable(attempt.tail).rstrip()}")
 
 
-def _task_cells(task: TaskRun) -> tuple[object, ...]:
-    return (task.task_id, task.state, task.attempts, _took(task), _line(task.reason.text) if task.reason else "-")
+def _task_cells(task: TaskRun, run: Run) -> tuple[object, ...]:
+    return (task.task_id, task.state, task.attempts, _took(task, run), _line(task.reason.text) if task.reason else "-")
 
 
-def _took(one: TaskRun | Attempt) -> str:
-    if one.started_at is None or one.finished_at is None:
-        return duration(None)
-    return duration((one.finished_at - one.started_at).total_seconds())
+def _took(one: TaskRun | Attempt, run: Run) -> str:
+    own = one.duration_s if isinstance(one, Attempt) else None
+    return duration(lasted_s(one.started_at, one.finished_at, run.duration_s) if own is None else own)
 
 
 def _value(value: Json) -> str:
@@ -78,7 +78,7 @@ def _line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _attempt_cells(attempt: Attempt) -> tuple[object, ...]:
+def _attempt_cells(attempt: Attempt, run: Run) -> tuple[object, ...]:
     code = attempt.exit_code if attempt.exit_code is not None else attempt.signal
     outcome = " ".join(str(part) for part in (attempt.kind or attempt.state, code) if part is not None)
-    return (f"{attempt.task_id} {attempt.number}", outcome, _took(attempt), near(attempt.log))
+    return (f"{attempt.task_id} {attempt.number}", outcome, _took(attempt, run), near(attempt.log))

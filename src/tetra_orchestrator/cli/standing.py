@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.freshness import freshness
+from tetra_orchestrator.core.history import PIPELINE, lasted_s
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.errors import Exit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
     from tetra_orchestrator.config.glance import Glance
-    from tetra_orchestrator.core.history import Run
-    from tetra_orchestrator.ports import PipelineSummary
+    from tetra_orchestrator.core.history import Pause, Run
+    from tetra_orchestrator.ports import PipelineSummary, Store
 
 
 def quick_answer(argv: Sequence[str]) -> int | None:
@@ -38,12 +39,18 @@ def print_standing(*, as_json: bool, config: str | None) -> int:
     from tetra_orchestrator.cli.known import glance
 
     seen = glance(config)
-    with wire.settled(seen.store_url) as store:
-        now = wire.clock().now()
+    with wire.settled(seen.store_url, seen.root) as scene:
+        store, now = scene.store, scene.clock.now()
+        pauses = [pause for pause in store.pauses() if pause.holds(now)]
+        paused = {pause.name for pause in pauses if pause.kind == PIPELINE}
+        active = store.runs(active=True)
+        queued = _queued(active, store)
+        known = _with_unrun(store.summaries(), seen)
         body = {
-            "pipelines": [_row(summary, seen, now) for summary in _with_unrun(store.summaries(), seen)],
-            "active_runs": [_active(run) for run in store.runs(active=True)],
+            "pipelines": [_row(summary, seen, _state(summary, queued, paused), now) for summary in known],
+            "active_runs": [_active(run) for run in active],
             "alerts_open": 0,
+            "pauses": [_pause(pause) for pause in pauses],
         }
     if as_json:
         from tetra_orchestrator.cli.output import print_json
@@ -51,6 +58,7 @@ def print_standing(*, as_json: bool, config: str | None) -> int:
         print_json("status", body)
     else:
         _print(body, now)
+        _print_pauses(pauses)
     return Exit.OK
 
 
@@ -63,23 +71,43 @@ def _with_unrun(known: list[PipelineSummary], glance: Glance) -> list[PipelineSu
     return [by_name.get(name) or PipelineSummary(PipelineState(name), active=False) for name in glance.pipelines]
 
 
-def _row(summary: PipelineSummary, glance: Glance, now: datetime) -> dict[str, Any]:
+def _queued(active: Sequence[Run], store: Store) -> set[str]:
+    """The pipelines that runs wait for which have not started, and that no run has at the moment."""
+    waiting = [run for run in active if run.state == RunState.QUEUED]
+    if not waiting:
+        return set()
+    return _pipelines(waiting, store) - _pipelines([run for run in active if run not in waiting], store)
+
+
+def _pipelines(runs: Sequence[Run], store: Store) -> set[str]:
+    return {row.pipeline for run in runs for row in store.task_runs(run.run_id)}
+
+
+def _state(summary: PipelineSummary, queued: Collection[str], paused: Collection[str]) -> str:
+    name = summary.pipeline.name
+    if summary.active:
+        return "scheduled" if name in queued else "running"
+    return "paused" if name in paused else "idle"
+
+
+def _row(summary: PipelineSummary, glance: Glance, state: str, now: datetime) -> dict[str, Any]:
     from tetra_orchestrator.cli.output import instant
 
     pipeline = summary.pipeline
     last = None
     if summary.last_run_id:
         began, ended = summary.last_started_at, summary.last_finished_at
+        lasted = lasted_s(began, ended, summary.last_run_s)
         last = {
             "run_id": summary.last_run_id,
-            "state": summary.last_state,
+            "state": "queued" if state == "scheduled" else summary.last_state,
             "started_at": instant(began),
             "finished_at": instant(ended),
-            "duration_s": round((ended - began).total_seconds(), 3) if began and ended else None,
+            "duration_s": None if lasted is None else round(lasted, 3),
         }
     return {
         "name": pipeline.name,
-        "state": "running" if summary.active else "idle",
+        "state": state,
         "last_run": last,
         "freshness": freshness(summary.last_success_at, pipeline.max_data_age_s, now),
         "next_slot": glance.next_slots.get(pipeline.name),
@@ -90,6 +118,12 @@ def _active(run: Run) -> dict[str, Any]:
     from tetra_orchestrator.cli.output import instant
 
     return {"run_id": run.run_id, "mode": run.mode, "state": run.state, "started_at": instant(run.started_at)}
+
+
+def _pause(pause: Pause) -> dict[str, Any]:
+    from tetra_orchestrator.cli.pauses import pause_row
+
+    return pause_row(pause)
 
 
 def _print(body: Mapping[str, Any], now: datetime) -> None:
@@ -108,6 +142,13 @@ def _print(body: Mapping[str, Any], now: datetime) -> None:
     for run in body["active_runs"]:
         started = f"started {_ago(run['started_at'], now)}"
         print(f"\n{RunState(run['state'])}: {run['run_id']}  {run['mode'] or ''}  {started}")
+
+
+def _print_pauses(pauses: Sequence[Pause]) -> None:
+    if pauses:
+        from tetra_orchestrator.cli.pauses import told
+
+        print("", *map(told, pauses), sep="\n")
 
 
 def _ago(stamp: str | None, now: datetime) -> str:

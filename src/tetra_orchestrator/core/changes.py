@@ -60,7 +60,7 @@ class AttemptRunning(Record):
 
 
 class AttemptClosed(Record):
-    """How the attempt ended; `tail` is the end of its log when it failed."""
+    """How the attempt ended; `tail` is the end of its log when it failed, `duration_s` by a clock that never jumps."""
 
     run_id: str
     task_id: str
@@ -69,6 +69,7 @@ class AttemptClosed(Record):
     at: datetime
     tail: str | None = None
     facts: Facts = NO_FACTS
+    duration_s: float | None = None
 
 
 class OutputsSaved(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.freshness import freshness
+from tetra_orchestrator.core.history import lasted_s
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.schedule import next_slots
 
@@ -85,11 +86,9 @@ def _pipeline(
     now: datetime,
 ) -> PipelineHealth:
     name, limit = pipeline.name, pipeline.max_data_age_s
-    history = [
-        [task for task in store.task_runs(run.run_id) if task.pipeline == name]
-        for run in store.runs(limit=WINDOW, pipeline=name)
-        if run.finished_at
-    ]
+    runs = [run for run in store.runs(limit=WINDOW, pipeline=name) if run.finished_at]
+    history = [[task for task in store.task_runs(run.run_id) if task.pipeline == name] for run in runs]
+    spans = [_span_s(tasks, run.duration_s) for tasks, run in zip(history, runs, strict=True)]
     logged = _last_logged(store, name, probe)
     return PipelineHealth(
         name=name,
@@ -98,7 +97,7 @@ def _pipeline(
         data_freshness=freshness(summary.last_success_at if summary else None, limit, now),
         log_freshness=freshness(logged, limit, now),
         error_rate=sum(_failed(tasks) for tasks in history) / len(history) if history else None,
-        avg_duration_s=_mean([span for tasks in history if (span := _span_s(tasks)) is not None]),
+        avg_duration_s=_mean([span for span in spans if span is not None]),
         next_slot=next_slot,
     )
 
@@ -115,11 +114,11 @@ def _failed(tasks: Sequence[TaskRun]) -> bool:
     return any(task.state in BAD for task in tasks)
 
 
-def _span_s(tasks: Sequence[TaskRun]) -> float | None:
-    """From the first start to the last end, where the tasks ran."""
+def _span_s(tasks: Sequence[TaskRun], run_s: float | None) -> float | None:
+    """From the first start to the last end, where the tasks ran, in a run that took so long."""
     starts = [task.started_at for task in tasks if task.started_at]
     ends = [task.finished_at for task in tasks if task.started_at and task.finished_at]
-    return (max(ends) - min(starts)).total_seconds() if starts and ends else None
+    return lasted_s(min(starts, default=None), max(ends, default=None), run_s)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -106,8 +106,28 @@ def told(caught: pytest.ExceptionInfo[TetraError], path: str) -> str:
 
 
 def test_the_live_connection_keeps_its_promise(store: SqliteStore) -> None:
-    names = ("journal_mode", "synchronous", "foreign_keys", "fullfsync", "busy_timeout")
-    assert [pragma(store, name) for name in names] == ["wal", 2, 1, 1, 10_000]
+    names = ("journal_mode", "synchronous", "foreign_keys", "fullfsync")
+    assert [pragma(store, name) for name in names] == ["wal", 2, 1, 1]
+
+
+def test_whoever_waits_longer_for_the_store_tries_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pauses = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(sqlite_file.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sqlite_file.time, "sleep", sleep)
+    wait = sqlite_file._patience(10.0)
+    tries = 0
+    while wait(tries):
+        tries += 1
+    assert 10.0 <= clock[0] - 100.0 < 10.1
+    assert pauses[:3] == [0.001, 0.002, 0.003]
+    assert max(pauses) < 0.05
+    assert pauses[-1] == 0.001, "one that has waited for seconds tries a thousand times a second"
+    assert wait(0), "the next lock is waited for anew"
 
 
 def test_a_reopened_store_keeps_its_promise(path: str) -> None:
@@ -173,9 +193,9 @@ def test_what_was_recorded_is_there_for_the_next_process(diary: Diary, store: Sq
         assert other.expected_s() == {"a": 2.0}
 
 
-def test_a_closed_store_is_one_file(path: str) -> None:
+def test_a_closed_store_is_one_file_with_some_space_kept_beside_it(path: str) -> None:
     written(path)
-    assert os.listdir(os.path.dirname(path)) == ["tetra.db"]
+    assert sorted(os.listdir(os.path.dirname(path))) == ["tetra.db", "tetra.db.reserve"]
 
 
 RECORD_UNTIL_KILLED = """
@@ -236,7 +256,7 @@ def test_the_folder_and_the_files_are_private_whatever_the_umask(path: str) -> N
         folder = os.path.dirname(path)
         assert mode(folder) == 0o700
         found = {name: mode(os.path.join(folder, name)) for name in os.listdir(folder)}
-    assert found == {"tetra.db": 0o600, "tetra.db-wal": 0o600, "tetra.db-shm": 0o600}
+    assert found == {"tetra.db": 0o600, "tetra.db-wal": 0o600, "tetra.db-shm": 0o600, "tetra.db.reserve": 0o600}
 
 
 @pytest.mark.parametrize("loose", [0o777, 0o770, 0o702, 0o1777])
@@ -627,7 +647,7 @@ def test_processes_that_open_a_new_store_at_once_all_write_into_the_same(path: s
     with closing(SqliteStore(path)) as store:
         found = {one.run_id for one in store.runs(limit=1000)}
     assert found == {f"{number}-{n}" for number in range(6) for n in range(20)}
-    assert os.listdir(os.path.dirname(path)) == ["tetra.db"]
+    assert sorted(os.listdir(os.path.dirname(path))) == ["tetra.db", "tetra.db.reserve"]
 
 
 def test_no_reader_keeps_a_writer_from_emptying_the_journal(diary: Diary, store: SqliteStore, path: str) -> None:

@@ -21,6 +21,7 @@ from tetra_orchestrator.core.changes import (
     RunMoved,
     TaskMoved,
 )
+from tetra_orchestrator.core.history import Pause
 from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
 from tetra_orchestrator.ports import PipelineSummary
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tetra_orchestrator.core.changes import Change
+    from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
     from tetra_orchestrator.core.model import Reason
@@ -57,6 +59,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._folders: dict[str, _Folder] = {}
         self._pipelines: dict[str, PipelineState] = {}
+        self._pauses: dict[tuple[str, str], Pause] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
@@ -132,7 +135,9 @@ class MemoryStore:
         """Every pipeline that a run has named, with how it stands, in file order."""
         parts = self._parts()
         ordered = sorted(self._pipelines.values(), key=lambda pipeline: (pipeline.position, pipeline.name))
-        return [_summary(pipeline, parts.get(pipeline.name, [])) for pipeline in ordered]
+        found = [_summary(pipeline, parts.get(pipeline.name, [])) for pipeline in ordered]
+        runs = [self.run(one.last_run_id or "") for one in found]
+        return [one._replace(last_run_s=run and run.duration_s) for one, run in zip(found, runs, strict=True)]
 
     def request(self, run_id: str, what: str, at: datetime) -> None:
         """Ask the run's owner for something; asking twice is asking once. `StateConflict` where there is no run."""
@@ -146,6 +151,22 @@ class MemoryStore:
         """What the run's owner was asked for, oldest first."""
         folder = self._folders.get(run_id)
         return list(folder.requests) if folder else []
+
+    def pause(self, kind: str, name: str, at: datetime, until: datetime | None, reason: str | None) -> None:
+        """Pause it from `at` on; what is paused already stays paused since then, and gets this end and reason."""
+        before = self._pauses.get((kind, name), Pause(kind, name, at))
+        if not before.holds(at):
+            del self._pauses[kind, name]
+            before = Pause(kind, name, at)
+        self._pauses[kind, name] = before._replace(until=until, reason=plain(reason))
+
+    def unpause(self, kind: str, name: str) -> bool:
+        """End the pause; False where there was none."""
+        return self._pauses.pop((kind, name), None) is not None
+
+    def pauses(self) -> list[Pause]:
+        """Every pause in the order in which they began, those that have ended by themselves included."""
+        return list(self._pauses.values())
 
     def needed(self) -> set[str]:
         """Ids of the runs that other answers rest on: see the port."""
@@ -161,6 +182,13 @@ class MemoryStore:
                 if _rank(tasks) == SUCCEEDED:
                     found.setdefault(("success", pipeline), run_id)
         return set(found.values())
+
+    def diagnose(self) -> list[Diagnosis]:
+        """Nothing: it promises nothing beyond its process."""
+        return []
+
+    def make_room(self) -> None:
+        """Nothing: it is on no disk."""
 
     def forget(self, run_id: str) -> None:
         """Remove the run with all that belongs to it; nothing where it is unknown or active."""
@@ -187,9 +215,9 @@ class MemoryStore:
                 self._open(change)
             case AttemptRunning(handle=handle):
                 self._change_attempt(change, state=TaskState.RUNNING.value, handle=handle)
-            case AttemptClosed(outcome=outcome, at=at, tail=tail, facts=facts):
+            case AttemptClosed(outcome=outcome, at=at, tail=tail, facts=facts, duration_s=lasted):
                 columns = zip(("state", "kind", "exit_code", "signal", "text"), outcome_columns(outcome), strict=True)
-                ended = {**dict(columns), "finished_at": at, "tail": plain(tail), "facts": facts}
+                ended = {**dict(columns), "finished_at": at, "tail": plain(tail), "facts": facts, "duration_s": lasted}
                 self._change_attempt(change, **ended)
             case OutputsSaved(run_id, task_id, values):
                 tasks = self._tasks(run_id)
@@ -268,7 +296,8 @@ class MemoryStore:
             for task_id, attempts in folder.attempts.items():
                 for _, one in sorted(attempts.items(), reverse=True):
                     if one.state == TaskState.SUCCEEDED and one.started_at and one.finished_at:
-                        yield task_id, (micros(one.finished_at) or 0) - (micros(one.started_at) or 0)
+                        wall = (micros(one.finished_at) or 0) - (micros(one.started_at) or 0)
+                        yield task_id, wall if one.duration_s is None else int(one.duration_s * 1e6)
 
     def _parts(self) -> dict[str, list[tuple[str, list[TaskRun]]]]:
         """Pipeline -> run id and the pipeline's tasks there, newest run first."""

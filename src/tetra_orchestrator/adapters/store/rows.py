@@ -50,8 +50,8 @@ def plain(text: str | None) -> str | None:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def to_json(values: Mapping[str, Json] | None) -> str | None:
-    """Outputs as stored."""
+def to_json(values: Mapping[str, Json] | Mapping[str, str | None] | None) -> str | None:
+    """Outputs or parameters as stored."""
     if values is None:
         return None
     import json
@@ -60,7 +60,7 @@ def to_json(values: Mapping[str, Json] | None) -> str | None:
 
 
 def from_json(text: str | None) -> dict[str, Json] | None:
-    """Stored outputs as values."""
+    """Stored outputs or parameters as values."""
     if text is None:
         return None
     import json
@@ -97,7 +97,7 @@ def run_row(run: Run) -> tuple[Any, ...]:
     return (
         run.run_id, run.project, run.mode, run.trigger, run.state, run.config_hash, micros(run.started_at),
         micros(run.finished_at), run.duration_s, run.exit_code, plain(run.log), micros(run.slot), *partition,
-        run.resumes, run.owner,
+        run.resumes, run.owner, to_json(run.params),
     )  # fmt: skip
 
 
@@ -105,12 +105,12 @@ def run_of(row: Row) -> Run:
     """A run from `RUN_COLUMNS`."""
     partition = None if row[12] is None else Partition(row[12], row[13])
     times = instant(row[6]), instant(row[7])
-    return Run._make((*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:]))
+    return Run._make((*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:16], from_json(row[16])))
 
 
 RUN_COLUMNS = (
     "run_id, project, mode, trigger, state, config_hash, started_at, finished_at, duration_s, exit_code, log, slot,"
-    " partition_start, partition_end, resumes, owner"
+    " partition_start, partition_end, resumes, owner, params"
 )
 
 
@@ -138,13 +138,14 @@ def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
     return (
         *attempt[1:5], plain(attempt.log), *attempt[6:11], plain(attempt.text), micros(attempt.started_at),
         micros(attempt.finished_at), attempt.waited_s, plain(attempt.tail), *facts_columns(attempt.facts),
+        attempt.duration_s,
     )  # fmt: skip
 
 
 def attempt_of(run_id: str, row: Row) -> Attempt:
     """An attempt from `ATTEMPT_COLUMNS`."""
-    facts = facts_of(*row[15:])
-    return Attempt._make((run_id, *row[:11], instant(row[11]), instant(row[12]), *row[13:15], facts))
+    times = instant(row[11]), instant(row[12])
+    return Attempt._make((run_id, *row[:11], *times, *row[13:15], facts_of(*row[15:20]), row[20]))
 
 
 def facts_columns(facts: Facts) -> tuple[float | None, int | None, str | None, str | None, str | None]:
@@ -167,7 +168,7 @@ FACTS_COLUMNS = "cpu_s, peak_rss_bytes, limits, gone, note"
 ATTEMPT_COLUMNS = (
     "task_id, number, token, state, log, runner, handle, kind, exit_code, signal, text, started_at, finished_at,"
     " waited_s, tail"
-    f", {FACTS_COLUMNS}"
+    f", {FACTS_COLUMNS}, duration_s"
 )
 
 

@@ -6,7 +6,7 @@ import os
 
 import apsw
 
-from tetra_orchestrator.adapters.store import conflicts, rows, sqlite_faults
+from tetra_orchestrator.adapters.store import conflicts, reserve, rows, sqlite_faults, sqlite_pauses
 from tetra_orchestrator.adapters.store.durations import RECENT, medians
 from tetra_orchestrator.adapters.store.sqlite_changes import RUN, STATEMENTS, finder, marks
 from tetra_orchestrator.adapters.store.sqlite_file import identity, open_file
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tetra_orchestrator.core.changes import Change
+    from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, TaskRun
 
 _INSERT_RUN = f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(rows.RUN_COLUMNS)})"
 _INSERT_TASK = f"INSERT INTO task_runs (run, {rows.TASK_COLUMNS}) VALUES (?, {marks(rows.TASK_COLUMNS)})"
@@ -49,7 +50,8 @@ WITH RECURSIVE tasks (id) AS (
 """
 _DURATIONS = f"""
 {_SUCCESSFUL}
-SELECT id, finished_at - started_at FROM tasks JOIN attempts ON (run, task_id, number) IN (
+SELECT id, CAST(coalesce(duration_s * 1e6, finished_at - started_at) AS INTEGER)
+FROM tasks JOIN attempts ON (run, task_id, number) IN (
     SELECT run, task_id, number FROM attempts
     WHERE state = 'succeeded' AND task_id = id AND started_at NOT NULL ORDER BY run DESC, number DESC LIMIT {RECENT})
 """
@@ -67,7 +69,7 @@ _SUMMARIES = f"""
 WITH {_FOUND}
 SELECT name, max_data_age_s, enabled, found.position, run_id, {rank_sql("task_runs.state")},
     min(task_runs.started_at), max(task_runs.finished_at),
-    (SELECT max(finished_at) FROM task_runs WHERE run = success AND pipeline = name)
+    (SELECT max(finished_at) FROM task_runs WHERE run = success AND pipeline = name), runs.duration_s
 FROM found LEFT JOIN runs ON runs.id = last LEFT JOIN task_runs ON task_runs.run = last AND pipeline = name
 GROUP BY name ORDER BY found.position, name
 """
@@ -93,6 +95,8 @@ class SqliteStore:
         #: The live connection; for checks, not for changes.
         self.connection = open_file(self.path, readonly=readonly)
         self._identity = identity(self.path)
+        if not readonly:
+            reserve.keep(self.path)
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
         """Insert the run, its tasks, the pipelines it knows and the configuration text, in one commit.
@@ -190,9 +194,33 @@ class SqliteStore:
         """What the run's owner was asked for, oldest first."""
         return [what for (what,) in self._rows(f"SELECT what FROM requests WHERE run = {RUN} ORDER BY id", run_id)]
 
+    def pause(self, kind: str, name: str, at: datetime, until: datetime | None, reason: str | None) -> None:
+        """Pause it from `at` on; what is paused already stays paused since then, and gets this end and reason."""
+        self._commit(lambda: sqlite_pauses.put(self.connection, kind, name, at, until, reason))
+
+    def unpause(self, kind: str, name: str) -> bool:
+        """End the pause; False where there was none."""
+        removed: list[bool] = []
+        self._commit(lambda: removed.append(sqlite_pauses.remove(self.connection, kind, name)))
+        return removed[0]
+
+    def pauses(self) -> list[Pause]:
+        """Every pause in the order in which they began, those that have ended by themselves included."""
+        return [sqlite_pauses.pause_of(row) for row in self._rows(sqlite_pauses.SELECT)]
+
     def needed(self) -> set[str]:
         """Ids of the runs that other answers rest on: see the port."""
         return {run_id for (run_id,) in self._rows(_NEEDED)}
+
+    def diagnose(self) -> list[Diagnosis]:
+        """How it keeps its promises: which library, which journal and why, how durable, whether it is whole."""
+        from tetra_orchestrator.adapters.store.sqlite_diagnosis import diagnose
+
+        return diagnose(self.connection, self.path)
+
+    def make_room(self) -> None:
+        """Free the disk space that is kept for the last words of a run; the next command keeps it again."""
+        reserve.give_up(self.path)
 
     def forget(self, run_id: str) -> None:
         """Remove the run with all that belongs to it; nothing where it is unknown or active."""
@@ -235,7 +263,7 @@ class SqliteStore:
 
 
 def _summary(row: rows.Row) -> PipelineSummary:
-    *pipeline, run_id, rank, started, finished, succeeded = row
+    *pipeline, run_id, rank, started, finished, succeeded, run_s = row
     active = run_id is not None and rank == UNFINISHED
     return PipelineSummary(
         pipeline=rows.pipeline_of(pipeline),
@@ -245,4 +273,5 @@ def _summary(row: rows.Row) -> PipelineSummary:
         last_started_at=rows.instant(started),
         last_finished_at=None if active else rows.instant(finished),
         last_success_at=rows.instant(succeeded),
+        last_run_s=run_s,
     )

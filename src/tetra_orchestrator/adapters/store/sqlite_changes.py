@@ -46,7 +46,7 @@ UPDATE attempts SET state = 'running', handle = ? WHERE run = {RUN} AND task_id 
 """
 _CLOSED = f"""
 UPDATE attempts SET state = ?, kind = ?, exit_code = ?, signal = ?, text = ?, finished_at = ?, tail = ?,
-    cpu_s = ?, peak_rss_bytes = ?, limits = ?, gone = ?, note = ?
+    cpu_s = ?, peak_rss_bytes = ?, limits = ?, gone = ?, note = ?, duration_s = ?
 WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
 _OUTPUTS = f"""
@@ -85,7 +85,8 @@ def _running(change: AttemptRunning) -> tuple[Any, ...]:
 
 def _closed(change: AttemptClosed) -> tuple[Any, ...]:
     ended = (*rows.outcome_columns(change.outcome), rows.micros(change.at), rows.plain(change.tail))
-    return (*ended, *rows.facts_columns(change.facts), change.run_id, change.task_id, change.number)
+    facts = rows.facts_columns(change.facts)
+    return (*ended, *facts, change.duration_s, change.run_id, change.task_id, change.number)
 
 
 def _outputs(change: OutputsSaved) -> tuple[Any, ...]:

@@ -27,8 +27,7 @@ def explained(error: apsw.Error, path: str) -> TetraError:
     """The error for what went wrong in the store at `path`: `CannotWrite` or `StoreError`."""
     match error:
         case apsw.BusyError() | apsw.LockedError():
-            message = f"another process has kept the store locked for {BUSY_S} s"
-            return _store(path, message, "see who with `fuser {path}` and let it finish", "store_busy")
+            return _locked(path)
         case apsw.NotADBError():
             return _store(path, "the file is not a database, or its beginning is damaged", _DAMAGED, "store_damaged")
         case apsw.CorruptError():
@@ -42,6 +41,15 @@ def explained(error: apsw.Error, path: str) -> TetraError:
         case apsw.CantOpenError():
             return _store(path, f"the store cannot be opened: {error}", _MODES, None)
     return _store(path, f"the store cannot be used: {error}", _CHECK, None)
+
+
+def _locked(path: str) -> StoreError:
+    from tetra_orchestrator.adapters.store.holders import writers
+
+    message = f"another process has kept the store locked for {BUSY_S} s"
+    if found := writers(path, f"{path}-shm", f"{path}-wal"):
+        return _store(path, f"{message}: {', '.join(found)}", "let it finish, or end it", "store_busy")
+    return _store(path, message, "see who with `fuser {path}` and let it finish", "store_busy")
 
 
 def missing(path: str) -> StoreError:
@@ -61,6 +69,23 @@ def bereft(path: str) -> StoreError:
     """A journal without its database: a new database would swallow it and be damaged."""
     hint = "restore {path}, or move {path}-wal away to begin a new store"
     return _store(path, f"the store is missing but its journal {path}-wal is there", hint, "store_damaged")
+
+
+def mispaired(path: str) -> StoreError:
+    """Whole by itself, but not together with the journal beside it, as a backup is that was put there after a crash."""
+    hint = "move {path}-wal away to use the store as it is, or put the store back that was here before"
+    return _store(path, f"the journal {path}-wal belongs to another store", hint, "store_damaged")
+
+
+def damaged(path: str) -> StoreError:
+    """Neither whole by itself nor with the journal beside it."""
+    return _store(path, "the store is damaged", _DAMAGED, "store_damaged")
+
+
+def remote(path: str, mount: str, kind: str) -> StoreError:
+    """A file system of another machine, where two processes may both believe that they have a lock."""
+    message = f"the state folder is on a network file system, {mount} ({kind})"
+    return _store(path, message, "put it on a local disk, with `state:` or TETRA_STATE", "store_not_local")
 
 
 def foreign(path: str) -> StoreError:

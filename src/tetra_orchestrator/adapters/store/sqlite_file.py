@@ -7,20 +7,22 @@ WAL is used from SQLite 3.51.3 on. In older ones a checkpoint beside a writer co
 from __future__ import annotations
 
 import os
+import time
 from stat import S_ISLNK
 
 import apsw
 
-from tetra_orchestrator import __version__
+from tetra_orchestrator import __version__, failpoints
 from tetra_orchestrator.adapters.store import sqlite_faults as faults
 from tetra_orchestrator.errors import CannotWrite, Forbidden
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 #: The number of upgrade scripts in `sqlite_schema`, which is not imported when there is nothing to do.
-VERSION = 2
+VERSION = 3
 FIRST_SOUND_WAL = (3, 51, 3)
 FULL = 2
 HEADER_BYTES = 100
@@ -32,10 +34,12 @@ def open_file(path: str, *, readonly: bool) -> apsw.Connection:
     """A connection to the store at `path` (absolute), which is made where there is none.
 
     Raises `Forbidden` where others can write to the folder, `CannotWrite` where the store cannot be made, `StoreError`
-    where it is damaged, foreign or newer than this program, or where there is none and `readonly`.
+    where it is damaged, foreign or newer than this program, on a network file system, or where there is none and
+    `readonly`.
     """
     folder = os.path.dirname(path)
     _check_private(folder, path)
+    _check_local(folder, path)
     if not os.path.exists(path):
         # A journal comes after its store and goes before it, so a store that is made meanwhile is seen the second time.
         if os.path.exists(f"{path}-wal") and not os.path.exists(path):
@@ -49,6 +53,14 @@ def open_file(path: str, *, readonly: bool) -> apsw.Connection:
         return _open(path, readonly)
     except apsw.Error as error:
         raise faults.explained(error, path) from error
+
+
+def _size(path: str) -> int:
+    """Bytes of a file, 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def identity(path: str) -> tuple[int, int] | None:
@@ -85,28 +97,64 @@ def _check_private(folder: str, path: str) -> None:
         raise CannotWrite(message, hint=f"make sure that {folder} can be a folder of yours", where=folder) from error
 
 
+def _check_local(folder: str, path: str) -> None:
+    """Raises `StoreError` for a folder, or one that it is to be made in, on a network file system."""
+    while (found := identity(folder)) is None:
+        folder = os.path.dirname(folder)
+    if os.major(found[0]) == 0:  # no disk of this machine, but memory, layers, or another machine's
+        from tetra_orchestrator.adapters.store.mounts import network_mount
+
+        if mount := network_mount(folder):
+            raise faults.remote(path, *mount)
+
+
 def _link(place: str, kind: str) -> Forbidden:
     return Forbidden(f"the state {kind} is a symbolic link", hint=f"name the {kind} itself in `state:`", where=place)
 
 
 def _make(folder: str, path: str) -> None:
     """Make the store beside its place and link it there whole: nobody ever sees half of it."""
+    failpoints.hit("store.make")
     draft = f"{path}.{os.getpid()}.new"
+    new = [folder]  # it may be: the cache's folder is in it, and may have been made a moment ago
+    while not os.path.isdir(above := os.path.dirname(new[-1])):
+        new.append(above)
     try:
         if not os.path.isdir(folder):
             os.makedirs(folder, exist_ok=True)
             os.chmod(folder, 0o700)
+        _keep_names(new)
+        _clear_drafts(folder, os.path.basename(path))
         _create_private(draft)
         try:
             _fill(draft)
             _publish(draft, path)
         finally:
             os.unlink(draft)
+        failpoints.hit("store.make.commit")
     except OSError as error:
         message = f"the store cannot be made: {error.strerror}"
         raise CannotWrite(message, hint=f"make sure that you can write to {folder}", where=path) from error
     except apsw.Error as error:
         raise faults.explained(error, path) from error
+
+
+def _clear_drafts(folder: str, name: str) -> None:
+    """Remove the drafts of processes that were killed while they made the store called `name`."""
+    for entry in os.listdir(folder):
+        pid, draft, _ = entry.removeprefix(f"{name}.").partition(".new")
+        if draft and pid.isdecimal() and not _lives(int(pid)):
+            os.unlink(os.path.join(folder, entry))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 def _create_private(draft: str) -> None:
@@ -131,7 +179,20 @@ def _publish(draft: str, path: str) -> None:
         os.link(draft, path)
     except FileExistsError:
         return  # another process was faster, with the same content
-    descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
+    _sync(os.path.dirname(path))
+
+
+def _keep_names(folders: list[str]) -> None:
+    """Have the folders' names survive a power cut: each is only kept by a sync of the folder above (fsync(2))."""
+    for folder in reversed(folders):
+        try:
+            _sync(os.path.dirname(folder))
+        except PermissionError:
+            continue  # then it is not ours, and not new
+
+
+def _sync(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -139,9 +200,13 @@ def _publish(draft: str, path: str) -> None:
 
 
 def _open(path: str, readonly: bool) -> apsw.Connection:
+    if not readonly and _size(f"{path}-wal"):
+        from tetra_orchestrator.adapters.store.leftover import check_pair
+
+        check_pair(path)
     db = apsw.Connection(path, flags=_READ if readonly else _WRITE)
     try:
-        db.set_busy_timeout(faults.BUSY_S * 1000)
+        db.set_busy_handler(_patience(faults.BUSY_S))
         if not readonly:
             _make_durable(db, path)
         _check_version(db, path, readonly)
@@ -149,6 +214,23 @@ def _open(path: str, readonly: bool) -> apsw.Connection:
         db.close()
         raise
     return db
+
+
+def _patience(limit_s: float) -> Callable[[int], bool]:
+    """Wait for a lock, trying more often the longer it takes: SQLite's own pauses grow and starve who waits longest."""
+    began = 0.0
+
+    def wait(tries: int) -> bool:
+        nonlocal began
+        now = time.monotonic()
+        began = began if tries else now
+        waited = now - began
+        if waited >= limit_s:
+            return False
+        time.sleep(min(0.001 * (tries + 1), max(0.001, 0.05 - waited / 100)))
+        return True
+
+    return wait
 
 
 def _make_durable(db: apsw.Connection, path: str) -> None:
@@ -191,6 +273,7 @@ def _upgrade(db: apsw.Connection, version: int) -> None:
     """Run the scripts after `version` in one transaction, each with its row in schema_version."""
     from tetra_orchestrator.adapters.store.sqlite_schema import SCRIPTS
 
+    failpoints.hit("migrate.step")
     db.execute("BEGIN IMMEDIATE")
     try:
         if version:  # another process may have done it while we waited for the lock
@@ -203,6 +286,7 @@ def _upgrade(db: apsw.Connection, version: int) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+    failpoints.hit("migrate.step.commit")
 
 
 def _value(db: apsw.Connection, query: str) -> Any:

@@ -273,5 +273,7 @@ ALTER TABLE attempts ADD COLUMN gone TEXT;
 ALTER TABLE attempts ADD COLUMN note TEXT;
 """
 
+_AGAIN = "ALTER TABLE runs ADD COLUMN params TEXT; ALTER TABLE attempts ADD COLUMN duration_s REAL;"
+
 #: The script that leads to each version: a store of version n is upgraded by all scripts after the first n.
-SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS, _FACTS)
+SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS, _FACTS, _AGAIN)
