@@ -27,6 +27,7 @@ LAYERS = (
         "worker",
         "errors",
         "signals",
+        "failpoints",
         "core",
         "ports",
         "config",

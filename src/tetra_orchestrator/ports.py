@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from tetra_orchestrator.core.changes import Change
+    from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.core.facts import Bounds, Facts
-    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, TaskRun
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
 
@@ -69,7 +70,10 @@ class Wakeup(Record):
 
 
 class PipelineSummary(Record):
-    """A pipeline as the store knows it; `last_success_at` is when its latest successful run finished (UTC)."""
+    """A pipeline as the store knows it; `last_success_at` is when its latest successful run finished (UTC).
+
+    `last_run_s` is how long the last run as a whole took, with all its pipelines.
+    """
 
     pipeline: PipelineState
     active: bool
@@ -78,6 +82,7 @@ class PipelineSummary(Record):
     last_started_at: datetime | None = None
     last_finished_at: datetime | None = None
     last_success_at: datetime | None = None
+    last_run_s: float | None = None
 
 
 class Subject(Record):
@@ -95,6 +100,10 @@ class Subject(Record):
     log_of: Callable[[str, int], str]
     tail_of: Callable[[str], str]
     config: str | None = None
+
+
+#: A wrapper leaves the outputs without secrets in a file called like theirs with this behind it.
+MASKED = ".masked"
 
 
 class AttemptFiles(Record):
@@ -151,9 +160,24 @@ if TYPE_CHECKING:
 
         def requests(self, run_id: str) -> list[str]: ...
 
+        # Durable. What is paused already stays paused since then, and gets this end and reason.
+        def pause(self, kind: str, name: str, at: datetime, until: datetime | None, reason: str | None) -> None: ...
+
+        # False where there was no pause.
+        def unpause(self, kind: str, name: str) -> bool: ...
+
+        # In the order in which they began, those that have ended by themselves included.
+        def pauses(self) -> list[Pause]: ...
+
         # Ids of the runs that other answers rest on: of each pipeline the newest and the latest that succeeded, of each
         # task the latest in which it did.
         def needed(self) -> set[str]: ...
+
+        # How it keeps its promises: which library, how durable, whether it is whole.
+        def diagnose(self) -> list[Diagnosis]: ...
+
+        # Frees the disk space that is kept for the last words of a run; the next command keeps it again.
+        def make_room(self) -> None: ...
 
         # Removes the run with all that belongs to it, in one commit; nothing where it is unknown or active.
         def forget(self, run_id: str) -> None: ...
@@ -200,15 +224,36 @@ if TYPE_CHECKING:
         # Which of the attempts, given as fencing token -> handle, still have a live process: by either of the two.
         def survived(self, handles: Mapping[str, str | None]) -> set[str]: ...
 
-        # Ends every process that carries the fencing token, the process `handle` names if it is still that one, and
-        # their descendants, and waits until they are gone.
-        def end_tree(self, token: str, handle: str | None, grace_s: float) -> None: ...
+        # Ends the attempts, given as fencing token -> handle: every process that carries the token, the one `handle`
+        # names if it is still that one, and their descendants. All at once; waits until they are gone.
+        def end_trees(self, handles: Mapping[str, str | None], grace_s: float) -> None: ...
+
+        # How the attempt with the token ended by what its wrapper has left in the file; None while there is nothing.
+        def left(self, record: str, token: str) -> tuple[Outcome, Facts] | None: ...
 
     class Locks(Protocol):
         """Kernel locks, freed by the kernel when their holder dies."""
 
-        # Holds all names or none while the context lasts; `NotNow` naming the holder when one is taken.
-        def held(self, names: Sequence[str], holder: str) -> AbstractContextManager[None]: ...
+        # Holds all names or none while the context lasts; `NotNow` naming the holder when one is taken. Those who hold
+        # a name `shared` get along with each other, and with nobody else.
+        def held(self, names: Sequence[str], holder: str, *, shared: bool = False) -> AbstractContextManager[None]: ...
+
+        # Whether anybody holds the name, shared or not.
+        def is_held(self, name: str) -> bool: ...
+
+        # Holds the lock `run-RUN_ID` while the context lasts, and counts the run among the live ones. `parent` is the
+        # run of whose task this one is a part: what that one and its own parents take is not held against it.
+        def shares(self, run_id: str, parent: str | None = None) -> AbstractContextManager[Shares]: ...
+
+    class Shares(Protocol):
+        """What the live runs of a project take of what all of them share: amounts by name."""
+
+        # What the other runs take, None where that cannot be known for the moment. No other run looks or takes while
+        # the context lasts, so it should be short.
+        def turn(self) -> AbstractContextManager[Mapping[str, int] | None]: ...
+
+        # Publishes what this run takes from now on; within a turn.
+        def take(self, amounts: Mapping[str, int]) -> None: ...
 
     class Clock(Protocol):
         """The time, and waiting for it to pass."""
@@ -272,11 +317,21 @@ if TYPE_CHECKING:
         # Makes the attempt's folders and its input file, and says where everything is. `CannotWrite` when it cannot.
         def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles: ...
 
+        # Where the attempt's files are, whether or not they exist.
+        def files(self, run_id: str, task_id: str, number: int) -> AttemptFiles: ...
+
         # Removes what the attempt was given and what it handed on, once that is known; it may hold secrets.
         def clear(self, files: AttemptFiles) -> None: ...
 
         # What the task appended as JSON lines, later keys winning. `ValueError` with the line when it cannot be read.
         def outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
+
+        # The same without secrets, as its wrapper has left it.
+        def masked_outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
+
+        # Gives the new run the checkpoint folders of the first of the earlier runs that has some. `CannotWrite` when it
+        # cannot.
+        def carry_over(self, earlier: Sequence[str], run_id: str) -> None: ...
 
         # Where the attempt's log is, whether or not it exists.
         def log_path(self, run_id: str, task_id: str, number: int) -> str: ...

@@ -15,9 +15,22 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.adapters.runner.waiters import Waiter
+    from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.engine.start import World
-    from tetra_orchestrator.ports import Clock, Notifier, Probe, Processes, Reporter, Runner, Store, Subject, Workspace
+    from tetra_orchestrator.ports import (
+        Clock,
+        Locks,
+        Notifier,
+        Probe,
+        Processes,
+        Reporter,
+        Runner,
+        Store,
+        Subject,
+        Workspace,
+    )
 
 
 #: The folder of our own files, below the project's root.
@@ -36,6 +49,13 @@ def processes() -> Processes:
     from tetra_orchestrator.adapters.runner.process import ProcessTable
 
     return ProcessTable()
+
+
+def abilities() -> list[Diagnosis]:
+    """What this machine's kernel gives us."""
+    from tetra_orchestrator.adapters.runner import abilities
+
+    return abilities.abilities()
 
 
 def probe() -> Probe:
@@ -62,23 +82,43 @@ def store(url: str) -> Store:
 
 
 @contextmanager
-def settled(url: str, *, end_survivors: bool = False) -> Iterator[Store]:
-    """The store, after what dead owners left behind was settled."""
-    from tetra_orchestrator.engine.reconcile import reconcile
+def scene(url: str, root: str) -> Iterator[Scene]:
+    """The runs in the store of the project in `root`, and what tells how they are."""
+    from tetra_orchestrator.engine.reconcile import Scene
 
     opened = store(url)
     try:
-        reconcile(opened, clock(), processes(), end_survivors=end_survivors)
-        yield opened
+        yield Scene(opened, clock(), processes(), locks(root), _workspace(os.path.join(root, "logs"), root))
     finally:
         opened.close()
 
 
+@contextmanager
+def settled(url: str, root: str, *, end_survivors: bool = False) -> Iterator[Scene]:
+    """The same, after what dead owners left behind was settled."""
+    from tetra_orchestrator.engine.reconcile import reconcile
+
+    with scene(url, root) as found:
+        reconcile(found, end_survivors=end_survivors)
+        yield found
+
+
+def locks(root: str) -> Locks:
+    """The locks of the project in `root`."""
+    from tetra_orchestrator.adapters.locks.table import LockTable
+
+    return LockTable(os.path.join(root, STATE, "locks"))
+
+
 def workspace(project: Project) -> Workspace:
     """The files of the project's runs."""
-    from tetra_orchestrator.adapters import workspace
+    return _workspace(project.logs.dir, project.root)
 
-    return workspace.Workspace(project.logs.dir, os.path.join(project.root, STATE))
+
+def _workspace(logs: str, root: str) -> Workspace:
+    from tetra_orchestrator.adapters.workspace import Workspace
+
+    return Workspace(logs, os.path.join(root, STATE))
 
 
 @contextmanager
@@ -86,7 +126,6 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
     """Everything a run needs on this machine. Moves to the project's root, where relative paths start."""
     from tetra_orchestrator.adapters.inherited import inherited
     from tetra_orchestrator.adapters.interrupts import SignalInterrupts
-    from tetra_orchestrator.adapters.locks import LockTable
     from tetra_orchestrator.adapters.runner.process import become_subreaper
     from tetra_orchestrator.engine.start import World
 
@@ -103,9 +142,10 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
                 clock=clock(),
                 interrupts=interrupts,
                 processes=processes(),
-                locks=LockTable(os.path.join(project.root, STATE, "locks")),
+                locks=locks(project.root),
                 entropy=os.urandom,
                 environ=inherited(environ),
+                tell=_tell,
             )
     finally:
         opened.close()
@@ -163,11 +203,15 @@ def screen() -> Iterator[Outlet]:
 
 
 def _warn(text: str) -> None:
+    _tell(f"warning: {text}")
+
+
+def _tell(text: str) -> None:
     """Say so on standard error, unless that would have to be waited for."""
     from tetra_orchestrator.adapters.report.outlet import Outlet
 
     with Outlet(sys.stderr.fileno(), patience_s=0) as errors:
-        errors.write(f"warning: {text}\n")
+        errors.write(f"{text}\n")
 
 
 def reporters(style: str, outlet: Outlet) -> Callable[[Subject], Reporter]:

@@ -164,10 +164,17 @@ def test_a_gate_that_stays_shut_is_reported_not_waited_for(folder: str, monkeypa
         gate = os.open(f"{folder}/gate.lock", os.O_RDWR)
         fcntl.flock(gate, fcntl.LOCK_EX)
         answer = LockTable(folder).acquire(["a"])
+        with pytest.raises(NotNow) as refused:
+            LockTable(folder).gate()
         os.close(gate)
-    assert isinstance(answer, Busy)
-    assert answer.name == "gate"
-    assert answer.holder.endswith("run other")
+    assert answer == Busy("gate", "")
+    assert str(refused.value) == f"the locks in {folder} are being changed by another process\n  hint: try again"
+
+
+def test_passing_the_gate_writes_nothing_as_whoever_writes_waits_for_the_disk(folder: str) -> None:
+    with taken(LockTable(folder).acquire(["a"], "run mine")):
+        assert os.path.getsize(f"{folder}/gate.lock") == 0
+        assert os.path.getsize(f"{folder}/a.lock") > 0
 
 
 def test_lock_files_are_private_and_leak_no_descriptor(folder: str) -> None:

@@ -236,3 +236,19 @@ def test_the_input_that_all_share_who_are_given_nothing_is_never_removed(
 ) -> None:
     workspace.clear(files)
     assert Path(files.input).read_text() == "{}\n"
+
+
+def test_a_run_that_resumes_another_gets_its_checkpoint_folders(tmp_path):
+    workspace = Workspace(str(tmp_path / "logs"), str(tmp_path / "state"))
+    old = workspace.prepare("r1", "a", 1, {})
+    Path(old.checkpoint, "progress").write_text("half")
+    workspace.carry_over(["r2", "r1"], "r3")
+    new = workspace.prepare("r3", "a", 1, {})
+    assert Path(new.checkpoint, "progress").read_text() == "half"
+    assert not Path(old.checkpoint).exists()
+
+
+def test_where_no_earlier_run_has_checkpoint_folders_nothing_is_carried_over(tmp_path):
+    workspace = Workspace(str(tmp_path / "logs"), str(tmp_path / "state"))
+    workspace.carry_over(["r1"], "r2")
+    assert list(tmp_path.iterdir()) == []

@@ -99,7 +99,7 @@ def test_T_067_a_task_that_fails_for_good_ends_the_run_with_2_the_tail_of_its_lo
     lines = site.lines_of_log()
     run_id = lines[1].split()[1].rstrip(",")
     log = f"{site.root}/logs/runs/{run_id}/bad.3.log"
-    assert lines[-8:] == [
+    assert lines[-9:] == [
         "ERROR: bad failed after 3 attempts",
         "  exited with code 3",
         "  | starting",
@@ -107,6 +107,7 @@ def test_T_067_a_task_that_fails_for_good_ends_the_run_with_2_the_tail_of_its_lo
         f"  full log: {log}",
         "after not started: bad failed",
         "Orchestration failed: bad failed",
+        f"Go on where it ended: tetra resume {run_id}",
         f"Look closer: tetra show {run_id}",
     ]
     assert "Orchestration completed" not in done.stdout

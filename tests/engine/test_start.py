@@ -117,25 +117,25 @@ def abandoned():
 
 def test_a_run_whose_owner_died_becomes_lost_with_its_attempt_and_nothing_stays_running():
     stage = abandoned()
-    settled = reconcile(stage.store, stage.clock, stage.processes, end_survivors=False)
+    settled = reconcile(stage.scene, end_survivors=False)
     assert settled == [stage.last_run.run_id]
     assert (stage.last_run.state, stage.last_run.exit_code) == ("lost", 2)
     assert stage.states() == {"a": "lost", "b": "cancelled"}
     assert stage.attempts() == [("a", 1, "lost", None)]
     assert stage.processes.ended == []
-    assert reconcile(stage.store, stage.clock, stage.processes, end_survivors=False) == []
+    assert reconcile(stage.scene, end_survivors=False) == []
 
 
 def test_a_command_that_may_signal_ends_the_survivors_by_their_token_first():
     stage = abandoned()
     token = stage.store.attempts(stage.last_run.run_id)[0].token
-    reconcile(stage.store, stage.clock, stage.processes, end_survivors=True)
+    reconcile(stage.scene, end_survivors=True)
     assert stage.processes.ended == [token]
 
 
 def test_a_lost_run_ends_with_the_events_that_its_owner_would_have_left():
     stage = abandoned()
-    reconcile(stage.store, stage.clock, stage.processes, end_survivors=False)
+    reconcile(stage.scene, end_survivors=False)
     last = stage.store.events(stage.last_run.run_id)
     assert [(e.seq, e.event, e.task, e.state) for e in last[-3:]] == [
         (len(last) - 2, "task.finished", "a", "lost"),
@@ -147,9 +147,9 @@ def test_a_lost_run_ends_with_the_events_that_its_owner_would_have_left():
 def test_survivors_of_a_run_that_a_reading_command_has_settled_are_ended_by_the_next_that_may_signal():
     stage = abandoned()
     token = stage.store.attempts(stage.last_run.run_id)[0].token
-    reconcile(stage.store, stage.clock, stage.processes, end_survivors=False)
+    reconcile(stage.scene, end_survivors=False)
     assert stage.processes.ended == []
-    reconcile(stage.store, stage.clock, stage.processes, end_survivors=True)
+    reconcile(stage.scene, end_survivors=True)
     assert stage.processes.ended == [token]
 
 
@@ -162,7 +162,7 @@ def test_a_run_that_another_command_settles_first_is_left_to_it():
         raise StateConflict("too late")
 
     stage.store.record = overtaken
-    assert reconcile(stage.store, stage.clock, stage.processes, end_survivors=False) == []
+    assert reconcile(stage.scene, end_survivors=False) == []
     assert stage.last_run.state == "lost"
 
 
@@ -171,7 +171,7 @@ def test_a_dead_owner_is_looked_for_under_the_locks():
     stage.runner.on_submit = lambda launches: None
     token = stage.store.attempts(stage.last_run.run_id)[0].token
     seen = []
-    stage.processes.end_tree = lambda *args, **named: seen.append((args[0], "pipeline-a" in stage.locks.taken))
+    stage.processes.end_trees = lambda handles, grace_s: seen.append((*handles, "pipeline-a" in stage.locks.taken))
     stage.processes.alive.add("me")
     old = stage.last_run
     stage.store.runs = _with_owner(stage.store.runs, old.run_id)
@@ -187,7 +187,7 @@ def _with_owner(runs, run_id):
 def test_a_run_whose_owner_lives_is_left_alone():
     stage = abandoned()
     stage.processes.alive.add("me")
-    assert reconcile(stage.store, stage.clock, stage.processes, end_survivors=True) == []
+    assert reconcile(stage.scene, end_survivors=True) == []
     assert stage.last_run.state == "running"
 
 
@@ -195,7 +195,7 @@ def test_cancel_leaves_a_request_and_signals_the_owner():
     stage = abandoned()
     stage.processes.alive.add("me")
     run_id = stage.last_run.run_id
-    assert cancel(stage.store, stage.clock, stage.processes, run_id, wait_s=1.0).state == "running"
+    assert cancel(run_id, stage.scene, wait_s=1.0).state == "running"
     assert stage.store.requests(run_id) == ["cancel"]
     assert stage.processes.signals == [("me", 15)]
 
@@ -205,5 +205,5 @@ def test_cancelling_a_run_that_is_over_says_so():
     stage.run()
     run_id = stage.last_run.run_id
     with pytest.raises(UsageError) as refused:
-        cancel(stage.store, stage.clock, stage.processes, run_id, wait_s=1.0)
+        cancel(run_id, stage.scene, wait_s=1.0)
     assert str(refused.value) == f"run {run_id} is over: succeeded\n  hint: `tetra show {run_id}` tells how it went"

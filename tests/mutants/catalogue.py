@@ -141,14 +141,14 @@ MUTANTS = (
     Mutant(
         "a task's weight in a pool does not count",
         "core/admission.py",
-        "all(self._free[name] >= amount for name, amount in share)",
-        "all(self._free[name] > 0 for name, amount in share)",
+        "all(self._left[name] - self._taken[name] >= amount for name, amount in share)",
+        "all(self._left[name] - self._taken[name] > 0 for name, amount in share)",
         (f"{PLAN}::test_a_pool_holds_back_what_does_not_fit_and_lets_others_pass",),
     ),
     Mutant(
         "what a task took is not given back",
         "core/plan.py",
-        "        self._room.give_back(node.share)\n",
+        "        self._room.give_back(node.place, node.share)\n",
         "",
         (f"{PLAN}::test_a_pool_holds_back_what_does_not_fit_and_lets_others_pass",),
     ),
@@ -176,29 +176,32 @@ MUTANTS = (
     Mutant(
         "events are told before they are durable",
         "engine/journal.py",
-        """        self._store.record(changes)
+        """        self._record()
+        changes, self._changes = self._changes, []
+        self._doubtful = self._there = 0
         for change in changes:
             if isinstance(change, EventLogged):
                 self._reporter.event(change.event)
 """,
-        """        for change in changes:
+        """        for change in self._changes:
             if isinstance(change, EventLogged):
                 self._reporter.event(change.event)
-        self._store.record(changes)
+        self._record()
+        self._changes = []
 """,
         (f"{LOOP}::test_nothing_is_reported_before_it_is_durable",),
     ),
     Mutant(
         "the owner of a run is taken to be alive",
         "engine/reconcile.py",
-        "if run.owner is not None and processes.is_alive(run.owner):",
-        "if run.owner is not None:",
+        "alive = run.owner is not None and scene.processes.is_alive(run.owner)",
+        "alive = run.owner is not None",
         (f"{START}::test_a_run_whose_owner_died_becomes_lost_with_its_attempt_and_nothing_stays_running",),
     ),
     Mutant(
         "survivors of a lost run are left alone",
         "engine/reconcile.py",
-        "        processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)\n",
+        "        scene.processes.end_trees(bare, GRACE_S)\n",
         "        pass\n",
         (f"{START}::test_a_command_that_may_signal_ends_the_survivors_by_their_token_first",),
     ),
@@ -225,9 +228,9 @@ MUTANTS = (
     ),
     Mutant(
         "a run may start beside one that goes on",
-        "adapters/locks.py",
-        "fcntl.LOCK_EX | fcntl.LOCK_NB",
-        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "adapters/locks/flock.py",
+        "fcntl.LOCK_SH if shared else fcntl.LOCK_EX",
+        "fcntl.LOCK_SH",
         (f"{LOCKS}::test_a_lock_is_refused_to_others_with_its_holders_name",),
     ),
 )

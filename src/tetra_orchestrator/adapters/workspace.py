@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import CannotWrite
-from tetra_orchestrator.ports import AttemptFiles
+from tetra_orchestrator.ports import MASKED, AttemptFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tetra_orchestrator.core.history import Run
@@ -36,19 +37,30 @@ class Workspace:
 
     def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles:
         """Make the attempt's folders and its input file, and say where everything is. CannotWrite when it cannot."""
-        log = self.log_path(run_id, task_id, number)
-        attempts = f"{self._state}/attempts/{run_id}"
-        checkpoint = f"{self._state}/checkpoints/{run_id}/{task_id}"
+        failpoints.hit("input.write")
+        files = self.files(run_id, task_id, number)
+        attempts = os.path.dirname(files.input)
         if attempts not in self._known:
-            self._open_run(os.path.dirname(log), attempts, os.path.dirname(checkpoint))
-        if checkpoint not in self._known:
-            self._folder("checkpoint", checkpoint, _STATE_HINT)
-        stem = f"{attempts}/{task_id}.{number}"
-        source = f"{attempts}/{_NOTHING}"
+            self._open_run(os.path.dirname(files.log), attempts, os.path.dirname(files.checkpoint))
+        if files.checkpoint not in self._known:
+            self._folder("checkpoint", files.checkpoint, _STATE_HINT)
         if given:
-            source = f"{stem}.input.json"
-            _write_json(source, given)
-        return AttemptFiles(log, source, f"{stem}.output.jsonl", checkpoint, f"{stem}.record.json")
+            _write_json(files.input, given)
+        else:
+            files = files._replace(input=f"{attempts}/{_NOTHING}")
+        failpoints.hit("input.write.commit")
+        return files
+
+    def files(self, run_id: str, task_id: str, number: int) -> AttemptFiles:
+        """Where the attempt's files are, whether or not they exist."""
+        stem = f"{self._state}/attempts/{run_id}/{task_id}.{number}"
+        return AttemptFiles(
+            self.log_path(run_id, task_id, number),
+            f"{stem}.input.json",
+            f"{stem}.output.jsonl",
+            f"{self._state}/checkpoints/{run_id}/{task_id}",
+            f"{stem}.record.json",
+        )
 
     def _open_run(self, logs: str, attempts: str, checkpoints: str) -> None:
         self._folder("log", logs, _LOG_HINT)
@@ -64,12 +76,26 @@ class Workspace:
             raise CannotWrite(f"cannot write the {kind} folder {path}: {error.strerror}", hint=hint) from error
         self._known.add(path)
 
+    def carry_over(self, earlier: Sequence[str], run_id: str) -> None:
+        """Give the new run the checkpoint folders of the first of the earlier runs that has some."""
+        folder = f"{self._state}/checkpoints"
+        for old in earlier:
+            try:
+                os.rename(f"{folder}/{old}", f"{folder}/{run_id}")
+                return
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                message = f"cannot move the checkpoint folder {folder}/{old}: {error.strerror}"
+                raise CannotWrite(message, hint=_STATE_HINT) from error
+
     def log_path(self, run_id: str, task_id: str, number: int) -> str:
         """Where the attempt's log is, whether or not it exists."""
         return f"{self._logs}/runs/{run_id}/{task_id}.{number}.log"
 
     def open_log(self, now: datetime) -> str:
         """Make the run's own new log file and point `latest` at it. CannotWrite when it cannot."""
+        failpoints.hit("log.open")
         self._folder("log", self._logs, _LOG_HINT)
         stem = f"{self._logs}/orchestrator_{now.astimezone():%Y%m%d_%H%M%S}"
         for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
@@ -81,6 +107,7 @@ class Workspace:
             except OSError as error:
                 raise CannotWrite(f"cannot write the log {path}: {error.strerror}", hint=_LOG_HINT) from error
             _link(path, f"{self._logs}/latest")
+            failpoints.hit("log.open.commit")
             return path
         raise CannotWrite(f"there are 1000 logs of the same second: {stem}.log", hint="start runs less often")
 
@@ -125,9 +152,14 @@ class Workspace:
                 merged.update(_object(number, line, loads))
         return merged
 
+    def masked_outputs(self, files: AttemptFiles) -> Mapping[str, Json]:
+        """The same without secrets, as its wrapper has left it."""
+        masked = f"{files.output}{MASKED}"
+        return self.outputs(files._replace(output=masked) if os.path.lexists(masked) else files)
+
     def clear(self, files: AttemptFiles) -> None:
         """Remove what the attempt was given and what it handed on; what cannot be removed stays."""
-        for path in (files.input, files.output):
+        for path in (files.input, files.output, f"{files.output}{MASKED}"):
             if not path.endswith(f"/{_NOTHING}"):
                 _unlink(path)
 

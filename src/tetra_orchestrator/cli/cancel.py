@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.known import settled_store
+from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import run_row
@@ -15,28 +15,41 @@ from tetra_orchestrator.errors import Exit, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tetra_orchestrator.core.history import Run
     from tetra_orchestrator.ports import Store
+
+WaitOption = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the end.")]
 
 
 def command(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as `status` shows it, or `latest`.")],
-    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for its end.")] = 30.0,
+    wait: WaitOption = 30.0,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """End a run: its processes get TERM, then KILL after their grace; the run ends `cancelled`."""
-    from tetra_orchestrator import wire
     from tetra_orchestrator.engine.cancel import cancel
 
-    with settled_store(config, end_survivors=True) as store:
-        run = cancel(store, wire.clock(), wire.processes(), _newest(store) if run_id == "latest" else run_id, wait)
+    with settled_scene(config, end_survivors=True) as scene:
+        run = cancel(_newest(scene.store) if run_id == "latest" else run_id, scene, wait)
     if as_json:
         print_json("cancel", {"run": run_row(run)})
-    elif run.state in RUN_ACTIVE:
+    else:
+        tell(run)
+    return code_for([run])
+
+
+def tell(run: Run) -> None:
+    """Print what has become of a run that was asked to end."""
+    if run.state in RUN_ACTIVE:
         print(f"run {run.run_id} was asked to end; it is still {run.state}")
     else:
         print(f"run {run.run_id} is {run.state}")
-    return Exit.NOT_NOW if run.state in RUN_ACTIVE else Exit.OK
+
+
+def code_for(runs: list[Run]) -> int:
+    """The exit code: 75 where one of them has not ended yet."""
+    return Exit.NOT_NOW if any(run.state in RUN_ACTIVE for run in runs) else Exit.OK
 
 
 def _newest(store: Store) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tetra_orchestrator.config.glance import Glance
+    from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.ports import Store
 
 
@@ -39,6 +40,13 @@ def glance(config: str | None) -> Glance:
 @contextmanager
 def settled_store(config: str | None, *, end_survivors: bool = False) -> Iterator[Store]:
     """The store of that configuration, after what dead owners left behind was settled."""
+    with settled_scene(config, end_survivors=end_survivors) as scene:
+        yield scene.store
+
+
+@contextmanager
+def settled_scene(config: str | None, *, end_survivors: bool = False) -> Iterator[Scene]:
+    """The same with what tells how its runs are."""
     seen = glance(config)
-    with wire.settled(seen.store_url, end_survivors=end_survivors) as store:
-        yield store
+    with wire.settled(seen.store_url, seen.root, end_survivors=end_survivors) as scene:
+        yield scene

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from codecs import getincrementaldecoder
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.known import glance, settled_store
+from tetra_orchestrator.cli.known import glance, settled_scene
 from tetra_orchestrator.cli.project import ConfigOption
 from tetra_orchestrator.cli.records import find_run
 from tetra_orchestrator.core.spoken import printable
@@ -18,7 +19,10 @@ from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from tetra_orchestrator.core.history import Run
+    from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.ports import Store
 
 POLL_S = 0.2
@@ -35,12 +39,13 @@ def command(
 ) -> int:
     """Print logs. Control characters are shown escaped, never sent to the terminal."""
 
-    with settled_store(config) as store:
+    with settled_scene(config) as scene:
+        store = scene.store
         if pipeline is not None:
             _check_known(pipeline, {one.pipeline.name for one in store.summaries()}, config)
         run = find_run(store, run_id, pipeline)
         if follow:
-            _follow(store, run, pipeline, tail)
+            _follow(scene, run, pipeline, tail)
             return 0
         paths = _paths(store, run, pipeline)
     for path in paths:
@@ -70,16 +75,16 @@ def _paths(store: Store, run: Run, pipeline: str | None) -> list[str]:
     return [log for log in latest.values() if log]
 
 
-def _follow(store: Store, run: Run, pipeline: str | None, tail: int | None) -> None:
+def _follow(scene: Scene, run: Run, pipeline: str | None, tail: int | None) -> None:
     """Copy what the logs have and gain until the run is over, later attempts included."""
-    from tetra_orchestrator import wire
     from tetra_orchestrator.engine.reconcile import reconcile
 
+    store = scene.store
     readers: dict[str, _Reader] = {}
     settle_at = time.monotonic() + SETTLE_S
     while True:
         if time.monotonic() >= settle_at:
-            reconcile(store, wire.clock(), wire.processes(), end_survivors=False)
+            reconcile(scene, end_survivors=False)
             settle_at = time.monotonic() + SETTLE_S
         over = (store.run(run.run_id) or run).state not in RUN_ACTIVE
         paths = _paths(store, run, pipeline)
@@ -104,21 +109,40 @@ class _Reader:
         self._offset = 0 if tail is None else _offset_of_tail(path, tail)
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._held = ""
+        self._file: tuple[int, int] | None = None
+        self._told = False
 
     def copy(self, *, whole: bool) -> None:
         """Print what was added since the last call. `whole`: nothing will follow, so half a character is one too."""
         try:
             with open(self._path, "rb") as file:
-                file.seek(self._offset)
-                while block := file.read(1 << 16):
-                    self._offset += len(block)
-                    self._write(self._decoder.decode(block))
+                self._copy(file)
         except FileNotFoundError:
-            if whole:
-                print(f"{self._path} is no longer there", file=sys.stderr)
+            if whole or self._file:
+                self._tell("was moved or deleted")
         if whole:
             self._write(self._decoder.decode(b"", final=True), whole=True)
         sys.stdout.flush()
+
+    def _copy(self, file: BinaryIO) -> None:
+        found = os.fstat(file.fileno())
+        self._file = self._file or (found.st_dev, found.st_ino)
+        if self._file != (found.st_dev, found.st_ino):
+            self._tell("was moved or deleted, and another file is in its place")
+            return
+        if found.st_size < self._offset:
+            self._tell("was cut short")
+            self._offset = 0
+        file.seek(self._offset)
+        while block := file.read(1 << 16):
+            self._offset += len(block)
+            self._write(self._decoder.decode(block))
+
+    def _tell(self, what: str) -> None:
+        """Say once on standard error what became of the file."""
+        if not self._told:
+            self._told = True
+            print(f"{self._path} {what}", file=sys.stderr)
 
     def _write(self, text: str, *, whole: bool = False) -> None:
         """Print the text harmlessly, a line's end CR LF as LF; a CR at the end waits for what comes next."""

@@ -16,6 +16,7 @@ from tetra_orchestrator.cli.project import (
 from tetra_orchestrator.errors import UsageError
 
 Progress = Literal["auto", "live", "plain", "steps"]
+Overlap = Literal["skip", "queue", "replace", "allow"]
 
 
 def command(
@@ -36,9 +37,12 @@ def command(
     no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Accepted: no checkpoint is written.")] = False,
     resume: Annotated[bool, typer.Option("--resume", hidden=True)] = False,
     no_retry: Annotated[bool, typer.Option("--no-retry", help="Try every task once, whatever the file says.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Run although what it depends on is not there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run although it is paused or lacks what it needs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; start nothing.")] = False,
     progress: Annotated[Progress, typer.Option(help="auto: live on a terminal, else plain lines.")] = "auto",
+    overlap: Annotated[
+        Overlap, typer.Option(help="While another run has one of the pipelines: give up, wait, end that, or go beside.")
+    ] = "skip",
     notify: Annotated[str | None, typer.Option(metavar="desktop", help="Tell the desktop at the end.")] = None,
     config: ConfigOption = None,
     overlay: OverlayOption = None,
@@ -68,6 +72,7 @@ def command(
         no_retry=no_retry,
         force=force,
         dry_run=dry_run,
+        overlap=overlap,
         progress=progress,
         notify=notify,
         config=config,

@@ -9,19 +9,20 @@ import gc
 import os
 import sys
 
-from tetra_orchestrator import wire
+from tetra_orchestrator import failpoints, wire
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.config.cache import remember
 from tetra_orchestrator.config.find import FILES
 from tetra_orchestrator.core.model import RetryPolicy, Typed
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import declared, select
+from tetra_orchestrator.engine.overlap import OVERLAPS
 from tetra_orchestrator.engine.start import Request, perform
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from tetra_orchestrator.config.loaded import Loaded
@@ -37,6 +38,7 @@ PROGRESS = ("auto", "live", "plain", "steps")
 # The plain options and the field of `Order` that each fills in.
 _FLAGS = {"--force": "force", "--json": "as_json", "--no-retry": "no_retry", "--dry-run": "dry_run"}
 _TEXTS = {"--mode": "mode", "-m": "mode", "--config": "config", "--start-date": "start_date", "--end-date": "end_date"}
+_CHOICES = {"--progress": ("progress", PROGRESS), "--overlap": ("overlap", OVERLAPS)}
 _LISTS = {"--pipeline": "pipelines", "-p": "pipelines", "--param": "params", "--overlay": "overlays", "--set": "sets"}
 
 
@@ -53,6 +55,7 @@ class Order(Record):
     no_retry: bool = False
     force: bool = False
     dry_run: bool = False
+    overlap: str = "skip"
     progress: str = "auto"
     notify: str | None = None
     config: str | None = None
@@ -84,8 +87,8 @@ def quick_order(argv: Sequence[str]) -> Order | None:
             fields[_TEXTS[word]] = value
         elif word in _LISTS:
             fields[_LISTS[word]] = (*fields.get(_LISTS[word], ()), value)
-        elif word == "--progress" and value in PROGRESS:
-            fields["progress"] = value
+        elif word in _CHOICES and value in _CHOICES[word][1]:
+            fields[_CHOICES[word][0]] = value
         elif word in ("--max-parallel", "--max-workers") and len(value) < 10 and value.isdecimal() and int(value):
             fields["max_parallel"] = int(value)
         else:
@@ -96,8 +99,9 @@ def quick_order(argv: Sequence[str]) -> Order | None:
 def run(order: Order) -> int:
     """Do what is asked for and return the exit code."""
     loaded = _load(order)
+    failpoints.hit("cfg.loaded")
     given = _given(order)
-    style = _style(order)
+    style = style_of(order.progress, as_json=order.as_json)
     try:
         request = _request(order, loaded, given)
     except UsageError as error:
@@ -108,19 +112,20 @@ def run(order: Order) -> int:
         from tetra_orchestrator.cli.forecast import show_forecast
 
         return show_forecast(request, as_json=order.as_json)
-    _refuse_unregistered(loaded, request)
-    return _perform(request, style, order.notify)
+    return start(request, loaded, style, order.notify)
 
 
 def _load(order: Order) -> Loaded:
     """The configuration, with what the command line changes about its project."""
     loaded = load(Source(order.config, order.overlays, order.sets, order.dialect, order.bindings))
-    project = loaded.project
-    if order.max_parallel is not None:
-        project = limited(project, order.max_parallel)
-    if order.no_retry:
-        project = without_retries(project)
-    return loaded._replace(project=project)
+    return loaded._replace(project=adjusted(loaded.project, order.max_parallel, no_retry=order.no_retry))
+
+
+def adjusted(project: Project, max_parallel: int | None, *, no_retry: bool) -> Project:
+    """The project with what a command line changes about it."""
+    if max_parallel is not None:
+        project = limited(project, max_parallel)
+    return without_retries(project) if no_retry else project
 
 
 def _given(order: Order) -> dict[str, str]:
@@ -134,37 +139,62 @@ def _given(order: Order) -> dict[str, str]:
     return given
 
 
-def _style(order: Order) -> str:
-    if order.as_json:
+def style_of(progress: str, *, as_json: bool) -> str:
+    """How the run is shown: `json`, `live`, `plain` or `steps`."""
+    if as_json:
         return "json"
-    if order.progress != "auto":
-        return order.progress
+    if progress != "auto":
+        return progress
     return "live" if sys.stdout.isatty() else "plain"
 
 
 def _request(order: Order, loaded: Loaded, given: dict[str, str]) -> Request:
     project, names = loaded.project, order.pipelines
     selection = select(project, order.mode if order.mode or names else project.default_mode, names)
-    params, partition = _values(project, selection.mode, (order.start_date, order.end_date), given)
+    given, partition = _dated(project, selection.mode, given, (order.start_date, order.end_date))
+    params = values_of(project, selection.mode, given)
     named = None if os.path.basename(project.file) in map(os.path.basename, FILES) else project.file
-    asked = Request(project, selection, loaded.document, params, partition, force=order.force, config=named)
-    return asked._replace(secrets=loaded.secrets)
+    return Request(
+        project,
+        selection,
+        loaded.document,
+        params,
+        partition,
+        force=order.force,
+        config=named,
+        secrets=loaded.secrets,
+        given=_without_secrets(given, loaded.secrets),
+        overlap=order.overlap,
+    )
 
 
-def _values(
-    project: Project, mode: Mode | None, dates: tuple[str | None, str | None], given: dict[str, str]
-) -> tuple[dict[str, Json], Partition | None]:
-    """What the run is given: its parameters and its range of dates. Most have neither."""
-    if not (project.params or given or any(dates) or (mode and mode.partition)):
-        return {}, None
-    from tetra_orchestrator.core.params import resolve
+def _dated(
+    project: Project, mode: Mode | None, given: dict[str, str], dates: tuple[str | None, str | None]
+) -> tuple[dict[str, str], Partition | None]:
+    """The parameters that are given, and the range of dates; most runs have neither."""
+    if not any(dates) and not (mode and mode.partition):
+        return given, None
     from tetra_orchestrator.core.partition import check_dates, partition_for
 
     if {param.name for param in project.params}.issuperset(DATES):
         check_dates(*dates)
         given = {**{name: text for name, text in zip(DATES, dates, strict=True) if text}, **given}
         dates = (None, None)
-    return resolve(declared(project, mode), given), partition_for(mode, *dates)
+    return given, partition_for(mode, *dates)
+
+
+def values_of(project: Project, mode: Mode | None, given: Mapping[str, str]) -> dict[str, Json]:
+    """The run's parameters: those that are given, and the defaults of the others."""
+    if not (project.params or given):
+        return {}
+    from tetra_orchestrator.core.params import resolve
+
+    return resolve(declared(project, mode), given)
+
+
+def _without_secrets(given: Mapping[str, str], secrets: Sequence[str]) -> dict[str, str | None]:
+    """The parameters as they may be stored: None for a value that holds a secret."""
+    return {name: None if any(each in text for each in secrets) else text for name, text in given.items()}
 
 
 def _refuse_unregistered(loaded: Loaded, request: Request) -> None:
@@ -178,7 +208,9 @@ def _refuse_unregistered(loaded: Loaded, request: Request) -> None:
         refuse_unregistered(request.project, typed, os.environ)
 
 
-def _perform(request: Request, style: str, notify: str | None) -> int:
+def start(request: Request, loaded: Loaded, style: str, notify: str | None = None) -> int:
+    """Perform what is asked for, shown in that style, and return the exit code."""
+    _refuse_unregistered(loaded, request)
     project = request.project
     remember(project)
     notifier = wire.notifier(notify) if notify else None
@@ -194,10 +226,13 @@ def _perform(request: Request, style: str, notify: str | None) -> int:
 
 
 def limited(project: Project, tasks: int) -> Project:
-    """The project with so many tasks at the same time, whatever it says itself."""
+    """The project with so many tasks of one run at the same time, whatever it says itself.
+
+    The host gives no less to all runs together than it says, and for this one as much more as is needed.
+    """
     modes = tuple(mode._replace(run=mode.run._replace(max_parallel=tasks)) for mode in project.modes)
-    run, host = project.run._replace(max_parallel=tasks), project.host._replace(max_parallel=tasks)
-    return project._replace(run=run, host=host, modes=modes)
+    host = project.host._replace(max_parallel=max(tasks, project.host.max_parallel))
+    return project._replace(run=project.run._replace(max_parallel=tasks), host=host, modes=modes)
 
 
 def without_retries(project: Project) -> Project:

@@ -47,14 +47,23 @@ def load_project(
     dialect: str | None = None,
     bindings: str | None = None,
     check_modules: bool = True,
+    snapshot: str | None = None,
 ) -> Loaded:
-    """Read, merge, translate and check a configuration.
+    """Read, merge, translate and check a configuration, or the `snapshot` of one that was once in that file.
 
     Raises `ConfigError` with every problem found, `UsageError` for a `--set` that does not fit. `check_modules=False`
     leaves out whether the interpreter, the modules and the task types exist.
     """
     with collector_at_rest():
-        found = read(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
+        found = read(
+            path,
+            environ=environ,
+            overlays=overlays,
+            sets=sets,
+            dialect=dialect,
+            bindings=bindings,
+            snapshot=snapshot,
+        )
         project = _project(found, path, environ, check_modules)
     sources = found.files, found.problems.warnings, found.looked_for, found.variables
     return Loaded(project, found.text, *sources, found.secrets)

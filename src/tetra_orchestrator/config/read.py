@@ -40,13 +40,16 @@ def read(
     sets: Sequence[str] = (),
     dialect: str | None = None,
     bindings: str | None = None,
+    snapshot: str | None = None,
 ) -> Configuration:
     """The document in `path`, in the native form, before anything in it is checked.
+
+    With a `snapshot` that is taken for what the file says: a native document with its references unresolved.
 
     Raises `ConfigError` with every problem met so far, `UsageError` for an unknown dialect or a `--set` that does not
     fit.
     """
-    shelf = _Shelf(path, environ)
+    shelf = _Shelf(path, environ, snapshot)
     tree = shelf.merged(overlays, sets)
     form = recognise(tree, path, dialect)
     if form is None:
@@ -66,8 +69,9 @@ def read(
 class _Shelf:
     """The files of one configuration: reads them, fills in variables, and keeps account of what was looked at."""
 
-    def __init__(self, path: str, environ: Mapping[str, str]):
+    def __init__(self, path: str, environ: Mapping[str, str], snapshot: str | None):
         self.path = path
+        self._snapshot = snapshot
         self.environ = environ
         self.root = project_root(os.path.abspath(path))
         self.problems = Problems(path)
@@ -82,7 +86,7 @@ class _Shelf:
     def tree(self, path: str) -> Node | None:
         """The document in a file, None after reporting why there is none. Raises `ConfigError` for no readable file."""
         self.files.append(path)
-        data = read_bytes(path)
+        data = read_bytes(path) if self._snapshot is None else self._snapshot.encode()
         self._bytes += len(data)
         if self._bytes > MAX_BYTES:
             raise ConfigError(

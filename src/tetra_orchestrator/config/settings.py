@@ -32,7 +32,7 @@ NOT_YET = (
     *(("alerting",), ("notifications",), ("monitor",)),
     *(("logs", "format"), ("logs", "level"), ("logs", "file")),
 )
-NOT_YET_OF_A_TASK = {"on_failure", "on_lost", "idempotent"}
+NOT_YET_OF_A_TASK = {"on_failure"}
 NOT_YET_OF_A_SCHEDULE = {"catch_up", "overlap", "dst", "jitter", "max_concurrent_runs", "on_startup"}
 _KEY = re.compile(r"[\"']?([A-Za-z_]+)[\"']?\s*:")
 NO_EFFECT = "is checked and kept, and has no effect in this version yet"

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.core import events
-from tetra_orchestrator.core.changes import EventLogged, TaskMoved
+from tetra_orchestrator.core.changes import (
+    AttemptClosed,
+    AttemptOpened,
+    AttemptRunning,
+    EventLogged,
+    OutputsSaved,
+    RunMoved,
+    TaskMoved,
+)
 from tetra_orchestrator.core.events import RunEvent
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.outcome import describe
 from tetra_orchestrator.core.states import ACTIVE, TERMINAL, TaskState
+from tetra_orchestrator.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.decision import Move
+    from tetra_orchestrator.errors import CannotWrite
     from tetra_orchestrator.ports import Clock, Reporter, Store
+
+
+#: How often a commit waits for a store that somebody else keeps locked; each time the store itself waits, too.
+TRIES = 6
+#: The code of the error of a store that is locked.
+BUSY = "store_busy"
+#: The failpoints of states that tasks come into.
+_OF_STATE = {TaskState.WAITING_RETRY: "retry.scheduled", TaskState.UPSTREAM_FAILED: "downstream.skip"}
 
 
 class Journal:
@@ -27,6 +47,9 @@ class Journal:
         self._clock = clock
         self._seq = 1
         self._changes: list[Change] = []
+        # How many of them a commit was tried of, and how many are in the store although it seemed to fail.
+        self._doubtful = 0
+        self._there = 0
 
     def add(self, change: Change) -> None:
         """Keep a change for the next commit."""
@@ -53,15 +76,81 @@ class Journal:
         self._seq += 1
 
     def commit(self) -> None:
-        """Make everything kept durable in one commit, then report the events."""
+        """Make everything kept durable in one commit, then report the events.
+
+        Raises what the store raises; then everything is still kept.
+        """
         if not self._changes:
             return
+        self._record()
         changes, self._changes = self._changes, []
-        self._store.record(changes)
+        self._doubtful = self._there = 0
         for change in changes:
             if isinstance(change, EventLogged):
                 self._reporter.event(change.event)
         self._reporter.flush()
+
+    def unrecorded(self, fault: StoreError | CannotWrite) -> StoreError | CannotWrite:
+        """The fault that kept us from recording, with the ends of attempts that nobody will find in the store."""
+        left = self._changes[self._there :]
+        ends = [f"{c.task_id} {describe(c.outcome)}" for c in left if isinstance(c, AttemptClosed)]
+        message = f"{fault.message}; not recorded any more: {'; '.join(ends)}" if ends else fault.message
+        return type(fault)(message, hint=fault.hint, where=fault.where, code=fault.code)
+
+    def _record(self) -> None:
+        """Commit; a store that somebody else keeps locked is waited for longer, as tasks are running."""
+        names = points(self._changes) if failpoints.armed else ()
+        for name in names:
+            failpoints.hit(name)
+        for left in reversed(range(TRIES)):
+            try:
+                self._try()
+                break
+            except StoreError as error:
+                if error.code != BUSY or not left:
+                    raise
+        for name in names:
+            failpoints.hit(f"{name}.commit")
+
+    def _try(self) -> None:
+        """Commit what the store does not have yet: one that seemed to fail may have been made all the same."""
+        if self._doubtful > self._there and self._is_recorded(self._changes[: self._doubtful]):
+            self._there = self._doubtful
+        self._doubtful = len(self._changes)
+        if left := self._changes[self._there :]:
+            self._store.record(left)
+
+    def _is_recorded(self, changes: Sequence[Change]) -> bool:
+        """Whether the commit of these was made. It is whole or not at all, so the last move or event tells."""
+        for change in reversed(changes):
+            if isinstance(change, EventLogged):
+                return change.event in self._store.events(self._run_id)
+            if isinstance(change, TaskMoved):
+                row = next(row for row in self._store.task_runs(self._run_id) if row.task_id == change.task_id)
+                return (row.state, row.version) == (change.after, change.version + 1)
+        return False
+
+
+def points(changes: Iterable[Change]) -> list[str]:
+    """The failpoints of changes that are about to be committed, each once."""
+    return list(dict.fromkeys(name for change in changes if (name := _point(change))))
+
+
+def _point(change: Change) -> str | None:
+    match change:
+        case AttemptOpened():
+            return "attempt.insert"
+        case AttemptRunning():
+            return "attempt.running"
+        case AttemptClosed():
+            return "attempt.finish"
+        case OutputsSaved():
+            return "outputs.insert"
+        case RunMoved():
+            return "run.finish"
+        case TaskMoved(after=after):
+            return _OF_STATE.get(after)
+    return None
 
 
 def _events_of(move: Move) -> tuple[str, ...]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.core import events
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, AttemptRunning, OutputsSaved, RunMoved
 from tetra_orchestrator.core.facts import NO_FACTS
-from tetra_orchestrator.core.history import Attempt
+from tetra_orchestrator.core.history import LOCAL, WRAPPED, Attempt
 from tetra_orchestrator.core.identity import token
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import OutputsInvalid, SpawnFailed, succeeded
+from tetra_orchestrator.core.outcome import Cancelled, OutputsInvalid, SpawnFailed, succeeded
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.excess import naming_excess
 from tetra_orchestrator.engine.journal import Journal
-from tetra_orchestrator.errors import Exit, TetraError
+from tetra_orchestrator.engine.reconcile import CANCEL_REQUEST, REPLACE_REQUEST, STOP_REQUEST
+from tetra_orchestrator.errors import CannotWrite, Exit, StateConflict, StoreError, TetraError
 from tetra_orchestrator.signals import SIGINT
 
 TYPE_CHECKING = False
@@ -27,10 +29,24 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.core.plan import Plan
     from tetra_orchestrator.engine.attempt import Context
-    from tetra_orchestrator.ports import AttemptFiles, Clock, Interrupts, Launch, Reporter, Runner, Store, Workspace
+    from tetra_orchestrator.ports import (
+        AttemptFiles,
+        Clock,
+        Interrupts,
+        Launch,
+        Reporter,
+        Runner,
+        Shares,
+        Store,
+        Workspace,
+    )
 
-#: The request row that `cancel` leaves for a run's owner.
-CANCEL_REQUEST = "cancel"
+#: Why a run ends that somebody else has asked to, by the request that they leave.
+_ASKED = {
+    CANCEL_REQUEST: Reason("cancel_requested", "cancelled by `tetra cancel`"),
+    STOP_REQUEST: Reason("stop_requested", "ended by `tetra stop`"),
+    REPLACE_REQUEST: Reason("replaced", "another run took its place"),
+}
 #: Seconds without news after which handles are saved by themselves instead of with the next transition.
 LINGER_S = 0.02
 #: Seconds between two ticks of the reporter.
@@ -73,6 +89,7 @@ class Execution:
         reporter: Reporter,
         entropy: Callable[[int], bytes],
         outputs: Mapping[str, Mapping[str, Json]],
+        shares: Shares,
     ):
         self._plan = plan
         self._context = context
@@ -84,13 +101,17 @@ class Execution:
         self._interrupts = interrupts
         self._reporter = reporter
         self._entropy = entropy
+        self._shares = shares
         self._journal = Journal(self._run_id, store, reporter, clock)
         self._known = values(context, outputs)
         self._live: dict[str, Start] = {}
         self._handles: dict[str, str] = {}
         self._unsaved: dict[str, tuple[Start, float]] = {}
         self._files: dict[str, AttemptFiles] = {}
+        self._began: dict[str, float] = {}
+        self._starting: tuple[Start, ...] = ()
         self._interrupted_by: int | None = None
+        self._exit_code: int | None = None
 
     def execute(self) -> int:
         """Two beats: start what there is room for, then wait for what happens. Each turn is one durable commit."""
@@ -99,12 +120,15 @@ class Execution:
         self._take_signals()
         try:
             while True:
-                decision = self._plan.decide(self._clock.monotonic(), self._clock.elapsed())
+                with self._shares.turn() as others:
+                    decision = self._plan.decide(self._clock.monotonic(), self._clock.elapsed(), others)
+                    self._shares.take(self._plan.in_use())
                 launches = [self._prepare(start) for start in decision.starts]
                 self._save_handles(LINGER_S)
                 self._journal.moves(self._plan.take_moves())
                 if self._plan.finished:
                     return self._finish(began)
+                self._starting = decision.starts
                 self._journal.commit()
                 failed = self._submit(decision.starts, launches)
                 for stop in decision.stops:
@@ -112,6 +136,10 @@ class Execution:
                 if not failed:
                     self._wait(decision.wake_at)
                 self._collect()
+        except StateConflict:
+            raise
+        except (StoreError, CannotWrite) as fault:
+            return self._give_up(fault, began)
         finally:
             self._runner.close()
 
@@ -120,9 +148,11 @@ class Execution:
     def _prepare(self, start: Start) -> Launch | SpawnFailed:
         """Write the attempt's row and files; a fault here is the attempt's own, not the run's."""
         task, fence, began = start.task, token(self._entropy(16)), self._clock.now()
+        self._began[task.id] = self._clock.monotonic()
         attempt = Attempt(
-            self._run_id, task.id, start.attempt, fence, "submitted", "", started_at=began, waited_s=start.waited_s
-        )
+            self._run_id, task.id, start.attempt, fence, "submitted", "", WRAPPED if task.survive else LOCAL,
+            started_at=began, waited_s=start.waited_s,
+        )  # fmt: skip
         try:
             content = given(task, self._context, self._known)
             files = self._workspace.prepare(self._run_id, task.id, start.attempt, content)
@@ -138,6 +168,8 @@ class Execution:
 
     def _submit(self, starts: tuple[Start, ...], launches: list[Launch | SpawnFailed]) -> bool:
         """Start the processes; True when one could not be."""
+        self._starting = ()
+        failpoints.hit("spawn.before")
         ready = [one for one in launches if not isinstance(one, SpawnFailed)]
         answers = iter(self._runner.submit(ready)) if ready else iter(())
         failed = False
@@ -183,14 +215,18 @@ class Execution:
     def _collect(self) -> None:
         """Take in what happened: signals first, then the attempts that ended."""
         self._take_signals()
+        self._take_ended()
+        for task_id in self._plan.starting():
+            if is_ready(self._live[self._handles[task_id]].task, self._files[task_id], self._workspace):
+                self._plan.ready(task_id)
+
+    def _take_ended(self) -> None:
         for ended in self._runner.poll(self._live):
+            failpoints.hit("child.exited")
             start = self._live.pop(ended.handle)
             self._unsaved.pop(start.task.id, None)
             del self._handles[start.task.id]
             self._close(start, ended.outcome, ended.facts)
-        for task_id in self._plan.starting():
-            if is_ready(self._live[self._handles[task_id]].task, self._files[task_id], self._workspace):
-                self._plan.ready(task_id)
 
     def _close(self, start: Start, outcome: Outcome, facts: Facts = NO_FACTS) -> None:
         """Settle one attempt: its outputs, its row, and what the plan makes of it."""
@@ -200,10 +236,11 @@ class Execution:
             outcome, outputs = self._read_outputs(start, outcome, files)
         evidence = searched_log(files, outcome, self._workspace) if files and task_id in self._plan.searched else ()
         outcome = self._context.told(outcome)
-        outcome = self._plan.ended(task_id, outcome, self._clock.monotonic(), *evidence)
+        now = self._clock.monotonic()
+        outcome = self._plan.ended(task_id, outcome, now, *evidence)
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
-        closed = AttemptClosed(self._run_id, task_id, start.attempt, outcome, self._clock.now(), tail, facts)
-        self._journal.add(closed)
+        at, lasted = self._clock.now(), now - self._began.pop(task_id)
+        self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, at, tail, facts, lasted))
         if self._plan.state(task_id) in SATISFIED:
             if outputs is None:
                 outputs = left_behind(files, self._workspace) if files else {}
@@ -219,6 +256,7 @@ class Execution:
             check_outputs(start.task, outputs)
         except ValueError as error:
             return OutputsInvalid(str(error)), {}
+        failpoints.hit("outputs.read")
         return outcome, outputs
 
     def _take_signals(self) -> None:
@@ -231,23 +269,64 @@ class Execution:
             if number == SIGINT:
                 for handle in self._live:
                     self._runner.kill(handle)
-        elif CANCEL_REQUEST in self._store.requests(self._run_id):
-            self._plan.cancel(Reason("cancel_requested", "cancelled by `tetra cancel`"))
+        elif asked := self._store.requests(self._run_id):
+            self._plan.cancel(_ASKED[asked[0]])
         else:
             from signal import Signals
 
             self._interrupted_by = number
             self._plan.cancel(Reason("interrupted", f"interrupted by {Signals(number).name}"))
 
-    def _finish(self, began: float) -> int:
-        """Record the verdict and return the exit code."""
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def _finish(self, began: float, fault: TetraError | None = None) -> int:
+        """Record the verdict and return the exit code; with a `fault` of the store, the run has failed of that."""
+        if self._exit_code is None:
+            self._exit_code = self._conclude(began, fault)
+        self._journal.commit()
+        return self._exit_code
+
+    def _conclude(self, began: float, fault: TetraError | None) -> int:
         state, reason = self._plan.verdict()
+        if fault is not None and state is RunState.CANCELLED:
+            state = RunState.FAILED
         after = advance_run(RunState.RUNNING, _VERDICTS[state])
-        exit_code = EXIT_CODES[after]
+        exit_code = EXIT_CODES[after] if fault is None else fault.exit_code
         if self._interrupted_by is not None and after is RunState.CANCELLED:
             exit_code = Exit.INTERRUPTED if self._interrupted_by == SIGINT else Exit.TERMINATED
         lasted = self._clock.monotonic() - began
         self._journal.add(RunMoved(self._run_id, RunState.RUNNING, after, self._clock.now(), lasted, exit_code, reason))
         self._journal.event(events.RUN_FINISHED, state=after.value, reason=reason)
-        self._journal.commit()
         return exit_code
+
+    def _give_up(self, fault: StoreError | CannotWrite, began: float) -> int:
+        """The store takes no more: end what runs, and try once more to leave behind what is known."""
+        concluded = self._exit_code is not None
+        if not concluded:
+            self._end_all(Reason("store_failed", f"the run was ended, because {fault.message}"))
+        try:
+            self._store.make_room()
+            code = self._finish(began, fault)
+        except TetraError:
+            raise self._journal.unrecorded(fault) from fault
+        if concluded:
+            return code
+        raise fault
+
+    def _end_all(self, reason: Reason) -> None:
+        """End every attempt and take in how it ended, without the store; a signal ends them at once."""
+        self._plan.cancel(reason)
+        stops = self._plan.decide(self._clock.monotonic(), self._clock.elapsed()).stops
+        for start in self._starting:
+            self._close(start, Cancelled())
+        for stop in stops:
+            if stop.task.id in self._handles:
+                self._runner.cancel(self._handles[stop.task.id])
+        while self._live:
+            self._take_ended()
+            wakeup = self._runner.wakeup()
+            fds = [self._interrupts.fileno()] + ([] if wakeup.fd is None else [wakeup.fd])
+            if self._live and self._clock.wait(fds, min(TICK_S, wakeup.within_s or TICK_S)) and self._interrupts.take():
+                for handle in self._live:
+                    self._runner.kill(handle)
+        self._journal.moves(self._plan.take_moves())

@@ -1,93 +1,141 @@
 """Settles what a dead owner left behind. The first act of every command.
 
-Truth comes from the kernel (is the owner's process alive?), never from a heartbeat. Read-only commands settle rows;
-only commands that may signal also end the processes that survived.
+Truth comes from the kernel (does the owner hold its run's lock, is its process alive?), never from a heartbeat.
+Commands that only read settle rows; only commands that may signal also end the processes that survived. An attempt in
+the care of a wrapper lives on, and is taken up with its outcome and outputs once that has left them.
 """
 
 from __future__ import annotations
 
-from tetra_orchestrator.core import events
-from tetra_orchestrator.core.changes import AttemptClosed, EventLogged, RunMoved, TaskMoved
-from tetra_orchestrator.core.events import RunEvent
-from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import Lost
-from tetra_orchestrator.core.states import ACTIVE, TERMINAL, Event, RunState, TaskState, advance, advance_run
-from tetra_orchestrator.errors import Exit, StateConflict
+from tetra_orchestrator import failpoints
+from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.history import WRAPPED
+from tetra_orchestrator.core.orphaned import Found, settling
+from tetra_orchestrator.core.outcome import OutputsInvalid, succeeded
+from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.states import RunState
+from tetra_orchestrator.errors import StateConflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
-    from tetra_orchestrator.core.changes import Change
-    from tetra_orchestrator.core.history import Run, TaskRun
-    from tetra_orchestrator.ports import Clock, Processes, Store
+    from tetra_orchestrator.core.history import Attempt, Run
+    from tetra_orchestrator.core.model import Json
+    from tetra_orchestrator.core.outcome import Outcome
+    from tetra_orchestrator.ports import AttemptFiles, Clock, Locks, Processes, Store, Workspace
 
+#: What the owner of a run may have been asked for.
+CANCEL_REQUEST, STOP_REQUEST, REPLACE_REQUEST = "cancel", "stop", "replace"
 #: Seconds between TERM and KILL for what survived its owner.
 GRACE_S = 2.0
+#: Seconds within which a process that was being started when its owner died shows its token.
+STARTING_S = 0.02
 #: How many of the latest runs are looked through for survivors.
 RECENT = 20
-OWNER_DIED = Reason("owner_died", "the process that ran it died")
 
 
-def reconcile(store: Store, clock: Clock, processes: Processes, *, end_survivors: bool) -> list[str]:
-    """Settle every active run whose owner is dead; returns their ids.
+class Scene(Record):
+    """Where runs are looked for, and what tells how they are."""
 
-    With `end_survivors` the attempts' processes that are still alive are ended first, so that nothing runs behind a
-    row that says `lost`; also those of runs that a command which only reads has settled before.
+    store: Store
+    clock: Clock
+    processes: Processes
+    locks: Locks
+    workspace: Workspace
+
+
+def lock_of(run_id: str) -> str:
+    """The lock that the owner of a run holds as long as it lives."""
+    return f"run-{run_id}"
+
+
+def is_owned(run: Run, scene: Scene) -> bool:
+    """Whether the process that performs the run lives, be it in another process namespace."""
+    alive = run.owner is not None and scene.processes.is_alive(run.owner)
+    return alive or scene.locks.is_held(lock_of(run.run_id))
+
+
+def reconcile(scene: Scene, *, end_survivors: bool) -> list[str]:
+    """Settle every active run whose owner is dead; returns the ids of those that are over now.
+
+    With `end_survivors` the processes of bare attempts that are still alive are ended first, so that nothing runs
+    behind a row that says `lost`; also those of runs that a command which only reads has settled before.
     """
     if end_survivors:
-        _sweep(store, processes)
-    settled = []
-    for run in store.runs(active=True, limit=1000):
-        if run.owner is not None and processes.is_alive(run.owner):
-            continue
-        if end_survivors:
-            _end(run, store, processes)
-        try:
-            store.record(_losses(run, store, clock.now()))
-        except StateConflict:
-            continue  # another command has settled it in the meantime
-        settled.append(run.run_id)
-    return settled
+        _sweep(scene)
+    active = scene.store.runs(active=True, limit=1000)
+    return [run.run_id for run in active if not is_owned(run, scene) and _settle(run, scene, end_survivors)]
 
 
-def _sweep(store: Store, processes: Processes) -> None:
+def survivors(run_id: str, scene: Scene) -> list[Attempt]:
+    """The attempts of a run that live although its owner may have died: those in the care of a wrapper."""
+    open_ = [one for one in scene.store.attempts(run_id) if one.kind is None and one.runner == WRAPPED]
+    alive = scene.processes.survived({one.token: one.handle for one in open_}) if open_ else set()
+    return [one for one in open_ if one.token in alive]
+
+
+def _sweep(scene: Scene) -> None:
     """End what survived the recent runs that are lost already. Where nothing did, that takes one look at the table."""
-    runs = [run for run in store.runs(limit=RECENT) if run.state == RunState.LOST]
-    handles = {one.token: one.handle for run in runs for one in store.attempts(run.run_id) if one.kind == "lost"}
-    for token in processes.survived(handles) if handles else ():
-        processes.end_tree(token, handles[token], grace_s=GRACE_S)
+    runs = [run for run in scene.store.runs(limit=RECENT) if run.state == RunState.LOST]
+    handles = {one.token: one.handle for run in runs for one in scene.store.attempts(run.run_id) if one.kind == "lost"}
+    alive = scene.processes.survived(handles) if handles else set()
+    if alive:
+        scene.processes.end_trees({token: handles[token] for token in handles if token in alive}, GRACE_S)
 
 
-def _end(run: Run, store: Store, processes: Processes) -> None:
-    """End the processes of the run's attempts that have no outcome yet."""
-    for attempt in store.attempts(run.run_id):
-        if attempt.kind is None:
-            processes.end_tree(attempt.token, attempt.handle, grace_s=GRACE_S)
+def _settle(run: Run, scene: Scene, end_survivors: bool) -> bool:
+    """Record what is known of the run; True when that is its end."""
+    attempts = [one for one in scene.store.attempts(run.run_id) if one.kind is None]
+    if any(one.handle is None for one in attempts):
+        scene.clock.wait((), STARTING_S)
+    living = survivors(run.run_id, scene)
+    bare = {one.token: one.handle for one in attempts if one.runner != WRAPPED}
+    if end_survivors and bare:
+        scene.processes.end_trees(bare, GRACE_S)
+    found = [_found(one, scene) for one in attempts if one not in living]
+    if _record(run, found, scene):
+        for one in found:
+            scene.workspace.clear(_files(one.attempt, scene))
+        return not living
+    return False
 
 
-def _losses(run: Run, store: Store, now: datetime) -> list[Change]:
-    """All changes that settle the run, with their events, as its owner would have left them."""
-    changes: list[Change] = []
-    for attempt in store.attempts(run.run_id):
-        if attempt.kind is None:
-            lost = Lost(OWNER_DIED.text)
-            changes.append(AttemptClosed(run.run_id, attempt.task_id, attempt.number, lost, now))
-    moves = [_lose(task, now) for task in store.task_runs(run.run_id) if task.state not in TERMINAL]
-    after = advance_run(RunState(run.state), Event.LOSE)
-    moved = RunMoved(run.run_id, RunState(run.state), after, now, exit_code=Exit.FAILED, reason=OWNER_DIED)
-    names: list[tuple[str, str | None, str]] = [(events.TASK_FINISHED, m.task_id, m.after.value) for m in moves]
-    names.append((events.RUN_FINISHED, None, after.value))
-    first = len(store.events(run.run_id)) + 1
-    logged = [
-        EventLogged(RunEvent(name, seq, now, run.run_id, task, None, state, OWNER_DIED))
-        for seq, (name, task, state) in enumerate(names, first)
-    ]
-    return [*changes, *moves, moved, *logged]
+def _record(run: Run, found: Sequence[Found], scene: Scene) -> bool:
+    """Whether the changes were recorded; not where another command has done it in the meantime."""
+    store = scene.store
+    seq = len(store.events(run.run_id)) + 1
+    asked = bool(store.requests(run.run_id))
+    changes = settling(run, store.task_runs(run.run_id), found, seq, scene.clock.now(), asked_to_end=asked)
+    try:
+        if changes:
+            failpoints.hit("reconcile.each")
+            store.record(changes)
+            failpoints.hit("reconcile.each.commit")
+    except StateConflict:
+        return False
+    return True
 
 
-def _lose(task: TaskRun, now: datetime) -> TaskMoved:
-    before = TaskState(task.state)
-    event = Event.LOSE if before in ACTIVE else Event.CANCEL
-    after = advance(before, event)
-    return TaskMoved(task.run_id, task.task_id, before, after, task.version, task.attempts, now, OWNER_DIED)
+def _files(attempt: Attempt, scene: Scene) -> AttemptFiles:
+    return scene.workspace.files(attempt.run_id, attempt.task_id, attempt.number)
+
+
+def _found(attempt: Attempt, scene: Scene) -> Found:
+    """How the attempt ended: by its wrapper's record, which nobody writes for a bare one."""
+    files = _files(attempt, scene)
+    left = scene.processes.left(files.record, attempt.token)
+    if left is None:
+        return Found(attempt, None, NO_FACTS, None, scene.workspace.tail(attempt.log))
+    outcome, facts = left
+    outputs: Mapping[str, Json] | None = None
+    if succeeded(outcome):
+        outcome, outputs = _outputs(outcome, files, scene)
+    return Found(attempt, outcome, facts, outputs, scene.workspace.tail(attempt.log))
+
+
+def _outputs(outcome: Outcome, files: AttemptFiles, scene: Scene) -> tuple[Outcome, Mapping[str, Json] | None]:
+    try:
+        return outcome, scene.workspace.masked_outputs(files)
+    except ValueError as error:
+        return OutputsInvalid(str(error)), None

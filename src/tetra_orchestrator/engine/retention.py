@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.retention import outlived
 from tetra_orchestrator.errors import CannotWrite
 
@@ -26,11 +27,15 @@ def prune(keep: Keep, store: Store, workspace: Workspace, clock: Clock) -> list[
     faults: list[CannotWrite] = []
     for run in outlived(store.runs(limit=ALL), keep, clock.now(), store.needed(), workspace.size):
         try:
+            failpoints.hit("prune.files")
             workspace.remove(run)
+            failpoints.hit("prune.files.commit")
         except CannotWrite as fault:
             faults.append(fault)
             continue
+        failpoints.hit("prune.rows")
         store.forget(run.run_id)  # one at a time, as others wait for the store meanwhile
+        failpoints.hit("prune.rows.commit")
         gone.append(run.run_id)
         if clock.monotonic() > until:
             break

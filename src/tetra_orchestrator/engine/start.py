@@ -1,39 +1,56 @@
-"""Starts one run: takes the locks, settles what dead owners left, checks the gate, opens the run and performs it."""
+"""Starts one run: gets in beside others, checks what has to be there, opens the run and performs it."""
 
 from __future__ import annotations
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.admission import Limits
-from tetra_orchestrator.core.condition import FINISHED
-from tetra_orchestrator.core.freshness import unmet
+from tetra_orchestrator.core.changes import RunMoved
 from tetra_orchestrator.core.history import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.identity import run_id
+from tetra_orchestrator.core.orphaned import settling
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import policy
-from tetra_orchestrator.core.states import SATISFIED, RunState, TaskState
-from tetra_orchestrator.engine.attempt import RESERVED, Context, referenced
-from tetra_orchestrator.engine.inputs import read_from, writers
+from tetra_orchestrator.core.states import RunState, TaskState
+from tetra_orchestrator.engine.attempt import Context
+from tetra_orchestrator.engine.gate import check_gate, check_partition, check_standstill, earlier_outputs
 from tetra_orchestrator.engine.loop import Execution
-from tetra_orchestrator.engine.reconcile import reconcile
-from tetra_orchestrator.errors import NotNow, StateConflict, StoreError, UsageError
+from tetra_orchestrator.engine.overlap import SKIP, Interrupted, admitted
+from tetra_orchestrator.engine.pauses import paused_tasks
+from tetra_orchestrator.engine.reconcile import Scene
+from tetra_orchestrator.errors import StateConflict, StoreError
 from tetra_orchestrator.ports import Subject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from tetra_orchestrator.core.history import Partition
-    from tetra_orchestrator.core.model import Json, Mode, Pipeline, Project, Reason
+    from tetra_orchestrator.core.model import Json, Mode, Project, Reason
     from tetra_orchestrator.core.selection import Selection
-    from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Store, Workspace
+    from tetra_orchestrator.engine.again import Again
+    from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Shares, Store, Workspace
 
-#: Runs that are looked through for the latest outputs of a task.
-HISTORY = 50
+
+class Done(Record):
+    """What need not be done again: by task id, why it is skipped, and the outputs that it left.
+
+    `lineage` are the earlier runs, each after the one that resumes it.
+    """
+
+    reasons: Mapping[str, Reason]
+    outputs: Mapping[str, Mapping[str, Json]]
+    lineage: tuple[str, ...] = ()
+
+
+NOTHING = Done({}, {})
 
 
 class World(Record):
-    """The adapters that one run uses. `entropy(n)` gives n random bytes, `environ` is our own environment."""
+    """The adapters that one run uses. `entropy(n)` gives n random bytes, `environ` is our own environment.
+
+    `tell` says a line to whoever waits for the run to begin.
+    """
 
     store: Store
     runner: Runner
@@ -44,13 +61,20 @@ class World(Record):
     locks: Locks
     entropy: Callable[[int], bytes]
     environ: Mapping[str, str]
+    tell: Callable[[str], None]
+
+    @property
+    def scene(self) -> Scene:
+        """The runs of the store, and what tells how they are."""
+        return Scene(self.store, self.clock, self.processes, self.locks, self.workspace)
 
 
 class Request(Record):
     """What somebody asked to be run. `document` is the configuration to keep with it, references unresolved.
 
-    `config` is the file to name to whoever wants to look closer, where it is not found by itself. `secrets` are values
-    that no log may show.
+    `given` are the parameters that were given by name. `config` is the file to name to whoever wants to look closer,
+    where it is not found by itself. `secrets` are values that no log may show. `overlap` is what is done while another
+    run of one of the pipelines is active. `again` names the earlier run of which this one does what is left.
     """
 
     project: Project
@@ -62,109 +86,90 @@ class Request(Record):
     force: bool = False
     config: str | None = None
     secrets: tuple[str, ...] = ()
+    given: Mapping[str, str | None] = {}
+    overlap: str = SKIP
+    again: Again | None = None
+
+
+class Basis(Record):
+    """What a run rests on: outputs of tasks outside of it, what an earlier run has done, and which tasks are paused."""
+
+    outputs: Mapping[str, Mapping[str, Json]]
+    done: Mapping[str, Reason]
+    paused: Mapping[str, Reason]
 
 
 def perform(request: Request, world: World, report: Callable[[Subject], Reporter]) -> int:
     """Run what was asked for and return the exit code.
 
-    Raises `NotNow` where a dependency outside the run has not succeeded, or a pipeline is already running.
+    Raises `NotNow` where a dependency outside the run has not succeeded, a pipeline is already running, or one that was
+    asked for by its name is paused.
     """
     check_partition(request)
     check_standstill(request)
+    run = _new_run(request, world)
+    waiting = _Waiting(run, request, world)
+    try:
+        with (
+            world.locks.shares(run.run_id, world.environ.get("TETRA_RUN_ID")) as shares,
+            admitted(run, request.selection.pipelines, request.overlap, world, waiting.begin),
+        ):
+            return _admitted(waiting.run, request, world, report, shares)
+    except Interrupted as signal:
+        waiting.withdraw()
+        return signal.code
+    except BaseException:
+        waiting.withdraw()
+        raise
+
+
+class _Waiting:
+    """The run while it waits for its turn: then its row says so, and it can be cancelled like any other."""
+
+    def __init__(self, run: Run, request: Request, world: World):
+        self.run = run
+        self._request = request
+        self._world = world
+
+    def begin(self) -> None:
+        log = self._world.workspace.open_log(self._world.clock.now())
+        self.run = self.run._replace(state=RunState.QUEUED.value, started_at=None, log=log)
+        _open(self.run, self._request, self._world, NOTHING)
+
+    def withdraw(self) -> None:
+        """End the run if it is still waiting."""
+        store, run_id = self._world.store, self.run.run_id
+        found = store.run(run_id) if self.run.state == RunState.QUEUED else None
+        if found and found.state == RunState.QUEUED:
+            store.record(settling(found, store.task_runs(run_id), (), 1, self._world.clock.now(), asked_to_end=True))
+
+
+def _admitted(run: Run, request: Request, world: World, report: Callable[[Subject], Reporter], shares: Shares) -> int:
+    """Check what has to be there, have the run's row say that it runs, and perform it."""
+    done = _done(request, world)
     now = world.clock.now()
-    run = _new_run(request, world, now)
-    with world.locks.held([f"pipeline-{name}" for name in request.selection.pipelines], f"run {run.run_id}"):
-        # under the locks, or an owner could die between our look and our start
-        reconcile(world.store, world.clock, world.processes, end_survivors=True)
-        if not request.force:
-            check_gate(request, world)
-        outputs = earlier_outputs(request.project, request.selection, world.store)
+    paused = {} if request.force else paused_tasks(world.store, request.selection, now)
+    if not request.force:
+        check_gate(request, world.store, now)
+    outputs = {**earlier_outputs(request.project, request.selection, world.store), **done.outputs}
+    if run.state == RunState.QUEUED:
+        failpoints.hit("run.start")
+        world.store.record([RunMoved(run.run_id, RunState.QUEUED, RunState.RUNNING, now)])
+        failpoints.hit("run.start.commit")
+    else:
         run = run._replace(log=world.workspace.open_log(now))
-        _open(run, request, world)
-        return _execute(run, request, world, report, outputs)
+        _open(run, request, world, done)
+        world.workspace.carry_over(done.lineage, run.run_id)
+    return _execute(run, request, world, report, Basis(outputs, done.reasons, paused), shares)
 
 
-def check_partition(request: Request) -> None:
-    """Raises `UsageError` where a task refers to the dates of a run that has none."""
-    if request.partition is not None or not any(mode.partition for mode in request.project.modes):
-        return  # without such a mode no task may refer to dates
-    for task in request.selection.tasks:
-        for reference in referenced(task):
-            if reference.owner == "partition":
-                raise UsageError(
-                    f"{task.id} needs {reference}, and this run is for no range of dates",
-                    hint="run a mode with `partition: range`, with --start-date and --end-date",
-                )
+def _done(request: Request, world: World) -> Done:
+    """What the earlier run has done that this one need not do again."""
+    if request.again is None:
+        return NOTHING
+    from tetra_orchestrator.engine.again import done_before
 
-
-def check_standstill(request: Request) -> None:
-    """Raises `UsageError` for a selection that could never end; that of a mode is refused with its file."""
-    selection = request.selection
-    if any(task.service for task in selection.tasks):
-        from tetra_orchestrator.core.standstill import standstill
-
-        found = standstill(selection.tasks, barriers=bool(policy(request.project, selection.mode).barriers))
-        if found is not None:
-            raise UsageError(f"this run could not end: {found.text}", hint=found.remedy)
-
-
-def check_gate(request: Request, world: World) -> None:
-    """Raises `NotNow` naming the first pipeline whose dependency outside the run is not there."""
-    blocked = gate(request.project, request.selection, world.store, world.clock.now())
-    for name, reason in blocked.items():
-        raise NotNow(
-            f"{name} cannot start: {reason.text}",
-            hint="run that first, or run the mode that holds both, or go ahead regardless with --force",
-            code=reason.code,
-        )
-
-
-def gate(project: Project, selection: Selection, store: Store, now: datetime) -> dict[str, Reason]:
-    """Selected pipelines that must wait for something outside the run, with why."""
-    good = {s.pipeline.name: s.last_success_at for s in store.summaries() if s.last_state == RunState.SUCCEEDED}
-    strict = project._replace(pipelines=tuple(_strict(pipeline) for pipeline in project.pipelines))
-    return unmet(strict, selection, good, now)
-
-
-def _strict(pipeline: Pipeline) -> Pipeline:
-    """The pipeline without those before it that may have ended as they like."""
-    needs = [need for task in pipeline.tasks for need in task.conditions]
-    loose = {task_id.partition(".")[0] for task_id, condition in needs if condition == FINISHED}
-    if not loose:
-        return pipeline
-    return pipeline._replace(depends_on=tuple(name for name in pipeline.depends_on if name not in loose))
-
-
-def earlier_outputs(project: Project, selection: Selection, store: Store) -> dict[str, Mapping[str, Json]]:
-    """The latest outputs of tasks outside the selection that tasks in it refer to or read.
-
-    Raises `NotNow` naming the reference where there are none.
-    """
-    inside = {task.id for task in selection.tasks}
-    written = writers(project)
-    found: dict[str, Mapping[str, Json]] = {}
-    for task in selection.tasks:
-        for reference in (*referenced(task), *read_from(task, written)):
-            owner = reference.owner
-            if owner in inside or owner in found or owner in RESERVED:
-                continue
-            outputs = _last_outputs(owner, store)
-            if outputs is None:
-                raise NotNow(
-                    f"{task.id} needs {reference}, and {owner} has left no outputs yet",
-                    hint=f"run {owner} first, or with it",
-                    code="no_outputs",
-                )
-            found[owner] = outputs
-    return found
-
-
-def _last_outputs(task_id: str, store: Store) -> Mapping[str, Json] | None:
-    for run in store.runs(limit=HISTORY, pipeline=task_id.partition(".")[0]):
-        for row in store.task_runs(run.run_id):
-            if row.task_id == task_id and row.state in SATISFIED:
-                return row.outputs or {}
-    return None
+    return done_before(request.again, request.selection.tasks, world)
 
 
 def limits(project: Project, mode: Mode | None = None) -> Limits:
@@ -181,10 +186,12 @@ def limits(project: Project, mode: Mode | None = None) -> Limits:
         timeout_s=rule.timeout_s,
         max_retries=rule.max_retries,
         barriers=bool(rule.barriers),
+        places=host.max_parallel,
     )
 
 
-def _new_run(request: Request, world: World, now: datetime) -> Run:
+def _new_run(request: Request, world: World) -> Run:
+    now = world.clock.now()
     return Run(
         run_id=run_id(now, world.entropy(4)),
         project=request.project.name,
@@ -194,20 +201,25 @@ def _new_run(request: Request, world: World, now: datetime) -> Run:
         config_hash=request.project.config_hash,
         started_at=now,
         partition=request.partition,
+        resumes=request.again.run_id if request.again else None,
         owner=world.processes.own(),
+        params=request.given or None,
     )
 
 
-def _open(run: Run, request: Request, world: World) -> None:
+def _open(run: Run, request: Request, world: World, done: Done) -> None:
+    kept, pending = done.outputs, TaskState.PENDING.value
     rows = [
-        TaskRun(run.run_id, task.id, task.pipeline, position, TaskState.PENDING.value)
+        TaskRun(run.run_id, task.id, task.pipeline, position, pending, outputs=kept.get(task.id))
         for position, task in enumerate(request.selection.tasks)
     ]
     pipelines = [
         PipelineState(pipeline.name, pipeline.max_data_age_s, pipeline.enabled, position)
         for position, pipeline in enumerate(request.project.pipelines)
     ]
+    failpoints.hit("run.insert")
     world.store.open_run(run, rows, pipelines, request.document)
+    failpoints.hit("run.insert.commit")
 
 
 def _execute(
@@ -215,7 +227,8 @@ def _execute(
     request: Request,
     world: World,
     report: Callable[[Subject], Reporter],
-    outputs: Mapping[str, Mapping[str, Json]],
+    basis: Basis,
+    shares: Shares,
 ) -> int:
     tasks = request.selection.tasks
     expected = world.store.expected_s()
@@ -225,8 +238,9 @@ def _execute(
         request.config,
     )  # fmt: skip
     reporter = report(subject)
+    most = limits(request.project, request.selection.mode)
     execution = Execution(
-        Plan(tasks, limits(request.project, request.selection.mode), expected, lambda: world.entropy(1)[0] / 256),
+        Plan(tasks, most, expected, lambda: world.entropy(1)[0] / 256, basis.done, basis.paused),
         Context(request.project, run, request.params, world.environ, request.secrets),
         store=world.store,
         runner=world.runner,
@@ -235,7 +249,8 @@ def _execute(
         interrupts=world.interrupts,
         reporter=reporter,
         entropy=world.entropy,
-        outputs=outputs,
+        outputs=basis.outputs,
+        shares=shares,
     )
     try:
         return execution.execute()

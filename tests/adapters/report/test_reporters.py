@@ -95,6 +95,7 @@ def test_the_lines_say_what_failed_why_and_where_all_of_it_is():
         "  full log: /logs/data_pipeline.2.log",
         "metrics_pipeline not started: data_pipeline failed",
         "Orchestration failed: data_pipeline failed",
+        "Go on where it ended: tetra resume 20260301T200000Z-abcdef",
         "Look closer: tetra show 20260301T200000Z-abcdef",
     ]
 

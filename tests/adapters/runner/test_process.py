@@ -107,7 +107,7 @@ def test_survivors_of_one_token_are_asked_to_end_once(tmp_path: Path) -> None:
         while not log.exists():
             assert time.monotonic() < limit
             time.sleep(0.005)
-        ProcessTable().end_tree(token, None, 2.0)
+        ProcessTable().end_trees({token: None}, 2.0)
         assert log.read_text() == "ready\nterm\n"
         assert find(token) == []
 
@@ -126,9 +126,9 @@ def test_a_survivor_that_dropped_its_environment_is_ended_by_its_handle(tmp_path
         gone = f"{pid}:{int(start) - 5}:{boot}"
         handles = {env[TOKEN]: gone, "named": handle, "call": f"{handle}#7", "never": None}
         assert ProcessTable().survived(handles) == {"named", "call"}
-        ProcessTable().end_tree(env[TOKEN], gone, 0.0)
+        ProcessTable().end_trees({env[TOKEN]: gone}, 0.0)
         assert is_alive(handle)
-        ProcessTable().end_tree(env[TOKEN], handle, 2.0)
+        ProcessTable().end_trees({env[TOKEN]: handle}, 2.0)
         assert not is_alive(handle)
         assert child.wait(3) == -signal.SIGTERM
 
@@ -157,7 +157,7 @@ import sys
 sys.path[:0] = {sys.path!r}
 import tetra_orchestrator.adapters.runner.local
 import tetra_orchestrator.adapters.clock, tetra_orchestrator.adapters.interrupts
-import tetra_orchestrator.adapters.workspace, tetra_orchestrator.adapters.locks
+import tetra_orchestrator.adapters.workspace, tetra_orchestrator.adapters.locks.table
 heavy = "typing dataclasses subprocess psutil pathlib logging asyncio json re ctypes contextlib selectors threading"
 print(*(set(heavy.split()) & set(sys.modules)))
 """

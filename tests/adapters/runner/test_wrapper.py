@@ -41,7 +41,7 @@ def bench(tmp_path: Path):
 
 def recorded(launch: Launch):
     assert launch.record
-    return eventually(lambda: read_record(launch.record), within_s=8.0)
+    return eventually(lambda: read_record(launch.record, launch.token), within_s=8.0)
 
 
 # The record
@@ -58,7 +58,7 @@ def test_a_record_says_what_was_written(tmp_path: Path, outcome) -> None:
     facts = Facts(Usage(1.5, 7), (("memory", "enforced"), ("cpu", "watched")), "cgroup", "odd")
     path = str(tmp_path / "record")
     write_record(path, "token", outcome, facts)
-    assert read_record(path) == (outcome, facts)
+    assert read_record(path, "token") == (outcome, facts)
     assert os.listdir(tmp_path) == ["record"]
     assert os.stat(path).st_mode & 0o777 == 0o600
 
@@ -76,17 +76,23 @@ def test_a_record_is_one_json_object_with_a_version_a_token_and_a_time(tmp_path:
     }
 
 
-def test_a_record_that_is_missing_torn_or_of_another_version_is_none(tmp_path: Path) -> None:
+def test_a_record_that_is_missing_torn_or_of_another_version_or_attempt_is_none(tmp_path: Path) -> None:
     path = tmp_path / "record"
-    assert read_record(str(path)) is None
+    assert read_record(str(path), "token") is None
     write_record(str(path), "token", Exited(3), Facts())
     whole = path.read_text()
     for size in range(len(whole)):
         path.write_text(whole[:size])
-        assert read_record(str(path)) is None
-    for wrong in (whole.replace('"version": 1', '"version": 2'), whole.replace("exited", "vanished"), "[]", "é"):
+        assert read_record(str(path), "token") is None
+    for wrong in (
+        whole.replace('"version": 1', '"version": 2'),
+        whole.replace("token", "other"),
+        whole.replace("exited", "vanished"),
+        "[]",
+        "é",
+    ):
         path.write_text(wrong)
-        assert read_record(str(path)) is None
+        assert read_record(str(path), "token") is None
 
 
 def test_the_launch_arrives_as_it_was_sent() -> None:
@@ -239,9 +245,9 @@ def test_an_attempt_whose_owner_is_killed_goes_on_to_its_end(tmp_path: Path) -> 
     )
     handle, token, log, record = left_by_a_killed_owner(tmp_path, line, ready)
     assert is_alive(handle)
-    assert read_record(record) is None
+    assert read_record(record, token) is None
     go.touch()
-    outcome, facts = eventually(lambda: read_record(record), within_s=8.0)
+    outcome, facts = eventually(lambda: read_record(record, token), within_s=8.0)
     assert outcome == Exited(6)
     assert facts.gone == "children"
     assert Path(log).read_text() == "***\n"
@@ -255,7 +261,7 @@ def test_an_attempt_whose_owner_is_killed_can_still_be_cancelled(tmp_path: Path)
     line = f"trap '' TERM; echo y > {ready}; sleep 60; sleep 60"
     handle, token, _, record = left_by_a_killed_owner(tmp_path, line, ready)
     assert signal_process(handle, signal.SIGTERM)
-    assert eventually(lambda: read_record(record), within_s=8.0)[0] == Signalled(signal.SIGKILL)
+    assert eventually(lambda: read_record(record, token), within_s=8.0)[0] == Signalled(signal.SIGKILL)
     eventually(lambda: not is_alive(handle))
     assert find(token) == []
 
@@ -265,7 +271,7 @@ def test_what_a_wrapped_attempt_leaves_in_the_background_lives_on(tmp_path: Path
     ready = tmp_path / "ready"
     line = f"setsid sleep 60 >/dev/null 2>&1 & echo y > {ready}; sleep 0.3"
     handle, token, _, record = left_by_a_killed_owner(tmp_path, line, ready, background=True)
-    outcome, facts = eventually(lambda: read_record(record), within_s=8.0)
+    outcome, facts = eventually(lambda: read_record(record, token), within_s=8.0)
     eventually(lambda: not is_alive(handle))
     (left,) = find(token)
     signal_process(left, signal.SIGKILL)

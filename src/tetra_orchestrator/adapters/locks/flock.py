@@ -63,9 +63,8 @@ def still_names(path: str, fd: int) -> bool:
 
 
 def sign(fd: int, holder: str) -> None:
-    """Say who has the lock, for messages only: who has it is the kernel's to say."""
+    """Say who has the lock, for messages only: who has it is the kernel's to say. What was in the file before stays."""
     try:
-        os.ftruncate(fd, 0)
         os.pwrite(fd, f"{holder}\n".encode(), 0)
     except OSError:
         return

@@ -48,7 +48,7 @@ class RunShares:
 
     def __enter__(self) -> RunShares:
         holder = f"run {self._run_id}"
-        self._gate = self._table.gate(holder)
+        self._gate = self._table.gate()
         try:
             self._fd = self._table.take(f"{_KIND}{self._run_id}", holder)
             try:

@@ -73,7 +73,7 @@ class LockTable:
 
     def acquire(self, names: Iterable[str], holder: str = "", *, shared: bool = False) -> Held | Busy:
         """Take all the locks or none, without waiting. StoreError where the file system has no locks."""
-        gate = self._pass_gate(holder)
+        gate = self._pass_gate()
         if isinstance(gate, Busy):
             return gate
         held = Held({})
@@ -119,9 +119,9 @@ class LockTable:
         """The lock's file."""
         return f"{self.folder}/{name}.lock"
 
-    def gate(self, holder: str = "") -> int:
-        """Pass the gate: a descriptor to close as soon as possible. NotNow naming who is in it where it stays shut."""
-        gate = self._pass_gate(holder)
+    def gate(self) -> int:
+        """Pass the gate: a descriptor to close as soon as possible. NotNow where it stays shut."""
+        gate = self._pass_gate()
         if isinstance(gate, Busy):
             raise self._refusal(gate)
         return gate
@@ -133,14 +133,14 @@ class LockTable:
             raise self._refusal(fd)
         return fd
 
-    def _pass_gate(self, holder: str) -> int | Busy:
+    def _pass_gate(self) -> int | Busy:
         # Tries that overlap could refuse each other with nobody winning, so they go one after another.
         limit = time.monotonic() + _GATE_LIMIT_S
-        while isinstance(gate := self._try(_GATE, holder), Busy) and time.monotonic() < limit:
+        while isinstance(gate := self._try(_GATE), Busy) and time.monotonic() < limit:
             time.sleep(_GATE_PAUSE_S)
         return gate
 
-    def _try(self, name: str, holder: str, *, shared: bool = False) -> int | Busy:
+    def _try(self, name: str, holder: str = "", *, shared: bool = False) -> int | Busy:
         path = self.path(name)
         while True:
             failpoints.hit("lock.file")
@@ -152,7 +152,8 @@ class LockTable:
                     os.close(fd)
                     return busy
                 if still_names(path, fd):
-                    sign(fd, f"pid {os.getpid()}, {holder}".rstrip(", "))
+                    if name != _GATE:  # writing waits for the disk, and everybody for the gate
+                        sign(fd, f"pid {os.getpid()}, {holder}".rstrip(", "))
                     return fd
             except BaseException:
                 os.close(fd)
@@ -162,10 +163,9 @@ class LockTable:
 
     def _refusal(self, busy: Busy) -> NotNow:
         kind, _, name = busy.name.partition("-")
-        holder = busy.holder or "another process"
         return NotNow(
-            f"the {kind} {name!r} is already being run by {holder}"
+            f"the {kind} {name!r} is already being run by {busy.holder or 'another process'}"
             if name
-            else f"the locks in {self.folder} are being changed by {holder}",
-            hint="wait until it ends, or end it with `tetra cancel RUN`",
+            else f"the locks in {self.folder} are being changed by another process",
+            hint="wait until it ends, or end it with `tetra cancel RUN`" if name else "try again",
         )

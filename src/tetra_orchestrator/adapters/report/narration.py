@@ -59,6 +59,7 @@ def _texts(event: RunEvent, subject: Subject) -> list[str]:
         case events.RUN_FINISHED:
             return [
                 f"Orchestration {event.state}: {why}",
+                f"Go on where it ended: tetra resume {subject.run_id}{_config(subject)}",
                 f"Look closer: tetra show {subject.run_id}{_config(subject)}",
             ]
     return []

@@ -37,7 +37,7 @@ class EquippedJob(Job):
             return
         from tetra_orchestrator.adapters.runner.wrapped.record import read_record
 
-        if record := read_record(self.launch.record):
+        if record := read_record(self.launch.record, self.launch.token):
             self.outcome, self.recorded = record
         elif self.ending is None:
             self.outcome = Lost(f"its wrapper left no record: {describe(outcome)}")

@@ -47,6 +47,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
+    from tetra_orchestrator.core.facts import Facts
+    from tetra_orchestrator.core.outcome import Outcome
+
 #: What is still there so long after KILL is taken for something that the kernel does not let go of.
 KILL_LIMIT_S = 5.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.005, 0.1
@@ -239,11 +242,17 @@ class ProcessTable:
         carried = {token for each in table() if (token := token_of(each.pid)) is not None}
         return {token for token, handle in handles.items() if token in carried or is_alive(_process_in(handle))}
 
-    def end_tree(self, token: str, handle: str | None, grace_s: float) -> None:
-        """End every process that carries the token, the one `handle` names if it still is, and their descendants.
+    def end_trees(self, handles: Mapping[str, str | None], grace_s: float) -> None:
+        """End every process that carries a token, the one its handle names if it still is, and their descendants.
 
         A process that dropped its environment shows no token, so only its handle tells.
         """
-        process = _process_in(handle)
-        named = [process] if is_alive(process) else []
-        _complete([Ending([*named, *find(token)], token, grace_s)], grace_s)
+        alive = {token: _process_in(handle) for token, handle in handles.items()}
+        named = {token: [process] if is_alive(process) else [] for token, process in alive.items()}
+        _complete([Ending([*named[token], *find(token)], token, grace_s) for token in handles], grace_s)
+
+    def left(self, record: str, token: str) -> tuple[Outcome, Facts] | None:
+        """How the attempt with the token ended by what its wrapper has left; None while there is nothing."""
+        from tetra_orchestrator.adapters.runner.wrapped.record import read_record
+
+        return read_record(record, token)

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator import signals as signal
 from tetra_orchestrator.adapters.runner.process import TOKEN
 from tetra_orchestrator.core.outcome import SpawnFailed
@@ -109,11 +110,13 @@ def _spawn(launch: Launch, means: Means | SpawnFailed | None) -> int | SpawnFail
     if means and means.argv != launch.argv:
         program = means.argv[0]
     try:
-        return _patiently(program, launch, means)
+        pid = _patiently(program, launch, means)
     except OSError as error:
         return _explain(error, program, launch)
     except ValueError as error:
         return SpawnFailed("EINVAL", f"the arguments or the environment of {program} are not valid: {error}")
+    failpoints.hit("spawn.after_fork")
+    return pid
 
 
 def _find(name: str, env: Mapping[str, str]) -> str | SpawnFailed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.facts import Facts, Usage
 from tetra_orchestrator.core.outcome import (
     Exited,
@@ -48,14 +49,21 @@ def write_record(path: str, token: str, outcome: Outcome, facts: Facts) -> None:
         "outcome": {"kind": kind_of(outcome)[0], **outcome._asdict()},
         "facts": {**facts._asdict(), "usage": facts.usage._asdict()},
     }
+    write_whole(path, dumps(content).encode())
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write a private file, durably: it is there whole or not at all. Raises OSError when that cannot be done."""
+    failpoints.hit("record.write")
     draft = f"{path}.{os.getpid()}"
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="ascii") as file:
-        file.write(dumps(content))
+    with open(fd, "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(fd)
     os.rename(draft, path)
     _sync_folder(os.path.dirname(path))
+    failpoints.hit("record.write.commit")
 
 
 def _sync_folder(path: str) -> None:
@@ -66,14 +74,14 @@ def _sync_folder(path: str) -> None:
         os.close(fd)
 
 
-def read_record(path: str) -> tuple[Outcome, Facts] | None:
-    """How the attempt ended whose wrapper writes to `path`; None while there is no record that we can read."""
+def read_record(path: str, token: str) -> tuple[Outcome, Facts] | None:
+    """How the attempt with the token ended, whose wrapper writes to `path`; None while no record of it can be read."""
     from json import loads
 
     try:
         with open(path, encoding="ascii") as file:
             content = loads(file.read())
-        if content["version"] != VERSION:
+        if (content["version"], content["token"]) != (VERSION, token):
             return None
         return _outcome(content["outcome"]), _facts(content["facts"])
     except (OSError, ValueError, LookupError, TypeError):

@@ -13,14 +13,17 @@ import sys
 from tetra_orchestrator.adapters.runner.local import LocalRunner
 from tetra_orchestrator.adapters.runner.process import become_subreaper
 from tetra_orchestrator.adapters.runner.waiters import choose_waiter
-from tetra_orchestrator.adapters.runner.wrapped.record import write_record
+from tetra_orchestrator.adapters.runner.wrapped.record import write_record, write_whole
 from tetra_orchestrator.core.facts import NO_FACTS, Bounds
 from tetra_orchestrator.core.outcome import SpawnFailed
-from tetra_orchestrator.ports import Ended, Launch
+from tetra_orchestrator.ports import MASKED, Ended, Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.adapters.runner.waiters import Waiter
+
+#: The variable that names the file of the task's outputs.
+OUTPUT = "TETRA_OUTPUT"
 
 
 def main() -> int:
@@ -33,6 +36,10 @@ def main() -> int:
     become_subreaper()
     ended = run(launch, choose_waiter(os.environ.get("TETRA_WAITER")), signals)
     try:
+        if launch.redact and OUTPUT in launch.env:
+            mask_outputs(launch.env[OUTPUT], launch.redact)
+        elif os.path.isfile(outputs := launch.env.get(OUTPUT, "")):
+            sync(outputs)
         write_record(record, launch.token, ended.outcome, ended.facts)
     except OSError as error:
         # its errors go to the attempt's log
@@ -52,6 +59,28 @@ def read_launch(request: bytes) -> tuple[Launch, str]:
     content["bounds"] = content["bounds"] and Bounds(**content["bounds"])
     record = content.pop("record")
     return Launch(**content), record
+
+
+def mask_outputs(path: str, secrets: tuple[bytes, ...]) -> None:
+    """Leave the outputs without secrets beside them: whoever takes them up after our owner's death knows no secret."""
+    from tetra_orchestrator.adapters.runner.output.redaction import Redactor
+
+    redactor = Redactor(secrets)
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            data = file.read()
+    except OSError:
+        return  # it has none
+    write_whole(f"{path}{MASKED}", redactor.feed(data) + redactor.flush())
+
+
+def sync(path: str) -> None:
+    """Have the outputs survive a power cut, before a record does that says that the attempt succeeded."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 class Signals:

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Launch
 
 _MODULE = "tetra_orchestrator.adapters.runner.wrapped.wrapper"
-_ROOT = __file__.rsplit(os.sep, 4)[0]
+_ROOT = __file__.rsplit(os.sep, 5)[0]
 # What it needs of our environment: where users' services are asked for a scope, and where messages are in a language.
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TETRA_WAITER")
+_KEPT = (
+    *("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"),
+    *("TETRA_WAITER", "TETRA_FAILPOINT"),
+)
 # It is told these before it can be ready for them, too.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: What a wrapper that was asked to end its task by KILL gets for that, for the rest of the output, and for its record.

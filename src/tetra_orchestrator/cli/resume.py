@@ -1,0 +1,53 @@
+"""`resume`: do what an earlier run has left, in a new run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tetra_orchestrator.cli.again import Options, do_again, earlier
+from tetra_orchestrator.cli.project import ConfigOption
+from tetra_orchestrator.cli.run import Progress
+from tetra_orchestrator.core.states import RunState
+from tetra_orchestrator.errors import Exit, UsageError
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Run although what it depends on is not there.")]
+MaxParallelOption = Annotated[
+    int | None, typer.Option("--max-parallel", "--max-workers", min=1, metavar="N", help="Tasks at the same time.")
+]
+NoRetryOption = Annotated[bool, typer.Option("--no-retry", help="Try every task once, whatever the file says.")]
+ProgressOption = Annotated[Progress, typer.Option(help="auto: live on a terminal, else plain lines.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="The events, one JSON object per line.")]
+
+
+def command(
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id; the newest without one.")] = None,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="Every run that was lost and whose tasks allow it by `on_lost`.")
+    ] = False,
+    force: ForceOption = False,
+    max_parallel: MaxParallelOption = None,
+    no_retry: NoRetryOption = False,
+    progress: ProgressOption = "auto",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Go on where a run has ended without success, as a new run with the same configuration and parameters.
+
+    What succeeded there is skipped, its outputs stay readable. A task that outlived its run is waited for.
+    """
+    from tetra_orchestrator.engine.again import Again
+
+    options = Options(config, force, max_parallel, no_retry, progress, as_json)
+    if lost:
+        if run_id is not None:
+            raise UsageError("--lost looks for the runs itself", hint="leave out either --lost or the run's id")
+        from tetra_orchestrator.cli.lost import resume_lost
+
+        return resume_lost(options)
+    found = earlier(run_id or "latest", config)
+    if found.run.state == RunState.SUCCEEDED:
+        print(f"run {found.run.run_id} succeeded: there is nothing to resume")
+        return Exit.OK
+    return do_again(found, Again(found.run.run_id), "resume", options)

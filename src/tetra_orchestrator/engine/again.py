@@ -1,0 +1,108 @@
+"""A new run that does what an earlier one has left: all of it, or only some tasks."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.condition import FINISHED
+from tetra_orchestrator.core.graph import order
+from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.states import RUN_ACTIVE, TaskState
+from tetra_orchestrator.engine.overlap import pause
+from tetra_orchestrator.engine.reconcile import reconcile, survivors
+from tetra_orchestrator.engine.start import Done
+from tetra_orchestrator.errors import NotNow, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from tetra_orchestrator.core.history import TaskRun
+    from tetra_orchestrator.core.model import Task
+    from tetra_orchestrator.engine.start import World
+
+#: Why a task is skipped whose success in an earlier run counts.
+ALREADY_SUCCEEDED = "already_succeeded"
+NOT_RETRIED = Reason("not_retried", "it is not among the tasks that are to be tried again")
+
+
+class Again(Record):
+    """The earlier run, and which of its tasks are done again: with `tasks` only these, with `downstream` also what
+    depends on them; without `tasks` all that have not succeeded."""
+
+    run_id: str
+    tasks: tuple[str, ...] = ()
+    downstream: bool = False
+
+
+def done_before(again: Again, tasks: Sequence[Task], world: World) -> Done:
+    """What the earlier run has done, once nothing of it is running any more.
+
+    Raises `NotNow` while its owner lives, `UsageError` where a task that is to be tried again cannot be.
+    """
+    _await_end(again.run_id, world)
+    rows = {row.task_id: row for row in world.store.task_runs(again.run_id)}
+    succeeded = {name: reason for name, row in rows.items() if (reason := _success(row)) is not None}
+    outputs = {name: row.outputs for name in succeeded if (row := rows[name]).outputs}
+    lineage = _lineage(again.run_id, world)
+    if not again.tasks:
+        return Done(succeeded, outputs, lineage)
+    chosen = _chosen(again, tasks, succeeded)
+    reasons = {task.id: succeeded.get(task.id, NOT_RETRIED) for task in tasks if task.id not in chosen}
+    return Done(reasons, {name: values for name, values in outputs.items() if name in reasons}, lineage)
+
+
+def _lineage(run_id: str | None, world: World) -> tuple[str, ...]:
+    found: list[str] = []
+    while run_id is not None and run_id not in found:
+        found.append(run_id)
+        run = world.store.run(run_id)
+        run_id = run.resumes if run else None
+    return tuple(found)
+
+
+def _await_end(run_id: str, world: World) -> None:
+    """Wait for what has outlived the owner of the run, and settle that. Raises `NotNow` while its owner lives."""
+    left: list[str] = []
+    while found := [one.task_id for one in survivors(run_id, world.scene)]:
+        if found != left:
+            world.tell(f"waiting: {', '.join(found)} of run {run_id} is still running")
+            left = found
+        pause(world)
+    if left:
+        reconcile(world.scene, end_survivors=True)
+    run = world.store.run(run_id)
+    if run is not None and run.state in RUN_ACTIVE:
+        raise NotNow(f"run {run_id} is still {run.state}", hint=f"wait until it ends, or `tetra cancel {run_id}`")
+
+
+def _success(row: TaskRun) -> Reason | None:
+    """Why the task counts as done, None where it does not."""
+    if row.state == TaskState.SUCCEEDED:
+        return Reason(ALREADY_SUCCEEDED, f"it succeeded in run {row.run_id}")
+    return row.reason if row.reason and row.reason.code == ALREADY_SUCCEEDED else None
+
+
+def _chosen(again: Again, tasks: Sequence[Task], succeeded: Collection[str]) -> set[str]:
+    """The ids of the tasks to try again."""
+    by_id = {task.id: task for task in tasks}
+    for name in again.tasks:
+        if name not in by_id:
+            raise UsageError(
+                f"run {again.run_id} has no task '{name}'", hint=f"`tetra show {again.run_id}` lists its tasks"
+            )
+    chosen: set[str] = set()
+    for task in map(by_id.__getitem__, order({task.id: task.depends_on for task in tasks})):
+        missing = [name for name in _needed(task) if name not in succeeded and name not in chosen]
+        if task.id in again.tasks and missing:
+            message = f"it depends on {missing[0]}, which has not succeeded in run {again.run_id}"
+            hint = f"add --task {missing[0]}, or do all that is left with `tetra resume {again.run_id}`"
+            raise UsageError(f"{task.id} cannot be tried again: {message}", hint=hint)
+        if task.id in again.tasks or (again.downstream and not missing and chosen.intersection(task.depends_on)):
+            chosen.add(task.id)
+    return chosen
+
+
+def _needed(task: Task) -> list[str]:
+    """What has to have succeeded, or to be tried again with it, before the task can start."""
+    loose = {name for name, condition in task.conditions if condition == FINISHED}
+    return [name for name in task.depends_on if name not in loose]
