@@ -6,7 +6,7 @@ venv_python := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run test test-all lint type fmt cases faults mutants schema bench soak clean
+.PHONY: help install run test test-all lint type fmt cases faults proofs mutants schema bench soak clean
 
 # An environment whose interpreter has gone, or that was made in another folder, is not this project's: install anew.
 $(shell [ -x $(venv_python) ] && [ "$$(cat .venv/.installed-run 2>/dev/null)" = "$$(pwd -P)" ] || rm -f .venv/.installed-*)
@@ -22,9 +22,10 @@ run: install ## run the weekly chain on the shipped data, with a live display
 test: lint type ## lint, types and all tests but the long ones; ends with what was skipped and why
 	@$(venv_python) -m pytest -n auto -m "not long" $(ARGS)
 
-test-all: lint type ## the same with the long tests, and the command line again as where there is no pidfd
+test-all: lint type ## the same with the long tests, the proofs, and the command line again as where there is no pidfd
 	@$(venv_python) -m pytest -n auto $(ARGS)
 	@TETRA_WAITER=portable $(venv_python) -m pytest -n auto tests/cli $(ARGS)
+	@$(MAKE) proofs
 
 lint: .venv/.installed-test ## check style and formatting
 	@$(venv_python) -m ruff check .
@@ -42,6 +43,9 @@ cases: .venv/.installed-test ## run the files of other systems' users, and print
 
 faults: .venv/.installed-test ## bring about the faults that we answer for, and print what was observed of each
 	@$(venv_python) -m pytest -n auto -q tests/faults --faults $(ARGS)
+
+proofs: .venv/.installed-test ## kill it, cut the power, start it fifty times at once: ARGS="sweep" for one of them
+	@PYTHONPATH=tests $(venv_python) -m proofs $(ARGS)
 
 mutants: .venv/.installed-test ## break the engine in twenty ways, and print which test notices each
 	@$(venv_python) -m tests.mutants $(ARGS)

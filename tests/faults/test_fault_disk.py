@@ -125,7 +125,6 @@ def test_fault_48_without_an_inode_no_store_is_made_and_nothing_is_started(site,
     assert not (site.root / "started").exists()
 
 
-@pytest.mark.xfail(reason="SQLite does not say why it cannot make its journal, and we do not ask", strict=True)
 def test_fault_48_without_an_inode_for_the_journal_nothing_is_started(site, observed, mount):
     site.configure(STARTED)
     state = site.root / "state"

@@ -12,9 +12,10 @@ from faults.stand import alive
 from proofs import sweep
 from tetra_orchestrator import failpoints
 
-#: Says who it is, marks whom it meets of its own, and stays until it may go.
+#: Says who it is and whether another of its kind is there, and stays until it may go.
 LINGER = """
-[ ! -s pid ] || ! kill -0 "$(cat pid)" 2>>/dev/null || : >twice
+exec 9>here
+flock -n 9 || : >twice
 echo $$ >pid
 while [ ! -e go ]; do sleep 0.05; done
 echo done >>ends

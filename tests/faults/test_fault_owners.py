@@ -149,8 +149,8 @@ def test_fault_40_stopping_the_unit_ends_the_run_within_its_limit(machine, obser
 
 # -- strangers ----------------------------------------------------------------------------------------------------
 
-#: In a namespace of pids: a run and its task are killed, a stranger gets the pid of one of them, and then comes a command
-#: that ends survivors.
+#: In a namespace of pids: a run and its task are killed, a stranger gets the pid of one of them, and then comes a
+#: command that ends survivors.
 REUSED = """
 set -eu
 "$@" run >/dev/null 2>&1 &

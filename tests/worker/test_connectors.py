@@ -253,7 +253,7 @@ def test_D_075_the_next_run_goes_on_where_the_last_one_ended(run, tmp_path):
     assert run(shop("growing", rows=10)).outputs["records_extracted"] == 10
     assert run(shop("growing", rows=14)).outputs["records_extracted"] == 4
     [file] = (tmp_path / "state" / "tenants" / "acme").iterdir()
-    assert (file.name, file.read_text()) == ("stripe-iceberg-stripe_customers.json", "14")
+    assert (file.name, file.read_text()) == ("stripe-iceberg-stripe_customers.json", "14\n")
 
 
 def test_D_024_each_tenant_has_a_position_of_its_own(run):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FOLDER = os.path.join("state", "cache")
 #: What `glance` keeps, beside the projects.
 GLANCE = "glance"
+#: The last line of a file that is whole.
+END = "."
 #: Variables that a project depends on although no file names them.
 IMPLIED = ("LOG_DIR", "PYTHONPATH", "TZ")
 #: Beginnings of variables that a dialect reads although no file names them.
@@ -134,8 +136,8 @@ def read(file: str, key: Callable[[Sequence[str]], str | None] | None) -> list[s
         with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as stream:
             if not _ours(os.fstat(stream.fileno())):
                 return None
-            first, more, *lines = stream.read().split("\n")
-        return lines if key is None or first == key(_split(more)) else None
+            first, more, *lines, end = stream.read().split("\n")
+        return lines if end == END and (key is None or first == key(_split(more))) else None
     except (OSError, ValueError):
         return None
 
@@ -151,7 +153,7 @@ def write(file: str, key: str, more: Sequence[str], lines: Sequence[str]) -> Non
             if not os.path.isdir(folder):
                 os.mkdir(folder, 0o700)
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-            stream.write("\n".join((key, "\0".join(more), *lines)))
+            stream.write("\n".join((key, "\0".join(more), *lines, END)))
             stream.flush()
             os.fsync(stream.fileno())  # or a power cut could leave the name with half of the lines
         os.replace(temporary, file)

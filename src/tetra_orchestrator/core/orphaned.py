@@ -78,7 +78,8 @@ def settling(
 
 def _events_of(move: TaskMoved, one: Found | None) -> list[Logged]:
     attempt, state = move.attempts or None, move.after.value
-    names = [events.ATTEMPT_FINISHED, events.TASK_FINISHED] if one else [events.TASK_FINISHED]
+    ended = events.TASK_SKIPPED if move.after is TaskState.SKIPPED else events.TASK_FINISHED
+    names = [events.ATTEMPT_FINISHED, ended] if one else [ended]
     return [(name, move.task_id, attempt, state, move.reason) for name in names]
 
 
@@ -105,7 +106,9 @@ def _closed(one: Found, now: datetime) -> AttemptClosed:
 def _moved(task: TaskRun, one: Found | None, why: Reason, now: datetime) -> TaskMoved:
     before = TaskState(task.state)
     outcome = None if one is None else one.outcome
-    if outcome is None:
+    if outcome is None and before is TaskState.PENDING and task.reason is not None:
+        event, reason = Event.SKIP, task.reason
+    elif outcome is None:
         event, reason = Event.CANCEL, why
     elif succeeded(outcome):
         event, reason = Event.SUCCEED, Reason("succeeded", describe(outcome))

@@ -208,9 +208,11 @@ def _new_run(request: Request, world: World) -> Run:
 
 
 def _open(run: Run, request: Request, world: World, done: Done) -> None:
-    kept, pending = done.outputs, TaskState.PENDING.value
-    rows = [
-        TaskRun(run.run_id, task.id, task.pipeline, position, pending, outputs=kept.get(task.id))
+    kept, why, pending = done.outputs, done.reasons, TaskState.PENDING.value
+    rows = [  # with what need not be done again: whoever resumes this run will not look further back
+        TaskRun(
+            run.run_id, task.id, task.pipeline, position, pending, reason=why.get(task.id), outputs=kept.get(task.id)
+        )
         for position, task in enumerate(request.selection.tasks)
     ]
     pipelines = [

@@ -12,19 +12,25 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+#: The end of a file that is whole.
+_END = "\n"
+
+
 class Position:
     """The value that a source left under its tenant, its connectors and its asset: the same for every way to start."""
 
     def __init__(self, folder: str, config: Mapping[str, Any]):
-        """Read it; None where there is none. `folder` is the tenant's."""
+        """Read it; None where there is none. `folder` is the tenant's. Raises `ValueError` for half a file."""
         route = (config["source_connector"], config["target_connector"], config["asset"])
         self._file = os.path.join(folder, "-".join(quote(part, safe="") for part in route) + ".json")
         self._kept = self._read()
+        if not self._kept.endswith(_END):  # half a number is one, too
+            raise ValueError(f"{self._file} is cut short: restore it, or remove it to read everything anew")
         self.value = json.loads(self._kept)
 
     def keep(self, value: Any) -> None:
         """Replace it, at once or not at all."""
-        text = json.dumps(value, sort_keys=True)
+        text = json.dumps(value, sort_keys=True) + _END
         if text == self._kept:
             return
         os.makedirs(os.path.dirname(self._file), mode=0o700, exist_ok=True)
@@ -40,4 +46,4 @@ class Position:
             with open(self._file, encoding="utf-8") as file:
                 return file.read()
         except FileNotFoundError:
-            return "null"
+            return f"null{_END}"

@@ -36,11 +36,25 @@ def explained(error: apsw.Error, path: str) -> TetraError:
             return _cannot_write(path, "the disk is full", "free some space on the disk of {folder}, then start again")
         case apsw.ReadOnlyError() | apsw.PermissionsError():
             return _cannot_write(path, f"the store cannot be written: {error}", _MODES)
+        case apsw.IOError() if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHORT_READ:
+            return _store(path, "the store is cut short", _DAMAGED, "store_damaged")
         case apsw.IOError():
             return _cannot_write(path, f"the disk reports: {error}", "see the system's log for faults of that disk")
         case apsw.CantOpenError():
-            return _store(path, f"the store cannot be opened: {error}", _MODES, None)
+            return _unopened(error, path)
     return _store(path, f"the store cannot be used: {error}", _CHECK, None)
+
+
+def _unopened(error: apsw.Error, path: str) -> TetraError:
+    """SQLite does not say why it cannot make a file, so we try to make one there."""
+    probe = f"{path}.{os.getpid()}.new"
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.unlink(probe)
+    except OSError as why:
+        message = f"the journal of the store cannot be made: {why.strerror}"
+        return _cannot_write(path, message, "make sure that you can write to {folder}")
+    return _store(path, f"the store cannot be opened: {error}", _MODES, None)
 
 
 def _locked(path: str) -> StoreError:
