@@ -8,7 +8,8 @@ from support.worlds import Stage, project, task
 from tetra_orchestrator.core.facts import NO_FACTS, Facts, Usage
 from tetra_orchestrator.core.outcome import Exited, Signalled
 from tetra_orchestrator.engine.cancel import cancel
-from tetra_orchestrator.engine.reconcile import STARTING_S, reconcile, survivors
+from tetra_orchestrator.engine.reconcile import reconcile, survivors
+from tetra_orchestrator.engine.settle import STARTING_S
 from tetra_orchestrator.errors import NotNow
 
 

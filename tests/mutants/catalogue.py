@@ -200,7 +200,7 @@ MUTANTS = (
     ),
     Mutant(
         "survivors of a lost run are left alone",
-        "engine/reconcile.py",
+        "engine/settle.py",
         "        scene.processes.end_trees(bare, GRACE_S)\n",
         "        pass\n",
         (f"{START}::test_a_command_that_may_signal_ends_the_survivors_by_their_token_first",),

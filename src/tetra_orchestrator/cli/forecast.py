@@ -71,7 +71,7 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
 def _held_back(request: Request, store: Store, now: datetime) -> tuple[dict[str, Reason], dict[str, Reason]]:
     """The pipelines for which the whole run has to wait, and the tasks that pauses leave out of it."""
     selection = request.selection
-    paused = paused_pipelines(store, selection, now)
+    paused = paused_pipelines(store.pauses(), selection, now)
     refused = {name: paused.pop(name) for name in selection.named if name in paused}
     waiting = gate(request.project, selection, store, now) | refused
     return waiting, {task.id: paused[task.pipeline] for task in selection.tasks if task.pipeline in paused}

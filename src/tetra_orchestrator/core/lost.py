@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.core.model import FAIL, RESUME, RETRY
 from tetra_orchestrator.core.states import RunState, TaskState
 
 TYPE_CHECKING = False
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Run, TaskRun
     from tetra_orchestrator.core.model import Task
 
-#: What happens to an attempt of which nobody knows how it ended: `on_lost` of its task.
-FAIL, RETRY, RESUME = "fail", "retry", "resume"
 #: So often in a row a run goes on by itself; what brings its owner down each time needs somebody to look at it.
 MOST_RESUMES = 3
 TRIGGER = "resume"

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 
 
+#: What happens to an attempt of which nobody knows how it ended: `on_lost` of its task.
+FAIL, RETRY, RESUME = "fail", "retry", "resume"
+
+
 class Reason(Record):
     """Why something was decided: a stable `code` for programs and one clause of `text` for people."""
 
@@ -179,7 +183,7 @@ class Task(Record):
     continue_on: ContinueOn | None = None
     resources: Resources | None = None
     service: Service | None = None
-    on_lost: str = "fail"
+    on_lost: str = FAIL
     idempotent: bool = False
     background: bool = False
     survive: bool = False

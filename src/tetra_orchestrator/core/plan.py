@@ -13,8 +13,7 @@ from tetra_orchestrator.core.admission import Limits, Room
 from tetra_orchestrator.core.condition import searched, tolerated
 from tetra_orchestrator.core.decision import Decision, Start, Stop
 from tetra_orchestrator.core.failure import Evidence
-from tetra_orchestrator.core.lost import FAIL
-from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.model import FAIL, Reason
 from tetra_orchestrator.core.nodes import tied
 from tetra_orchestrator.core.outcome import Cancelled, Stopped, Unkillable, code_of, describe, ending, succeeded
 from tetra_orchestrator.core.progress import Progress

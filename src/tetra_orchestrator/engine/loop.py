@@ -221,12 +221,12 @@ class Execution:
                 self._plan.ready(task_id)
 
     def _take_ended(self) -> None:
-        for ended in self._runner.poll(self._live):
+        ended = [(self._live.pop(one.handle), one) for one in self._runner.poll(self._live)]
+        for start, one in ended:
             failpoints.hit("child.exited")
-            start = self._live.pop(ended.handle)
             self._unsaved.pop(start.task.id, None)
             del self._handles[start.task.id]
-            self._close(start, ended.outcome, ended.facts)
+            self._close(start, one.outcome, one.facts)
 
     def _close(self, start: Start, outcome: Outcome, facts: Facts = NO_FACTS) -> None:
         """Settle one attempt: its outputs, its row, and what the plan makes of it."""

@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState
-from tetra_orchestrator.engine.cancel import end_all
 from tetra_orchestrator.engine.reconcile import REPLACE_REQUEST, is_owned, reconcile, survivors
 from tetra_orchestrator.errors import Exit, NotNow
 from tetra_orchestrator.signals import SIGINT
@@ -114,6 +113,8 @@ def pause(world: World) -> None:
 
 def _replace(pipelines: Sequence[str], world: World) -> None:
     """End the active runs of the pipelines. Raises `NotNow` where one does not end in time."""
+    from tetra_orchestrator.engine.cancel import end_all
+
     runs = [run for run in _others(pipelines, world) if run.state != RunState.QUEUED]
     for run in runs:
         world.tell(f"replacing run {run.run_id}")

@@ -8,25 +8,26 @@ from tetra_orchestrator.errors import NotNow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from tetra_orchestrator.core.history import Pause
     from tetra_orchestrator.core.model import Reason
     from tetra_orchestrator.core.selection import Selection
-    from tetra_orchestrator.ports import Store
 
 
-def paused_pipelines(store: Store, selection: Selection, now: datetime) -> dict[str, Reason]:
+def paused_pipelines(pauses: Sequence[Pause], selection: Selection, now: datetime) -> dict[str, Reason]:
     """The selected pipelines that are paused, with why."""
-    held = {one.name: one for one in store.pauses() if one.kind == PIPELINE and one.holds(now)}
+    held = {one.name: one for one in pauses if one.kind == PIPELINE and one.holds(now)}
     return {name: reasons.paused(held[name]) for name in selection.pipelines if name in held}
 
 
-def paused_tasks(store: Store, selection: Selection, now: datetime) -> dict[str, Reason]:
+def paused_tasks(pauses: Sequence[Pause], selection: Selection, now: datetime) -> dict[str, Reason]:
     """The selected tasks whose pipelines are paused, with why.
 
     Raises `NotNow` naming the first such pipeline that was asked for by its name.
     """
-    paused = paused_pipelines(store, selection, now)
+    paused = paused_pipelines(pauses, selection, now)
     for name in selection.named:
         if name in paused:
             raise NotNow(

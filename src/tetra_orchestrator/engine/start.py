@@ -7,7 +7,6 @@ from tetra_orchestrator.core.admission import Limits
 from tetra_orchestrator.core.changes import RunMoved
 from tetra_orchestrator.core.history import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.identity import run_id
-from tetra_orchestrator.core.orphaned import settling
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import policy
@@ -16,7 +15,6 @@ from tetra_orchestrator.engine.attempt import Context
 from tetra_orchestrator.engine.gate import check_gate, check_partition, check_standstill, earlier_outputs
 from tetra_orchestrator.engine.loop import Execution
 from tetra_orchestrator.engine.overlap import SKIP, Interrupted, admitted
-from tetra_orchestrator.engine.pauses import paused_tasks
 from tetra_orchestrator.engine.reconcile import Scene
 from tetra_orchestrator.errors import StateConflict, StoreError
 from tetra_orchestrator.ports import Subject
@@ -24,6 +22,7 @@ from tetra_orchestrator.ports import Subject
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from tetra_orchestrator.core.history import Partition
     from tetra_orchestrator.core.model import Json, Mode, Project, Reason
@@ -141,6 +140,8 @@ class _Waiting:
         store, run_id = self._world.store, self.run.run_id
         found = store.run(run_id) if self.run.state == RunState.QUEUED else None
         if found and found.state == RunState.QUEUED:
+            from tetra_orchestrator.core.orphaned import settling
+
             store.record(settling(found, store.task_runs(run_id), (), 1, self._world.clock.now(), asked_to_end=True))
 
 
@@ -148,7 +149,7 @@ def _admitted(run: Run, request: Request, world: World, report: Callable[[Subjec
     """Check what has to be there, have the run's row say that it runs, and perform it."""
     done = _done(request, world)
     now = world.clock.now()
-    paused = {} if request.force else paused_tasks(world.store, request.selection, now)
+    paused = {} if request.force else _paused(request, world, now)
     if not request.force:
         check_gate(request, world.store, now)
     outputs = {**earlier_outputs(request.project, request.selection, world.store), **done.outputs}
@@ -161,6 +162,16 @@ def _admitted(run: Run, request: Request, world: World, report: Callable[[Subjec
         _open(run, request, world, done)
         world.workspace.carry_over(done.lineage, run.run_id)
     return _execute(run, request, world, report, Basis(outputs, done.reasons, paused), shares)
+
+
+def _paused(request: Request, world: World, now: datetime) -> Mapping[str, Reason]:
+    """The tasks that pauses leave out of the run; most projects have none."""
+    pauses = world.store.pauses()
+    if not pauses:
+        return {}
+    from tetra_orchestrator.engine.pauses import paused_tasks
+
+    return paused_tasks(pauses, request.selection, now)
 
 
 def _done(request: Request, world: World) -> Done:

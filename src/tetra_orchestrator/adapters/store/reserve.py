@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 
 from tetra_orchestrator import failpoints
-
-#: More than the last commit of a run of some thousand tasks takes.
-BYTES = 1 << 20
+from tetra_orchestrator.adapters.store.sqlite_file import RESERVE, RESERVE_BYTES
 
 
 def keep(path: str) -> None:
-    """Keep the space for the store at `path`, unless it is kept or cannot be had."""
-    reserve = _beside(path)
-    if _size(reserve) == BYTES:
-        return
+    """Keep the space for the store at `path`, unless it cannot be had."""
+    reserve = f"{path}{RESERVE}"
     give_up(path)  # a power cut may have left the name only
     try:
         failpoints.hit("reserve.make")
@@ -34,24 +30,13 @@ def keep(path: str) -> None:
 def give_up(path: str) -> None:
     """Free the space; nothing happens where there is none."""
     try:
-        os.unlink(_beside(path))
+        os.unlink(f"{path}{RESERVE}")
     except OSError:
         return
 
 
-def _size(reserve: str) -> int | None:
-    try:
-        return os.stat(reserve).st_size
-    except OSError:
-        return None
-
-
-def _beside(path: str) -> str:
-    return f"{path}.reserve"
-
-
 def _fill(fd: int) -> None:
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, BYTES)
+        os.posix_fallocate(fd, 0, RESERVE_BYTES)
     else:  # macOS
-        os.write(fd, bytes(BYTES))
+        os.write(fd, bytes(RESERVE_BYTES))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from tetra_orchestrator.core.events import RunEvent
 from tetra_orchestrator.core.facts import Facts, Usage
-from tetra_orchestrator.core.history import Attempt, Partition, PipelineState, Run, TaskRun
+from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, Run, TaskRun
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import describe, kind_of, succeeded
 from tetra_orchestrator.core.states import TaskState
@@ -191,3 +191,12 @@ EVENT_COLUMNS = "seq, event, ts, task, attempt, state, reason_code, reason_text"
 def pipeline_of(row: Row) -> PipelineState:
     """A pipeline from name, max_data_age_s, enabled, position."""
     return PipelineState(row[0], row[1], bool(row[2]), row[3])
+
+
+def pause_of(row: Row) -> Pause:
+    """A pause from `PAUSE_COLUMNS`."""
+    kind, name, since, until, reason = row
+    return Pause(kind, name, _EPOCH + since * _MICROSECOND, instant(until), reason)
+
+
+PAUSE_COLUMNS = "kind, name, since, until, reason"

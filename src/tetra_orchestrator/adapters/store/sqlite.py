@@ -6,10 +6,10 @@ import os
 
 import apsw
 
-from tetra_orchestrator.adapters.store import conflicts, reserve, rows, sqlite_faults, sqlite_pauses
+from tetra_orchestrator.adapters.store import conflicts, rows, sqlite_faults
 from tetra_orchestrator.adapters.store.durations import RECENT, medians
 from tetra_orchestrator.adapters.store.sqlite_changes import RUN, STATEMENTS, finder, marks
-from tetra_orchestrator.adapters.store.sqlite_file import identity, open_file
+from tetra_orchestrator.adapters.store.sqlite_file import identity, is_kept, open_file
 from tetra_orchestrator.adapters.store.standing import SUCCEEDED, UNFINISHED, rank_sql, word
 from tetra_orchestrator.core.states import RUN_ACTIVE
 from tetra_orchestrator.ports import PipelineSummary
@@ -95,7 +95,9 @@ class SqliteStore:
         #: The live connection; for checks, not for changes.
         self.connection = open_file(self.path, readonly=readonly)
         self._identity = identity(self.path)
-        if not readonly:
+        if not readonly and not is_kept(self.path):
+            from tetra_orchestrator.adapters.store import reserve
+
             reserve.keep(self.path)
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
@@ -196,17 +198,21 @@ class SqliteStore:
 
     def pause(self, kind: str, name: str, at: datetime, until: datetime | None, reason: str | None) -> None:
         """Pause it from `at` on; what is paused already stays paused since then, and gets this end and reason."""
+        from tetra_orchestrator.adapters.store import sqlite_pauses
+
         self._commit(lambda: sqlite_pauses.put(self.connection, kind, name, at, until, reason))
 
     def unpause(self, kind: str, name: str) -> bool:
         """End the pause; False where there was none."""
+        from tetra_orchestrator.adapters.store import sqlite_pauses
+
         removed: list[bool] = []
         self._commit(lambda: removed.append(sqlite_pauses.remove(self.connection, kind, name)))
         return removed[0]
 
     def pauses(self) -> list[Pause]:
         """Every pause in the order in which they began, those that have ended by themselves included."""
-        return [sqlite_pauses.pause_of(row) for row in self._rows(sqlite_pauses.SELECT)]
+        return [rows.pause_of(row) for row in self._rows(f"SELECT {rows.PAUSE_COLUMNS} FROM pauses ORDER BY id")]
 
     def needed(self) -> set[str]:
         """Ids of the runs that other answers rest on: see the port."""
@@ -220,6 +226,8 @@ class SqliteStore:
 
     def make_room(self) -> None:
         """Free the disk space that is kept for the last words of a run; the next command keeps it again."""
+        from tetra_orchestrator.adapters.store import reserve
+
         reserve.give_up(self.path)
 
     def forget(self, run_id: str) -> None:

@@ -26,6 +26,9 @@ VERSION = 3
 FIRST_SOUND_WAL = (3, 51, 3)
 FULL = 2
 HEADER_BYTES = 100
+#: What the file with the space that `reserve` keeps is called behind the store's name, and its size: more than the last
+#: commit of a run of some thousand tasks takes.
+RESERVE, RESERVE_BYTES = ".reserve", 1 << 20
 _READ = apsw.SQLITE_OPEN_READONLY
 _WRITE = apsw.SQLITE_OPEN_READWRITE
 
@@ -53,6 +56,11 @@ def open_file(path: str, *, readonly: bool) -> apsw.Connection:
         return _open(path, readonly)
     except apsw.Error as error:
         raise faults.explained(error, path) from error
+
+
+def is_kept(path: str) -> bool:
+    """Whether space is kept beside the store for the last words of a run."""
+    return _size(f"{path}{RESERVE}") == RESERVE_BYTES
 
 
 def _size(path: str) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.adapters.store.rows import instant, micros, plain
-from tetra_orchestrator.core.history import Pause
+from tetra_orchestrator.adapters.store.rows import PAUSE_COLUMNS, micros, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,12 +10,9 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tetra_orchestrator.adapters.store.rows import Row
-
-SELECT = "SELECT kind, name, since, until, reason FROM pauses ORDER BY id"
 _REMOVE = "DELETE FROM pauses WHERE kind = ? AND name = ?"
 _CHANGE = "UPDATE pauses SET until = ?, reason = ? WHERE kind = ? AND name = ?"
-_INSERT = "INSERT INTO pauses (kind, name, since, until, reason) VALUES (?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO pauses ({PAUSE_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 
 
 def put(db: apsw.Connection, kind: str, name: str, at: datetime, until: datetime | None, reason: str | None) -> None:
@@ -31,9 +27,3 @@ def remove(db: apsw.Connection, kind: str, name: str) -> bool:
     """Remove the pause; False where there is none."""
     db.execute(_REMOVE, (kind, name))
     return db.changes() > 0
-
-
-def pause_of(row: Row) -> Pause:
-    """A pause from `SELECT`."""
-    kind, name, since, until, reason = row
-    return Pause(kind, name, instant(since), instant(until), reason)  # type: ignore[arg-type]

@@ -1,0 +1,172 @@
+"""The real workloads of the crash sweep: what has happened before a command is hit, and which places it comes by."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from proofs.sweep_project import Project, copy
+
+STORES = Path(__file__).parents[1] / "adapters" / "store"
+#: A run dies here with an attempt under way: with one that lasts a while, and with any.
+LATE_DEATH, EARLY_DEATH = "attempt.running.commit=kill", "spawn.after_fork=kill"
+Nth = tuple[int, ...]
+
+
+class Scenario(NamedTuple):
+    """`words` are the command that is hit, `mode` the one whose tasks have to get done, in a new run if `fresh`.
+
+    `places` says which hits of which place are tried. `prepare` makes the project in the folder. `code` is how the
+    command ends when nothing happens to it. Tasks that wait are let go while it runs once they are `due`, or after it.
+    `afterwards` has a last look.
+    """
+
+    words: tuple[str, ...]
+    mode: str
+    places: Mapping[str, Nth]
+    prepare: Callable[[Path], Project]
+    code: int = 0
+    fresh: bool = True
+    due: Callable[[Project], bool] = lambda project: False
+    afterwards: Callable[[Project], object] = lambda project: None
+
+
+def _new(folder: Path) -> Project:
+    return Project(folder / "new")
+
+
+def _old(version: int, folder: Path) -> Project:
+    """A project with the store of an older version."""
+    project = Project(folder / "old")
+    (project.root / "state").mkdir(mode=0o700)
+    with sqlite3.connect(project.root / "state" / "tetra.db") as store:
+        store.executescript((STORES / f"version_{version}.sql").read_text())
+    store.close()
+    return project
+
+
+def _holding(*modes: str) -> Callable[[Path], Project]:
+    """A project in which a run of each mode goes on until it may end."""
+
+    def prepare(folder: Path) -> Project:
+        project = Project(folder / "busy")
+        project.holders = [project.start("run", "--mode", mode) for mode in modes]
+        for mode in modes:
+            project.until(partial(project.begun, mode))
+        return project
+
+    return prepare
+
+
+def _paused(folder: Path) -> Project:
+    project = Project(folder / "paused")
+    project.run("pause", "rows", "reads")
+    return project
+
+
+def _dead(mode: str, death: str) -> Callable[[Path], Project]:
+    """A project in which a run of the mode has died."""
+
+    def prepare(folder: Path) -> Project:
+        project = Project(folder / "dead")
+        project.finish(project.start("run", "--mode", mode, failpoint=death), killed=True)
+        return project
+
+    return prepare
+
+
+class Template:
+    """A project with a past, made once and copied."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[Path, Project] = {}
+
+    def prepare(self, folder: Path) -> Project:
+        """A project with three runs before, of which one is to stay from now on."""
+        with self._lock:
+            if folder.parent not in self._made:
+                self._made[folder.parent] = self._make(folder.parent / "template")
+        return copy(self._made[folder.parent], folder / "past", keep=1)
+
+    def _make(self, root: Path) -> Project:
+        project = Project(root)
+        for _ in range(3):
+            project.run("run", "--mode", "tiny")
+        return project
+
+
+def _is_waiting(project: Project) -> bool:
+    return "queued" in project.states().values()
+
+
+def _only_the_newest_is_left(project: Project) -> None:
+    project.run("run", "--mode", "tiny")
+    runs, folders = list(project.states()), [path.name for path in (project.root / "logs" / "runs").iterdir()]
+    assert runs[-1:] == runs == folders, (runs, folders)
+
+
+def _writes(*names: str, nth: Nth = (1,)) -> dict[str, Nth]:
+    return {each: nth for name in names for each in (name, f"{name}.commit")}
+
+
+def _run(mode: str, *more: str) -> tuple[str, ...]:
+    return ("run", "--mode", mode, *more)
+
+
+_TWICE = (1, 3)
+_MAIN = {
+    "cfg.loaded": (1,),
+    "lock.taken": (1,),
+    "lock.release": (1,),
+    "spawn.before": (1, 2),
+    "spawn.after_fork": _TWICE,
+    "child.exited": _TWICE,
+    "outputs.read": _TWICE,
+    **_writes("cache.write", "store.make", "migrate.step", "reserve.make", "log.open", "run.insert", "outputs.insert"),
+    **_writes("attempt.running", "retry.scheduled", "run.finish"),
+    **_writes("input.write", "lock.file", nth=_TWICE),
+    **_writes("attempt.insert", "attempt.finish", nth=(1, 2)),
+}
+_WRAPPED = {
+    "spawn.after_fork": (1,),
+    "child.exited": (1,),
+    **_writes("record.write", "attempt.running", "attempt.finish"),
+}
+_RESUME = {"spawn.after_fork": (1,), **_writes("reconcile.each", "run.insert", "attempt.insert", "attempt.finish")}
+SCENARIOS = {
+    "a run": Scenario(_run("all"), "all", _MAIN, _new),
+    "a run that fails": Scenario(_run("bad"), "bad", _writes("downstream.skip", "run.finish"), _new, code=2),
+    "a wrapped task": Scenario(_run("wrapped"), "wrapped", _WRAPPED, _new),
+    "a run that waits": Scenario(
+        _run("held", "--overlap", "queue"),
+        "held",
+        _writes("run.insert", "run.start"),
+        _holding("held"),
+        due=_is_waiting,
+    ),
+    "a cancel": Scenario(("cancel", "latest"), "held", _writes("request.insert"), _holding("held"), fresh=False),
+    "a stop": Scenario(("stop",), "held", _writes("request.insert", nth=(2,)), _holding("held", "also"), fresh=False),
+    "a pause": Scenario(("pause", "rows", "reads"), "all", _writes("pause.write", nth=(1, 2)), _new),
+    "the end of a pause": Scenario(("unpause", "rows", "reads"), "all", _writes("pause.write", nth=(1, 2)), _paused),
+    "old runs": Scenario(
+        _run("tiny"),
+        "tiny",
+        _writes("prune.files", "prune.rows", nth=(1, 2)),
+        Template().prepare,
+        afterwards=_only_the_newest_is_left,
+    ),
+    "an old store": Scenario(_run("tiny"), "tiny", _writes("migrate.step"), partial(_old, 1)),
+    "a younger store": Scenario(("status",), "tiny", _writes("migrate.step"), partial(_old, 2)),
+    "a dead run": Scenario(("resume",), "all", _RESUME, _dead("all", LATE_DEATH), fresh=False),
+    "a dead run that is looked at": Scenario(
+        ("show",), "bad", _writes("reconcile.each"), _dead("bad", EARLY_DEATH), fresh=False
+    ),
+    "a task that outlives its run": Scenario(
+        ("resume",), "wrapped", _writes("reconcile.each", "run.insert"), _dead("wrapped", LATE_DEATH), fresh=False
+    ),
+}

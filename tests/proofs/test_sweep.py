@@ -1,0 +1,177 @@
+"""The crash sweep in short, that its places are all there are, and that its checks can find something."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from proofs import sweep, sweep_memory
+from proofs.sweep import Case
+from proofs.sweep_checks import DOUBLED, LOST, UNKNOWN, Line, of_chain, of_journal
+from proofs.sweep_scenarios import SCENARIOS
+from proofs.sweep_trace import Step, trace_of, unguarded
+from support.components import require
+from support.worlds import Stage, project, task
+from tetra_orchestrator import failpoints
+from tetra_orchestrator.engine import again, reconcile
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc, and follows system calls")
+
+# The sweep
+
+
+@pytest.mark.parametrize("scenario", sweep_memory.SCENARIOS)
+def test_whatever_happens_to_the_engine_in_memory_what_a_user_does_then_helps(scenario: str) -> None:
+    cases = [case for case in sweep_memory.memory_cases() if case.scenario == scenario]
+    verdicts = {case: sweep_memory.perform_in_memory(case, Counter()) for case in cases}
+    assert {case: found for case, (found, seen) in verdicts.items() if found or not seen} == {}
+
+
+#: Some of each scenario and of each action; `python -m proofs sweep` tries them all.
+SAMPLE = [case for number, case in enumerate(sweep.real_cases()) if number % 29 == 0]
+
+
+@linux
+@pytest.mark.parametrize("case", SAMPLE, ids=str)
+def test_whatever_happens_to_a_command_what_a_user_does_then_helps(case: Case, tmp_path: Path) -> None:
+    assert sweep.perform(case, tmp_path / "case", Counter()).complaints == []
+
+
+@linux
+@pytest.mark.long
+def test_the_whole_sweep_loses_nothing_and_does_nothing_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep.main([]) == 0
+    figure = capsys.readouterr().out.splitlines()[-1].split()
+    assert int(figure[1]) >= 200
+
+
+# Its places
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Step]]:
+    """What every scenario does, undisturbed."""
+    require("strace")
+    above = tmp_path_factory.mktemp("traces")
+    return {name: trace_of(scenario, above / str(n)) for n, (name, scenario) in enumerate(SCENARIOS.items())}
+
+
+@linux
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_command_comes_by_each_place_as_often_as_the_sweep_counts_on(
+    name: str, traces: dict[str, list[Step]]
+) -> None:
+    reached = Counter(step.mark for step in traces[name] if step.mark)
+    assert {place: hits for place, hits in SCENARIOS[name].places.items() if max(hits) > reached[place]} == {}
+
+
+def test_every_failpoint_is_hit_with_every_action() -> None:
+    hit = {(case.place, case.action) for case in sweep.real_cases()}
+    assert hit == {(name, action) for name in failpoints.NAMES for action in failpoints.ACTIONS}
+
+
+def test_every_place_of_the_engine_is_hit_in_memory_too() -> None:
+    source = Path(failpoints.__file__).parent / "engine"
+    text = "".join(path.read_text() for path in source.glob("*.py"))
+    named = {name for name in failpoints.NAMES if f'"{name}"' in text or f'"{name.removesuffix(".commit")}"' in text}
+    assert {case.place for case in sweep_memory.memory_cases()} == named
+
+
+@linux
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_write_stands_between_two_failpoints(name: str, traces: dict[str, list[Step]]) -> None:
+    assert any(step.write for step in traces[name])
+    assert list(unguarded(traces[name])) == []
+
+
+# What finds nothing has to be able to
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "broken"),
+    [
+        (reconcile, "is_owned", lambda run, scene: True),
+        (reconcile, "is_owned", lambda run, scene: False),
+        (reconcile, "_sweep", lambda scene: None),
+        (again, "_success", lambda row: None),
+    ],
+)
+def test_an_engine_that_is_wrong_about_what_is_over_is_found_out(
+    place: ModuleType, name: str, broken: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, name, broken)
+    assert any(sweep_memory.perform_in_memory(case, Counter())[0] for case in sweep_memory.memory_cases())
+
+
+def marks(*words: str) -> list[Step]:
+    """The steps of one process: `a.b` is a failpoint, what has no dot is a write."""
+    return [Step(1, mark=word) if "." in word else Step(1, write=word) for word in words]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("a.before", "one file", "a.commit"), []),
+        (("a.before", "one file", "one file", "a.commit"), []),
+        (("one file", "a.before", "a.commit"), ["one file after the start stands outside"]),
+        (("a.before", "a.commit", "one file"), ["one file after a.commit stands outside"]),
+        (("a.before", "a log", "one file", "a.commit"), ["a log, one file between a.before and a.commit"]),
+        (("a.before", "a commit", "a commit", "a.commit"), ["a commit between a.before and a.commit"]),
+    ],
+)
+def test_a_write_without_failpoints_around_it_is_found(words: tuple[str, ...], found: list[str]) -> None:
+    assert list(unguarded(marks(*words))) == found
+
+
+A = {"a": task("a")}
+
+
+def a_finished_run() -> tuple[Stage, str]:
+    stage = Stage(project(task("a")))
+    assert stage.run() == 0
+    return stage, stage.last_run.run_id
+
+
+def test_a_task_that_starts_after_its_success_is_found() -> None:
+    stage, run_id = a_finished_run()
+    once = [Line("start", "a", run_id, 1), Line("end", "a", run_id, 1)]
+    assert list(of_journal(stage.store, A, once, Counter())) == []
+    found = list(of_journal(stage.store, A, [*once, Line("start", "a", run_id, 2)], Counter()))
+    text = f"attempt 2 of a in run {run_id} has started after the success of the task was recorded"
+    assert found == [(DOUBLED, text)]
+
+
+def test_attempts_that_overlap_are_found() -> None:
+    stage, run_id = a_finished_run()
+    both = [Line("start", "a", "another", 1), Line("start", "a", run_id, 1)]
+    late = [Line("end", "a", "another", 1, 1), Line("end", "a", run_id, 1)]
+    found = list(of_journal(stage.store, A, [*both, *late], Counter()))
+    assert found == [(DOUBLED, "attempt 1 of a in run another has ended after another one had started")]
+    met = [Line("overlap", "a", run_id, 1), *both[1:], *late[1:]]
+    found = list(of_journal(stage.store, A, met, Counter()))
+    assert found == [(DOUBLED, f"attempt 1 of a in run {run_id} has met another one that was not gone")]
+
+
+def test_a_success_that_never_was_is_found() -> None:
+    stage, run_id = a_finished_run()
+    found = list(of_journal(stage.store, A, [Line("start", "a", run_id, 1)], Counter()))
+    assert found == [(LOST, f"attempt 1 of a in run {run_id} is said to have succeeded and did not")]
+
+
+def test_an_end_that_nobody_recorded_is_counted() -> None:
+    stage, run_id = a_finished_run()
+    ended = [Line(what, "a", run_id, number) for number in (1, 2) for what in ("start", "end")]
+    counts: Counter[str] = Counter()
+    list(of_journal(stage.store, A, ended, counts))
+    assert counts == {UNKNOWN: 1}
+
+
+def test_a_task_that_did_not_get_done_is_found() -> None:
+    stage, run_id = a_finished_run()
+    assert list(of_chain(stage.store, run_id, ["a"])) == []
+    found = list(of_chain(stage.store, run_id, ["a", "b"]))
+    assert found == [(LOST, f"b has succeeded 0 times in the chain of run {run_id}")]
