@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,9 @@ def test_the_journal_looks_for_the_places_of_its_changes_only_where_some_are_arm
     armed("run.insert:1000=note")
     assert Stage(project(task("one"))).run() == 0
     assert asked
+
+
+def test_the_page_on_durability_lists_every_place():
+    page = (Path(__file__).parents[1] / "docs" / "durability.md").read_text()
+    missing = [name for name in failpoints.NAMES if f"`{name.removesuffix('.commit')}`" not in page]
+    assert missing == []

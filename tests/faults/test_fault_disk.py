@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -58,6 +59,43 @@ def test_fault_45_where_the_disk_is_full_no_store_is_made_and_nothing_is_started
     assert not (state / "tetra.db").exists()
     assert site.command(require("mount"), "-o", "remount,size=8m", str(state)).returncode == 0
     assert site.run("run").returncode == 0
+
+
+def test_fault_45_a_disk_that_fills_up_under_a_run_ends_it_and_the_space_that_was_kept_takes_its_end(
+    site, observed, mount
+):
+    gate = "touch ready; trap 'echo asked; exit 7' TERM; until [ -e open ]; do sleep 0.05; done"
+    site.configure(f"""
+        pipelines:
+          fills: {{shell: "{gate}"}}
+          long: {{shell: "touch begun; trap 'exit 0' TERM; until [ -e never ]; do sleep 0.05; done"}}
+          two: {{shell: touch started, depends_on: [fills]}}
+    """)
+    state = site.root / "state"
+    mount(state, "size=4m")
+    running = site.start("run")
+    site.until(lambda: (site.root / "ready").exists() and (site.root / "begun").exists())
+    site.until(lambda: site.count("SELECT count(*) FROM attempts WHERE state = 'running'") == 2)
+    observed(f"writing below state/: {fill(state)}", os.statvfs(state).f_bavail == 0)
+    (site.root / "open").touch()
+    done = site.finish(running)
+    assert (done.returncode, shown(done)) == (
+        73,
+        f"error: {state}/tetra.db: the disk is full\n"
+        f"  hint: free some space on the disk of '{state}', then start again\n",
+    )
+    assert not (state / "tetra.db.reserve").exists()
+    (state / "ballast").unlink()
+    assert (site.run_state(), site.json("show")["run"]["exit_code"]) == ("failed", 73)
+    assert site.states() == {"fills": "succeeded", "long": "cancelled", "two": "cancelled"}
+    with sqlite3.connect(f"file:{state}/tetra.db?mode=ro", uri=True) as store:
+        [why] = store.execute("SELECT reason_text FROM runs").fetchone()
+    assert why == "the run was ended, because the disk is full"
+    assert (state / "tetra.db.reserve").stat().st_size == 1 << 20, "the next command keeps some again"
+    assert not (site.root / "started").exists()
+    (site.root / "never").touch()
+    assert site.run("resume").returncode == 0
+    assert site.states() == {"fills": "skipped", "long": "succeeded", "two": "succeeded"}
 
 
 #: With /tmp full for us alone, while its folders are as before. Leaves the error of writing into it in a file.

@@ -177,6 +177,36 @@ def test_fault_55_a_store_that_becomes_immutable_ends_the_run_and_keeps_whole_tr
     assert site.states() == {"one": "lost", "two": "cancelled"}, "which the next command could settle"
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_fault_56_a_store_that_is_deleted_or_replaced_under_a_run_ends_it_and_history_is_not_begun_anew(
+    site, observed, replaced
+):
+    site.configure(
+        f"pipelines: {{one: {{shell: 'touch ready; {GATE}'}}, two: {{shell: touch started, depends_on: [one]}}}}"
+    )
+    running = site.start("run")
+    site.until((site.root / "ready").exists)
+    site.until(lambda: site.count("SELECT count(*) FROM attempts WHERE state = 'running'"))
+    store = site.root / "state" / "tetra.db"
+    before = store.stat().st_ino
+    moved = [path.rename(path.with_name(f"moved{path.name[8:]}")) for path in sorted(store.parent.glob("tetra.db*"))]
+    if replaced:
+        store.write_bytes(b"")
+    observed(f"another file has its name: {replaced}", not store.exists() or store.stat().st_ino != before)
+    (site.root / "open").touch()
+    done = site.finish(running)
+    assert (done.returncode, shown(done)) == (
+        73,
+        f"error: {store}: the store was deleted or replaced while it was in use; not recorded any more: "
+        "one exited with code 0; two cancelled\n"
+        "  hint: nothing more was recorded; move the file back, then run `tetra-orchestrator status`\n",
+    )
+    assert not (site.root / "started").exists()
+    for path in moved:
+        path.rename(path.with_name(f"tetra.db{path.name[5:]}"))
+    assert site.states() == {"one": "lost", "two": "cancelled"}
+
+
 def killed(site, observed, text):
     """A run whose owner was killed, and the journal that it has left behind."""
     site.configure(text)
