@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from faults.catalogue import COMPLETE, FAULTS, group_of, numbers_in, shown_elsewhere
+from faults.catalogue import COMPLETE, COVERED, FAULTS, group_of, numbers_in, shown_elsewhere
 
 HERE = Path(__file__).parent
 TESTS_HERE = [
@@ -22,6 +22,11 @@ def test_there_are_120_faults_in_9_groups():
 def test_every_fault_of_a_complete_group_is_brought_about_here():
     shown = {number for name in TESTS_HERE for number in numbers_in(name)}
     assert [number for number in FAULTS if group_of(number) in COMPLETE and number not in shown] == []
+
+
+def test_every_fault_of_a_covered_group_is_brought_about_somewhere():
+    shown = {number for name in TESTS_HERE for number in numbers_in(name)} | set(shown_elsewhere())
+    assert [number for number in FAULTS if group_of(number) in COVERED and number not in shown] == []
 
 
 def test_every_number_in_a_test_name_is_one_of_the_catalogue():
