@@ -191,3 +191,17 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "locks").touch()
     with pytest.raises(CannotWrite, match=r"cannot write the lock file .*: Not a directory"):
         LockTable(f"{tmp_path}/locks").acquire(["a"])
+
+
+def test_of_two_that_make_the_folder_at_once_the_slower_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, mkdir = tmp_path / "state" / "locks", os.mkdir
+
+    def overtaken(path: str, mode: int) -> None:
+        mkdir(path, mode)
+        mkdir(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", overtaken)
+    with taken(LockTable(str(folder)).acquire(["a"])):
+        assert sorted(path.name for path in folder.iterdir()) == ["a.lock", "gate.lock"]

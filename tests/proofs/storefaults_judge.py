@@ -13,10 +13,11 @@ from typing import Any
 
 import psutil
 
-from proofs.sweep_checks import GIVEN_UP, NEVER_BEGUN, chain, roots
+from proofs.sweep_checks import GIVEN_UP, NEVER_BEGUN
 from soak.invariants import of_rows
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.config.load import load_project
+from tetra_orchestrator.core.history import Run
 from tetra_orchestrator.core.model import Task
 from tetra_orchestrator.core.states import RUN_TERMINAL, RunState, TaskState
 from tetra_orchestrator.engine.again import ALREADY_SUCCEEDED
@@ -56,9 +57,10 @@ def of_command(command: Command) -> Iterator[str]:
         yield f"`{words}` did not end on TERM and INT"
     rest = command.stderr.read() if command.stderr and not command.stderr.closed else ""
     told = "".join(part if isinstance(part, str) else part.decode(errors="replace") for part in (command.told, rest))
-    if command.returncode not in CODES | {-SIGKILL}:
-        yield f"`{words}` ended with {command.returncode}: {told}"
-    if command.returncode == Exit.BUG or "Traceback" in told:
+    code = command.returncode if command.returncode >= 0 else 128 - command.returncode  # as a shell has it
+    if code not in CODES | {128 + SIGKILL}:
+        yield f"`{words}` ended with {code}: {told}"
+    if code == Exit.BUG or "Traceback" in told:
         yield f"`{words}` is at fault: {told}"
 
 
@@ -104,7 +106,7 @@ def _of_resume(store: SqliteStore, root: Path, environ: Mapping[str, str]) -> It
     newest = store.runs(limit=1)
     if not newest or newest[0].state == RunState.SUCCEEDED:
         return
-    before = chain(store, roots(store)[newest[0].run_id])
+    before = list(_back(store, newest[0]))
     won = {row.task_id for run in before for row in store.task_runs(run) if row.state == TaskState.SUCCEEDED}
     code, told = _run(root, environ, "resume")
     if code not in CODES - {Exit.BUG}:
@@ -114,6 +116,13 @@ def _of_resume(store: SqliteStore, root: Path, environ: Mapping[str, str]) -> It
             again = [row.task_id for row in store.task_runs(run.run_id) if row.task_id in won and row.attempts]
             yield from (f"{name} had succeeded, and ran again in run {run.run_id}" for name in again)
             yield from _of_run(store, run.run_id, root, environ)
+
+
+def _back(store: SqliteStore, run: Run | None) -> Iterator[str]:
+    """The run, the one that it resumes, and so on, up to one that was asked to do again what was done."""
+    while run is not None:
+        yield run.run_id
+        run = store.run(run.resumes) if run.resumes and run.trigger != "retry" else None
 
 
 def _run(root: Path, environ: Mapping[str, str], *words: str) -> tuple[int, str]:

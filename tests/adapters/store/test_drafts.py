@@ -6,6 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from tetra_orchestrator.adapters.store import sqlite_file
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 
 
@@ -25,3 +28,13 @@ def test_whoever_makes_the_store_removes_what_the_dead_have_left_of_theirs(tmp_p
         (folder / name).touch()
     SqliteStore(str(folder / "tetra.db")).close()
     assert sorted(path.name for path in folder.iterdir()) == sorted([*kept, "tetra.db", "tetra.db.reserve"])
+
+
+def test_of_two_that_remove_the_same_draft_the_slower_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    left = folder / f"tetra.db.{a_dead_pid()}.new"
+    left.touch()
+    monkeypatch.setattr(sqlite_file, "_lives", lambda pid: left.unlink(missing_ok=True))
+    SqliteStore(str(folder / "tetra.db")).close()
+    assert sorted(path.name for path in folder.iterdir()) == ["tetra.db", "tetra.db.reserve"]

@@ -84,8 +84,10 @@ def _make(folder: str) -> None:
     above = os.path.dirname(folder)
     if not os.path.isdir(above):
         _make(above)
-    if not os.path.isdir(folder):
+    try:
         os.mkdir(folder, 0o700)
+    except FileExistsError:
+        return  # another process was faster
 
 
 def _file_system(path: str) -> str:

@@ -138,7 +138,7 @@ def _make(folder: str, path: str) -> None:
             _fill(draft)
             _publish(draft, path)
         finally:
-            os.unlink(draft)
+            _remove(draft)
         failpoints.hit("store.make.commit")
     except OSError as error:
         message = f"the store cannot be made: {error.strerror}"
@@ -152,7 +152,15 @@ def _clear_drafts(folder: str, name: str) -> None:
     for entry in os.listdir(folder):
         pid, draft, _ = entry.removeprefix(f"{name}.").partition(".new")
         if draft and pid.isdecimal() and not _lives(int(pid)):
-            os.unlink(os.path.join(folder, entry))
+            _remove(os.path.join(folder, entry))
+
+
+def _remove(path: str) -> None:
+    """Remove a draft, unless another process that makes the store has done so."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
 def _lives(pid: int) -> bool:
