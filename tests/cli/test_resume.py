@@ -52,8 +52,36 @@ def test_90_a_run_is_resumed_with_its_own_configuration_whatever_has_become_of_t
     assert done.returncode == 0, done.stderr
     assert journal(site) == ["load", "report 7"]
     assert site.json("config", "diff", "--run", "latest")["changes"]
+
+
+def test_90_a_file_with_mistakes_does_not_keep_a_run_from_being_resumed(site):
+    failed(site)
     (site.root / "config" / "orchestration.yaml").write_text("pipelines: [")
-    assert site.run("resume", old, "--no-retry", "--max-parallel", "1").returncode == 0
+    assert site.run("resume", "--no-retry", "--max-parallel", "1").returncode == 0
+    assert journal(site) == ["load", "report 7"]
+
+
+def test_a_run_of_included_files_is_resumed_with_what_they_said(site):
+    site.write("parts/more.yaml", "pipelines: {more: {shell: 'echo more >>journal; test -e mended'}}")
+    site.configure("include: [parts/*.yaml]\npipelines: {a: {shell: 'echo a >>journal'}}")
+    assert site.run("run").returncode == 2
+    (site.root / "mended").touch()
+    site.configure("pipelines: {a: {shell: 'echo other >>journal'}}")
+    done = site.run("resume")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(journal(site)) == ["a", "more", "more"]
+
+
+def test_a_run_goes_on_in_the_store_that_it_is_in_though_the_file_has_named_another_since(site):
+    failed(site)
+    (site.root / "elsewhere").mkdir(mode=0o700)
+    for path in (site.root / "state").glob("tetra.db*"):
+        path.rename(site.root / "elsewhere" / path.name)
+    site.configure("state: sqlite:///elsewhere/tetra.db" + CHAIN.replace("\n    ", "\n"))
+    done = site.run("resume")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert journal(site) == ["load", "report 7"]
+    assert not (site.root / "state" / "tetra.db").exists()
 
 
 def test_89_what_has_gone_since_the_run_is_told_with_how_to_see_what_changed(site):
@@ -171,6 +199,28 @@ def test_a_run_that_was_lost_goes_on_by_itself_where_its_tasks_allow_that(site):
     assert journal(site) == ["done", "half", "half"]
     again = site.run("resume", "--lost")
     assert (again.returncode, again.stdout) == (0, "no run was lost that may be resumed without being asked for\n")
+
+
+@LINUX
+def test_one_lost_run_that_cannot_go_on_does_not_keep_the_others_from_it(site):
+    site.write("here.py", "import time\nopen('begun', 'w').close()\ntime.sleep(60)\n")
+    files = {
+        "begun": "pipelines: {gone: {module: here, idempotent: true}}",
+        "journal": "pipelines: {b: {shell: 'echo b >>journal; test -e go || sleep 60', idempotent: true}}",
+    }
+    for mark, text in files.items():
+        site.configure(text)
+        owner = site.start("run")
+        site.until(lambda mark=mark: (site.root / mark).exists())
+        owner.kill()
+        owner.communicate()
+    (site.root / "here.py").unlink()
+    (site.root / "go").touch()
+    done = site.run("resume", "--lost", "--config", "config/orchestration.yaml")
+    assert done.returncode == 78
+    assert "cannot be used any more" in done.stderr
+    assert journal(site) == ["b", "b"]
+    assert not (site.root / "config" / "state").exists()
 
 
 @LINUX

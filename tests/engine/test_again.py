@@ -9,7 +9,7 @@ from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.model import Command, Reason, Service
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.engine.again import Again
-from tetra_orchestrator.errors import NotNow, UsageError
+from tetra_orchestrator.errors import NotNow, StoreError, UsageError
 
 PASSES_ON = {"program": Command(("use", "{a.rows}"))}
 
@@ -196,3 +196,22 @@ def test_a_service_starts_again_for_what_needs_it_again():
 def _with_owner(runs, run_id):
     """The store's `runs`, with a dead owner for one of them."""
     return lambda **wanted: [r._replace(owner="dead") if r.run_id == run_id else r for r in runs(**wanted)]
+
+
+def test_a_run_that_another_goes_on_after_is_not_resumed_a_second_time():
+    stage = failed(task("a"), task("b", "a"))
+    old, _ = again(stage)
+    newest = stage.last_run.run_id
+    with pytest.raises(UsageError) as refused:
+        stage.run(again=Again(old))
+    assert str(refused.value) == (
+        f"run {old} was resumed by {newest}\n"
+        f"  hint: `tetra resume {newest}` goes on there, `tetra retry {old} --task T` does single tasks again"
+    )
+    assert stage.run(again=Again(old, ("b",)), trigger="retry") == 0
+
+
+def test_a_run_that_the_store_does_not_have_is_not_taken_for_one_that_did_nothing():
+    stage = failed(task("a"), task("b", "a"))
+    with pytest.raises(StoreError, match="run 20200101T000000Z-aaaaaa is not in the store"):
+        stage.run(again=Again("20200101T000000Z-aaaaaa"))

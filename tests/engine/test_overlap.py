@@ -37,6 +37,12 @@ def after_waiting(stage, seconds, act):
     stage.clock.on_wait = on_wait
 
 
+def let_go(stage):
+    """The other run is over, and its lock free."""
+    stage.processes.alive.discard("other")
+    stage.locks.taken.discard("pipeline-a")
+
+
 def test_by_default_a_run_gives_up():
     stage, _ = beside_another()
     with pytest.raises(NotNow, match="pipeline-a is taken"):
@@ -48,11 +54,11 @@ def test_a_queued_run_is_in_the_store_while_it_waits_and_runs_when_its_turn_come
     stage, other = beside_another()
     seen = []
 
-    def let_go():
+    def end():
         seen.append(stage.last_run)
-        stage.locks.taken.discard("pipeline-a")
+        let_go(stage)
 
-    after_waiting(stage, 5.0, let_go)
+    after_waiting(stage, 5.0, end)
     assert stage.run(overlap="queue") == 0
     [waiting] = seen
     assert (waiting.state, waiting.started_at) == ("queued", None)
@@ -92,7 +98,7 @@ def test_a_signal_ends_the_waiting_and_the_queued_run_is_cancelled(number, code)
 def test_a_queued_run_that_may_not_start_after_all_does_not_stay_queued():
     stage, _ = beside_another()
     stage.project = project(task("a"), task("b", "c"), task("c"))
-    after_waiting(stage, 1.0, lambda: stage.locks.taken.discard("pipeline-a"))
+    after_waiting(stage, 1.0, lambda: let_go(stage))
     with pytest.raises(NotNow, match="b cannot start: c has not succeeded in its last run"):
         stage.run(mode=None, names=("a", "b"), overlap="queue")
     assert stage.last_run.state == "cancelled"
@@ -101,11 +107,7 @@ def test_a_queued_run_that_may_not_start_after_all_does_not_stay_queued():
 def test_replace_asks_the_owner_to_end_tells_it_why_and_takes_its_place():
     stage, other = beside_another()
 
-    def end_it():
-        stage.locks.taken.discard("pipeline-a")
-        stage.processes.alive.discard("other")
-
-    after_waiting(stage, 1.0, end_it)
+    after_waiting(stage, 1.0, lambda: let_go(stage))
     stage.store.run = _ended(stage.store.run, other, lambda: "other" not in stage.processes.alive)
     assert stage.run(overlap="replace") == 0
     assert stage.store.requests(other.run_id) == ["replace"]
@@ -122,6 +124,29 @@ def test_a_run_that_does_not_end_in_time_is_not_replaced():
         f"  hint: `tetra show {other.run_id}` tells what it waits for"
     )
     assert stage.last_run.run_id == other.run_id
+
+
+def test_who_does_not_allow_others_keeps_away_from_a_run_that_went_beside_one_that_has_ended():
+    stage, other = beside_another()
+    stage.locks.taken.discard("pipeline-a")
+    with pytest.raises(NotNow) as refused:
+        stage.run()
+    assert str(refused.value) == (
+        f"run {other.run_id} is running beside others, and this one does not allow that\n"
+        f"  hint: wait until it ends, or end it with `tetra cancel {other.run_id}`"
+    )
+
+
+def test_a_queued_run_that_somebody_cancels_ends_with_the_code_of_that():
+    stage, _ = beside_another()
+
+    def cancel():
+        stage.store.request(stage.last_run.run_id, "stop", stage.clock.now())
+        stage.interrupts.numbers.append(15)
+
+    after_waiting(stage, 1.0, cancel)
+    assert stage.run(overlap="queue") == 2
+    assert stage.reasons() == dict.fromkeys("ab", "ended by `tetra stop`")
 
 
 def test_allow_runs_beside_the_other_and_keeps_away_whoever_does_not_allow_it():

@@ -146,3 +146,19 @@ def test_cancel_ends_what_outlived_the_owner_and_settles_its_run():
 def _with_owner(runs, run_id):
     """The store's `runs`, with a dead owner for one of them."""
     return lambda **wanted: [r._replace(owner="dead") if r.run_id == run_id else r for r in runs(**wanted)]
+
+
+def test_what_a_reading_command_has_settled_as_cancelled_is_ended_by_the_next_that_may_signal():
+    stage = abandoned(task("a"))
+    stage.store.request(stage.last_run.run_id, "cancel", stage.clock.now())
+    reconcile(stage.scene, end_survivors=False)
+    assert (stage.last_run.state, stage.states(), stage.processes.ended) == ("cancelled", {"a": "cancelled"}, [])
+    reconcile(stage.scene, end_survivors=True)
+    assert stage.processes.ended == [token_of(stage, "a")]
+
+
+def test_the_record_of_a_wrapper_that_only_filters_a_log_is_not_believed_after_its_owner_s_death():
+    stage = abandoned(task("a"))
+    stage.processes.records[token_of(stage, "a")] = Signalled(15), NO_FACTS
+    reconcile(stage.scene, end_survivors=True)
+    assert stage.states() == {"a": "lost"}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator.cli.known import settled_scene
+from tetra_orchestrator.cli.known import glance, settled_scene
 from tetra_orchestrator.cli.records import find_run
 from tetra_orchestrator.cli.running import adjusted, start, style_of, values_of
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.config.find import find_config
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import select
+from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine.start import Request
 from tetra_orchestrator.errors import ConfigError, UsageError
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.loaded import Loaded
     from tetra_orchestrator.core.history import Run, TaskRun
     from tetra_orchestrator.engine.again import Again
+
+
+#: Why a run that has succeeded may have left tasks: they were paused, or not among those to be tried again.
+LEFT_OUT = ("paused", "not_retried")
 
 
 class Options(Record):
@@ -33,20 +38,27 @@ class Options(Record):
 
 
 class Earlier(Record):
-    """The earlier run, its tasks, and the configuration it was started with."""
+    """The earlier run, its tasks, the configuration it was started with, and the store that it is in."""
 
     run: Run
     rows: tuple[TaskRun, ...]
     document: str
+    store_url: str
+
+    @property
+    def left_out(self) -> list[str]:
+        """The pipelines of tasks that the run was not to do, though somebody may want them done."""
+        return [row.pipeline for row in self.rows if row.reason and row.reason.code in LEFT_OUT]
 
 
 def earlier(run_id: str, config: str | None) -> Earlier:
     """The run called `run_id`; raises `UsageError` where there is none."""
+    store_url = glance(config).store_url
     with settled_scene(config) as scene:
         run = find_run(scene.store, run_id)
         rows = tuple(scene.store.task_runs(run.run_id))
         document = scene.store.config_text(run.run_id) or "{}"
-    return Earlier(run, rows, document)
+    return Earlier(run, rows, document, store_url)
 
 
 def do_again(found: Earlier, again: Again, trigger: str, options: Options) -> int:
@@ -54,6 +66,7 @@ def do_again(found: Earlier, again: Again, trigger: str, options: Options) -> in
     loaded = as_it_was(found, options.config)
     run = found.run
     project = adjusted(loaded.project, options.max_parallel, no_retry=options.no_retry)
+    project = project._replace(store_url=found.store_url)
     selection = select(project, run.mode, tuple(dict.fromkeys(row.pipeline for row in found.rows)))
     given = _given(run)
     request = Request(
@@ -72,8 +85,10 @@ def do_again(found: Earlier, again: Again, trigger: str, options: Options) -> in
 
 
 def _named(found: Earlier, again: Again) -> tuple[str, ...]:
-    """The pipelines of the tasks that are asked for by their names."""
-    return tuple(dict.fromkeys(row.pipeline for row in found.rows if row.task_id in again.tasks))
+    """The pipelines that are asked for: those of the tasks to try again, or of what the run was not to do."""
+    chosen = [row.pipeline for row in found.rows if row.task_id in again.tasks]
+    left_out = found.left_out if found.run.state == RunState.SUCCEEDED else []
+    return tuple(dict.fromkeys(chosen if again.tasks else left_out))
 
 
 def _given(run: Run) -> dict[str, str]:

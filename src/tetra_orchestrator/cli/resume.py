@@ -47,7 +47,8 @@ def command(
 
         return resume_lost(options)
     found = earlier(run_id or "latest", config)
-    if found.run.state == RunState.SUCCEEDED:
-        print(f"run {found.run.run_id} succeeded: there is nothing to resume")
+    if found.run.state == RunState.SUCCEEDED and not found.left_out:
+        if not as_json:
+            print(f"run {found.run.run_id} succeeded: there is nothing to resume")
         return Exit.OK
     return do_again(found, Again(found.run.run_id), "resume", options)

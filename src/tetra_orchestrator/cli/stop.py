@@ -7,12 +7,12 @@ from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import run_row
+from tetra_orchestrator.core.reasons import STOP_REQUEST
 
 
 def command(wait: WaitOption = 30.0, config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """End every run of the project, as `cancel` does with one. Succeeds where none is active."""
     from tetra_orchestrator.engine.cancel import end_all
-    from tetra_orchestrator.engine.reconcile import STOP_REQUEST
 
     with settled_scene(config, end_survivors=True) as scene:
         runs = end_all(scene.store.runs(active=True, limit=1000), STOP_REQUEST, scene, wait)

@@ -53,7 +53,7 @@ def read(
     tree = shelf.merged(overlays, sets)
     form = recognise(tree, path, dialect)
     if form is None:
-        tree = _with_includes(tree, shelf)
+        tree = tree if snapshot is not None else _with_includes(tree, shelf)
         _check_version(tree, shelf.problems)
         text = to_json(tree)
         tree = shelf.filled(tree, text)

@@ -59,11 +59,13 @@ class Room:
         self._before = self._taken
         self._left = self._size
         self.alone = True
+        self.blind = False
         self._since: dict[str, float] = {}
         self._wanted: dict[str, int] = {}
 
     def beside(self, others: Mapping[str, int] | None) -> None:
         """From now on other runs take so much. None: nobody knows how much, so there is nothing left."""
+        self.blind = others is None
         if self.alone and others == {}:
             return
         others = self._size if others is None else others

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Logged = tuple[str, str | None, int | None, str, Reason | None]
 
 OWNER_DIED = Reason("owner_died", "the process that ran it died")
-ASKED_TO_END = Reason("cancel_requested", "cancelled by `tetra cancel`")
 #: The first of these that a task of the run ended in is how the run ended.
 _VERDICTS = (
     (TaskState.LOST, Event.LOSE),
@@ -51,17 +50,17 @@ class Found(Record):
 
 
 def settling(
-    run: Run, tasks: Sequence[TaskRun], found: Sequence[Found], seq: int, now: datetime, *, asked_to_end: bool
+    run: Run, tasks: Sequence[TaskRun], found: Sequence[Found], seq: int, now: datetime, *, asked: Reason | None
 ) -> list[Change]:
     """All changes that settle what is over, with their events from the number `seq` on.
 
-    An active task of which nothing is in `found` still runs: then the run goes on. `asked_to_end` is whether somebody
-    has asked for its end.
+    An active task of which nothing is in `found` still runs: then the run goes on. `asked` is why somebody wanted the
+    run to end, if anybody did.
     """
-    known = {one.attempt.task_id: _judged(one, asked_to_end) for one in found}
+    known = {one.attempt.task_id: _judged(one, asked) for one in found}
     changes: list[Change] = [_closed(one, now) for one in known.values()]
     changes += [OutputsSaved(run.run_id, name, one.outputs) for name, one in known.items() if one.outputs]
-    why = ASKED_TO_END if asked_to_end else OWNER_DIED
+    why = asked or OWNER_DIED
     moves = [_moved(task, known.get(task.task_id), why, now) for task in tasks if _is_over(task, known)]
     logged = [each for move in moves for each in _events_of(move, known.get(move.task_id))]
     states = {task.task_id: task.state for task in tasks} | {move.task_id: move.after for move in moves}
@@ -88,10 +87,10 @@ def _is_over(task: TaskRun, known: Mapping[str, Found]) -> bool:
     return task.state not in TERMINAL and (task.state not in ACTIVE or task.task_id in known)
 
 
-def _judged(one: Found, asked_to_end: bool) -> Found:
+def _judged(one: Found, asked: Reason | None) -> Found:
     """The attempt with the outcome that counts: where we were asked to end it, that is why it did not succeed."""
     outcome: Outcome = Lost(OWNER_DIED.text) if one.outcome is None else one.outcome
-    if asked_to_end and not succeeded(outcome):
+    if asked is not None and not succeeded(outcome):
         outcome = Cancelled()
     return one._replace(outcome=outcome)
 
@@ -123,7 +122,7 @@ def _moved(task: TaskRun, one: Found | None, why: Reason, now: datetime) -> Task
 def _ended(run: Run, states: Sequence[str], why: Reason, now: datetime) -> RunMoved:
     event = next((event for state, event in _VERDICTS if state in states), Event.SUCCEED)
     reason = why if event is Event.LOSE else Reason("adopted", f"{why.text}, and its tasks ended by themselves")
-    if event is Event.LOSE and why is ASKED_TO_END:
+    if event is Event.LOSE and why is not OWNER_DIED:
         event = Event.CANCEL
     before = RunState(run.state)
     after = advance_run(before, event)

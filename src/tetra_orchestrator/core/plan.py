@@ -241,7 +241,7 @@ class Plan:
             return due
         lacking = self._queue.waits_for()
         self._room.wait(lacking, now)
-        if not lacking:
+        if not lacking and not self._room.blind:
             return due
         return now + LOOK_S if due is None else min(due, now + LOOK_S)
 

@@ -21,6 +21,16 @@ DISABLED = Reason("disabled", "`enabled: false` in the configuration")
 BECAME_READY = Reason("ready", "it is ready for what depends on it")
 NOT_NEEDED = Reason("not_needed", "nothing in this run needs it any more")
 
+#: What the owner of a run may have been asked for, and why the run ends then.
+CANCEL_REQUEST, STOP_REQUEST, REPLACE_REQUEST = "cancel", "stop", "replace"
+ASKED = {
+    CANCEL_REQUEST: Reason("cancel_requested", "cancelled by `tetra cancel`"),
+    STOP_REQUEST: Reason("stop_requested", "ended by `tetra stop`"),
+    REPLACE_REQUEST: Reason("replaced", "another run took its place"),
+}
+#: Why a run ends that a signal reaches while it waits for its turn.
+INTERRUPTED = Reason("interrupted", "interrupted while it waited for its turn")
+
 #: How many tasks a reason names.
 NAMED = 5
 

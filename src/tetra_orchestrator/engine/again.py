@@ -10,7 +10,7 @@ from tetra_orchestrator.core.states import RUN_ACTIVE, TaskState
 from tetra_orchestrator.engine.overlap import pause
 from tetra_orchestrator.engine.reconcile import reconcile, survivors
 from tetra_orchestrator.engine.start import Done
-from tetra_orchestrator.errors import NotNow, UsageError
+from tetra_orchestrator.errors import NotNow, StoreError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Why a task is skipped whose success in an earlier run counts.
 ALREADY_SUCCEEDED = "already_succeeded"
+#: How many of the latest runs are looked through for one that goes on after another.
+RECENT = 1000
 NOT_RETRIED = Reason("not_retried", "it is not among the tasks that are to be tried again")
 
 
@@ -40,6 +42,8 @@ def done_before(again: Again, tasks: Sequence[Task], world: World) -> Done:
     Raises `NotNow` while its owner lives, `UsageError` where a task that is to be tried again cannot be.
     """
     _await_end(again.run_id, world)
+    if not again.tasks:
+        _refuse_resumed(again.run_id, world)
     rows = {row.task_id: row for row in world.store.task_runs(again.run_id)}
     succeeded = {name: reason for name, row in rows.items() if (reason := _success(row)) is not None}
     outputs = {name: row.outputs for name in succeeded if (row := rows[name]).outputs}
@@ -68,11 +72,20 @@ def _await_end(run_id: str, world: World) -> None:
             world.tell(f"waiting: {', '.join(found)} of run {run_id} is still running")
             left = found
         pause(world)
-    if left:
-        reconcile(world.scene, end_survivors=True)
+    reconcile(world.scene, end_survivors=True)
     run = world.store.run(run_id)
-    if run is not None and run.state in RUN_ACTIVE:
+    if run is None:
+        raise StoreError(f"run {run_id} is not in the store", hint="`tetra status` lists what is there")
+    if run.state in RUN_ACTIVE:
         raise NotNow(f"run {run_id} is still {run.state}", hint=f"wait until it ends, or `tetra cancel {run_id}`")
+
+
+def _refuse_resumed(run_id: str, world: World) -> None:
+    """Raises `UsageError` where another run goes on after this one: it may have done what this one has left."""
+    for run in world.store.runs(limit=RECENT):
+        if run.resumes == run_id:
+            hint = f"`tetra resume {run.run_id}` goes on there, `tetra retry {run_id} --task T` does single tasks again"
+            raise UsageError(f"run {run_id} was resumed by {run.run_id}", hint=hint)
 
 
 def _success(row: TaskRun) -> Reason | None:

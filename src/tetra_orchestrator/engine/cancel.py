@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tetra_orchestrator import failpoints
+from tetra_orchestrator.core.reasons import CANCEL_REQUEST
 from tetra_orchestrator.core.states import RUN_ACTIVE
-from tetra_orchestrator.engine.reconcile import CANCEL_REQUEST, GRACE_S, is_owned, reconcile
+from tetra_orchestrator.engine.reconcile import GRACE_S, is_owned, reconcile
 from tetra_orchestrator.errors import UsageError
 from tetra_orchestrator.signals import SIGTERM
 

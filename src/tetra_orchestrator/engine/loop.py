@@ -10,12 +10,12 @@ from tetra_orchestrator.core.history import LOCAL, WRAPPED, Attempt
 from tetra_orchestrator.core.identity import token
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Cancelled, OutputsInvalid, SpawnFailed, succeeded
+from tetra_orchestrator.core.reasons import ASKED
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.excess import naming_excess
 from tetra_orchestrator.engine.journal import Journal
-from tetra_orchestrator.engine.reconcile import CANCEL_REQUEST, REPLACE_REQUEST, STOP_REQUEST
 from tetra_orchestrator.errors import CannotWrite, Exit, StateConflict, StoreError, TetraError
 from tetra_orchestrator.signals import SIGINT
 
@@ -41,12 +41,6 @@ if TYPE_CHECKING:
         Workspace,
     )
 
-#: Why a run ends that somebody else has asked to, by the request that they leave.
-_ASKED = {
-    CANCEL_REQUEST: Reason("cancel_requested", "cancelled by `tetra cancel`"),
-    STOP_REQUEST: Reason("stop_requested", "ended by `tetra stop`"),
-    REPLACE_REQUEST: Reason("replaced", "another run took its place"),
-}
 #: Seconds without news after which handles are saved by themselves instead of with the next transition.
 LINGER_S = 0.02
 #: Seconds between two ticks of the reporter.
@@ -109,6 +103,7 @@ class Execution:
         self._unsaved: dict[str, tuple[Start, float]] = {}
         self._files: dict[str, AttemptFiles] = {}
         self._began: dict[str, float] = {}
+        self._spent: list[AttemptFiles] = []
         self._starting: tuple[Start, ...] = ()
         self._interrupted_by: int | None = None
         self._exit_code: int | None = None
@@ -122,14 +117,14 @@ class Execution:
             while True:
                 with self._shares.turn() as others:
                     decision = self._plan.decide(self._clock.monotonic(), self._clock.elapsed(), others)
+                    self._starting = decision.starts
                     self._shares.take(self._plan.in_use())
                 launches = [self._prepare(start) for start in decision.starts]
                 self._save_handles(LINGER_S)
                 self._journal.moves(self._plan.take_moves())
                 if self._plan.finished:
                     return self._finish(began)
-                self._starting = decision.starts
-                self._journal.commit()
+                self._commit()
                 failed = self._submit(decision.starts, launches)
                 for stop in decision.stops:
                     self._runner.cancel(self._handles[stop.task.id])
@@ -142,6 +137,12 @@ class Execution:
             return self._give_up(fault, began)
         finally:
             self._runner.close()
+
+    def _commit(self) -> None:
+        """Make the turn durable; only then goes what attempts were given and handed on, where it holds secrets."""
+        self._journal.commit()
+        while self._spent:
+            self._workspace.clear(self._spent.pop())
 
     # -- beat one: fill -----------------------------------------------------------------------------------------
 
@@ -205,7 +206,7 @@ class Execution:
             return
         self._save_handles(0.0)
         self._journal.moves(self._plan.take_moves())
-        self._journal.commit()
+        self._commit()
         until += [now + READY_POLL_S] if self._plan.starting() else []
         while not until or self._clock.monotonic() < min(until):
             self._reporter.tick()
@@ -248,7 +249,7 @@ class Execution:
                 self._known[task_id] = outputs
                 self._journal.add(OutputsSaved(self._run_id, task_id, self._context.kept(outputs)))
         if files and self._context.secrets:
-            self._workspace.clear(files)
+            self._spent.append(files)
 
     def _read_outputs(self, start: Start, outcome: Outcome, files: AttemptFiles) -> tuple[Outcome, Mapping[str, Json]]:
         try:
@@ -270,7 +271,7 @@ class Execution:
                 for handle in self._live:
                     self._runner.kill(handle)
         elif asked := self._store.requests(self._run_id):
-            self._plan.cancel(_ASKED[asked[0]])
+            self._plan.cancel(ASKED[asked[0]])
         else:
             from signal import Signals
 
@@ -283,7 +284,7 @@ class Execution:
         """Record the verdict and return the exit code; with a `fault` of the store, the run has failed of that."""
         if self._exit_code is None:
             self._exit_code = self._conclude(began, fault)
-        self._journal.commit()
+        self._commit()
         return self._exit_code
 
     def _conclude(self, began: float, fault: TetraError | None) -> int:
@@ -318,6 +319,8 @@ class Execution:
         self._plan.cancel(reason)
         stops = self._plan.decide(self._clock.monotonic(), self._clock.elapsed()).stops
         for start in self._starting:
+            if start.task.id not in self._began:
+                self._prepare(start)
             self._close(start, Cancelled())
         for stop in stops:
             if stop.task.id in self._handles:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager, suppress
 
 from tetra_orchestrator import failpoints
+from tetra_orchestrator.core.reasons import REPLACE_REQUEST
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState
-from tetra_orchestrator.engine.reconcile import REPLACE_REQUEST, is_owned, reconcile, survivors
+from tetra_orchestrator.engine.reconcile import is_owned, reconcile, survivors
 from tetra_orchestrator.errors import Exit, NotNow
 from tetra_orchestrator.signals import SIGINT
 
@@ -70,16 +71,20 @@ def _enter(run: Run, pipelines: Sequence[str], overlap: str, world: World, stack
         # under the locks, or an owner could die between our look and our start
         reconcile(world.scene, end_survivors=True)
         if overlap != ALLOW:
-            _refuse_survivors(run, pipelines, world)
+            _refuse_others(run, pipelines, world)
         failpoints.hit("lock.taken")
         stack.push(tried.pop_all())
 
 
-def _refuse_survivors(run: Run, pipelines: Sequence[str], world: World) -> None:
-    """Raises `NotNow` where an attempt of one of the pipelines has outlived the owner of its run."""
+def _refuse_others(run: Run, pipelines: Sequence[str], world: World) -> None:
+    """Raises `NotNow` where one of the pipelines is run without its lock: beside another that allowed it, or by an
+    attempt that has outlived the owner of its run."""
     for other in _others(pipelines, world):
-        if other.run_id == run.resumes or is_owned(other, world.scene):
+        if other.run_id == run.resumes or other.state == RunState.QUEUED:
             continue
+        if is_owned(other, world.scene):
+            message = f"run {other.run_id} is running beside others, and this one does not allow that"
+            raise NotNow(message, hint=f"wait until it ends, or end it with `tetra cancel {other.run_id}`")
         for attempt in survivors(other.run_id, world.scene):
             raise NotNow(
                 f"{attempt.task_id} of run {other.run_id}, whose owner has died, is still running",

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Attempt, Run
     from tetra_orchestrator.ports import Clock, Locks, Processes, Store, Workspace
 
-#: What the owner of a run may have been asked for.
-CANCEL_REQUEST, STOP_REQUEST, REPLACE_REQUEST = "cancel", "stop", "replace"
 #: Seconds between TERM and KILL for what survived its owner.
 GRACE_S = 2.0
+#: How a run can have been settled whose attempts nobody has seen end, and how those are called then.
+_SETTLED, _UNSEEN = (RunState.LOST, RunState.CANCELLED), ("lost", "cancelled")
 #: How many of the latest runs are looked through for survivors.
 RECENT = 20
 
@@ -69,9 +69,10 @@ def survivors(run_id: str, scene: Scene) -> list[Attempt]:
 
 
 def _sweep(scene: Scene) -> None:
-    """End what survived the recent runs that are lost already. Where nothing did, that takes one look at the table."""
-    runs = [run for run in scene.store.runs(limit=RECENT) if run.state == RunState.LOST]
-    handles = {one.token: one.handle for run in runs for one in scene.store.attempts(run.run_id) if one.kind == "lost"}
+    """End what survived recent runs that others have settled. Where nothing did, that takes one look at the table."""
+    runs = [run for run in scene.store.runs(limit=RECENT) if run.state in _SETTLED]
+    attempts = [one for run in runs for one in scene.store.attempts(run.run_id) if one.kind in _UNSEEN]
+    handles = {one.token: one.handle for one in attempts}
     alive = scene.processes.survived(handles) if handles else set()
     if alive:
         scene.processes.end_trees({token: handles[token] for token in handles if token in alive}, GRACE_S)

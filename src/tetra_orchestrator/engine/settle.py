@@ -7,6 +7,7 @@ from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.history import WRAPPED
 from tetra_orchestrator.core.orphaned import Found, settling
 from tetra_orchestrator.core.outcome import OutputsInvalid, succeeded
+from tetra_orchestrator.core.reasons import ASKED
 from tetra_orchestrator.engine.reconcile import GRACE_S, survivors
 from tetra_orchestrator.errors import StateConflict
 
@@ -48,8 +49,8 @@ def _record(run: Run, found: Sequence[Found], scene: Scene) -> bool:
     """Whether the changes were recorded; not where another command has done it in the meantime."""
     store = scene.store
     seq = len(store.events(run.run_id)) + 1
-    asked = bool(store.requests(run.run_id))
-    changes = settling(run, store.task_runs(run.run_id), found, seq, scene.clock.now(), asked_to_end=asked)
+    asked = next((ASKED[what] for what in store.requests(run.run_id)), None)
+    changes = settling(run, store.task_runs(run.run_id), found, seq, scene.clock.now(), asked=asked)
     try:
         if changes:
             failpoints.hit("reconcile.each")
@@ -65,9 +66,9 @@ def _files(attempt: Attempt, scene: Scene) -> AttemptFiles:
 
 
 def _found(attempt: Attempt, scene: Scene) -> Found:
-    """How the attempt ended: by its wrapper's record, which nobody writes for a bare one."""
+    """How the attempt ended: by its wrapper's record. A bare one may have one, too, for its log; we have ended it."""
     files = _files(attempt, scene)
-    left = scene.processes.left(files.record, attempt.token)
+    left = scene.processes.left(files.record, attempt.token) if attempt.runner == WRAPPED else None
     if left is None:
         return Found(attempt, None, NO_FACTS, None, scene.workspace.tail(attempt.log))
     outcome, facts = left

@@ -16,7 +16,7 @@ from tetra_orchestrator.engine.gate import check_gate, check_partition, check_st
 from tetra_orchestrator.engine.loop import Execution
 from tetra_orchestrator.engine.overlap import SKIP, Interrupted, admitted
 from tetra_orchestrator.engine.reconcile import Scene
-from tetra_orchestrator.errors import StateConflict, StoreError
+from tetra_orchestrator.errors import Exit, StateConflict, StoreError
 from tetra_orchestrator.ports import Subject
 
 TYPE_CHECKING = False
@@ -115,8 +115,7 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
         ):
             return _admitted(waiting.run, request, world, report, shares)
     except Interrupted as signal:
-        waiting.withdraw()
-        return signal.code
+        return Exit.FAILED if waiting.withdraw() else signal.code
     except BaseException:
         waiting.withdraw()
         raise
@@ -135,14 +134,19 @@ class _Waiting:
         self.run = self.run._replace(state=RunState.QUEUED.value, started_at=None, log=log)
         _open(self.run, self._request, self._world, NOTHING)
 
-    def withdraw(self) -> None:
-        """End the run if it is still waiting."""
+    def withdraw(self) -> bool:
+        """End the run if it is still waiting; True when somebody has asked for that."""
         store, run_id = self._world.store, self.run.run_id
         found = store.run(run_id) if self.run.state == RunState.QUEUED else None
-        if found and found.state == RunState.QUEUED:
-            from tetra_orchestrator.core.orphaned import settling
+        if found is None or found.state != RunState.QUEUED:
+            return False
+        from tetra_orchestrator.core.orphaned import settling
+        from tetra_orchestrator.core.reasons import ASKED, INTERRUPTED
 
-            store.record(settling(found, store.task_runs(run_id), (), 1, self._world.clock.now(), asked_to_end=True))
+        asked = next((ASKED[what] for what in store.requests(run_id)), None)
+        now = self._world.clock.now()
+        store.record(settling(found, store.task_runs(run_id), (), 1, now, asked=asked or INTERRUPTED))
+        return asked is not None
 
 
 def _admitted(run: Run, request: Request, world: World, report: Callable[[Subject], Reporter], shares: Shares) -> int:
