@@ -97,15 +97,15 @@ def test_a_failing_pipeline_that_tells_an_unknown_channel_is_a_warning(folder: F
 def test_every_setting_without_effect_is_told_once(folder: Folder) -> None:
     text = """
         pipelines:
-          a: {module: m, idempotent: true, survive: true, background: true}
-          b: {module: m, idempotent: true}
+          a: {module: m, survive: true, background: true}
+          b: {module: m}
         modes: {d: {pipelines: [a], partition: day}}
         schedules: {s: {pipelines: [a], every: 1h, overlap: queue}}
         monitor: {interval: 5m}
         logs: {keep: {runs: 3}, level: debug}
         """
     found = [text.partition("'")[2].partition("'")[0] for text in folder.warnings(text)]
-    assert found == ["idempotent", "partition", "overlap", "monitor", "level"]
+    assert found == ["partition", "overlap", "monitor", "level"]
 
 
 def test_an_interval_an_instant_and_single_pipelines_make_schedules(folder: Folder) -> None:

@@ -34,7 +34,7 @@ MUTANTS = (
     Mutant(
         "nothing is committed before a process starts",
         "engine/loop.py",
-        "                self._journal.commit()\n                failed = self._submit(",
+        "                self._commit()\n                failed = self._submit(",
         "                failed = self._submit(",
         (f"{LOOP}::test_the_attempt_row_is_durable_before_its_process_starts",),
     ),

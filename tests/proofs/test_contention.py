@@ -89,7 +89,7 @@ def test_a_compare_and_set_that_does_not_compare_is_found(tmp_path, monkeypatch)
     careless = statement.replace("AND state = ? AND version = ?", "AND ? <> '' AND ? >= 0")
     assert careless != statement
     monkeypatch.setitem(STATEMENTS, TaskMoved, (careless, values))
-    violations = found_by(FEW, tmp_path)
+    violations = found_by(Load(8, 60, 60.0), tmp_path)
     assert any("is recorded already" in text for text in violations), violations
 
 
