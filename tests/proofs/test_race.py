@@ -42,8 +42,8 @@ def test_a_lock_that_does_not_lock_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(race, "STARTS", 5)
     monkeypatch.setattr(fcntl, "flock", lambda fd, operation: None)
     result = race.rounds(ONCE._replace(rounds=1), tmp_path)
-    # the store still tells that another is running, in other words than those of a lock
-    assert any("is running beside others" in text for text in result.violations), result.violations
+    # some start in time for the store to tell them of another, in other words than those of a lock; often all win
+    assert result.violations
 
 
 def test_a_start_that_is_refused_while_nobody_runs_is_found(monkeypatch, capsys):
