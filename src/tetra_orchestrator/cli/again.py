@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator.cli.known import glance, settled_scene
+from tetra_orchestrator import wire
+from tetra_orchestrator.cli.known import glance
 from tetra_orchestrator.cli.records import find_run
 from tetra_orchestrator.cli.running import adjusted, start, style_of, values_of
 from tetra_orchestrator.cli.source import Source, load
@@ -53,17 +54,16 @@ class Earlier(Record):
 
 def earlier(run_id: str, config: str | None) -> Earlier:
     """The run called `run_id`; raises `UsageError` where there is none."""
-    store_url = glance(config).store_url
-    with settled_scene(config) as scene:
+    seen = glance(config)
+    with wire.settled(seen.store_url, seen.root) as scene:
         run = find_run(scene.store, run_id)
         rows = tuple(scene.store.task_runs(run.run_id))
         document = scene.store.config_text(run.run_id) or "{}"
-    return Earlier(run, rows, document, store_url)
+    return Earlier(run, rows, document, seen.store_url)
 
 
-def do_again(found: Earlier, again: Again, trigger: str, options: Options) -> int:
-    """Perform what is left of the earlier run, and return the exit code."""
-    loaded = as_it_was(found, options.config)
+def do_again(found: Earlier, again: Again, loaded: Loaded, options: Options) -> int:
+    """Perform what is left of the earlier run, with the configuration `as_it_was`, and return the exit code."""
     run = found.run
     project = adjusted(loaded.project, options.max_parallel, no_retry=options.no_retry)
     project = project._replace(store_url=found.store_url)
@@ -75,7 +75,7 @@ def do_again(found: Earlier, again: Again, trigger: str, options: Options) -> in
         found.document,
         values_of(project, selection.mode, given),
         run.partition,
-        trigger,
+        "retry" if again.tasks else "resume",
         force=options.force,
         secrets=loaded.secrets,
         given=given,

@@ -8,7 +8,7 @@ from tetra_orchestrator.cli.again import as_it_was, do_again, earlier
 from tetra_orchestrator.cli.failure import show
 from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.config.find import find_config
-from tetra_orchestrator.core.lost import TRIGGER, candidates, may_go_on
+from tetra_orchestrator.core.lost import candidates, may_go_on
 from tetra_orchestrator.engine.again import Again
 from tetra_orchestrator.errors import Exit, TetraError
 
@@ -49,6 +49,6 @@ def _resume(run_id: str, options: Options) -> list[int]:
         loaded = as_it_was(found, options.config)
         if not may_go_on(found.rows, {task.id: task for task in loaded.project.tasks()}):
             return []
-        return [do_again(found, Again(run_id), TRIGGER, options)]
+        return [do_again(found, Again(run_id), loaded, options)]
     except TetraError as error:
         return [show(error, as_json=options.as_json)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.again import Options, do_again, earlier
+from tetra_orchestrator.cli.again import Options, as_it_was, do_again, earlier
 from tetra_orchestrator.cli.project import ConfigOption
 from tetra_orchestrator.cli.run import Progress
 from tetra_orchestrator.core.states import RunState
@@ -51,4 +51,4 @@ def command(
         if not as_json:
             print(f"run {found.run.run_id} succeeded: there is nothing to resume")
         return Exit.OK
-    return do_again(found, Again(found.run.run_id), "resume", options)
+    return do_again(found, Again(found.run.run_id), as_it_was(found, config), options)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.again import Options, do_again, earlier
+from tetra_orchestrator.cli.again import Options, as_it_was, do_again, earlier
 from tetra_orchestrator.cli.project import ConfigOption
 from tetra_orchestrator.cli.resume import ForceOption, JsonOption, MaxParallelOption, NoRetryOption, ProgressOption
 
@@ -30,4 +30,4 @@ def command(
 
     found = earlier(run_id, config)
     options = Options(config, force, max_parallel, no_retry, progress, as_json)
-    return do_again(found, Again(found.run.run_id, tuple(task), downstream), "retry", options)
+    return do_again(found, Again(found.run.run_id, tuple(task), downstream), as_it_was(found, config), options)

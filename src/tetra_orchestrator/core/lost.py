@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 #: So often in a row a run goes on by itself; what brings its owner down each time needs somebody to look at it.
 MOST_RESUMES = 3
-TRIGGER = "resume"
 
 
 def candidates(runs: Sequence[Run]) -> list[Run]:
