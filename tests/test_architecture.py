@@ -30,6 +30,7 @@ LAYERS = (
         "failpoints",
         "core",
         "ports",
+        "timer_port",
         "config",
         "engine",
         "adapters",
