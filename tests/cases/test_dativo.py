@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,6 @@ BETA = "app/jobs/beta/stripe_customers_to_iceberg.yaml"
 
 LATER = {
     "dativo": {
-        "runner_enhanced.yaml.fires_in_24h": 6,
-        "next_fire_after_2026-11-20T03:00Z": 6,
         "events": 8,
         "events_on_failure": 8,
         "rate": 8,
@@ -73,6 +72,12 @@ class Ingest:
         """The one task of the newest run of a job file."""
         [task] = self.tasks(file)
         return task
+
+    def due(self, *words):
+        """The slots that `schedule next` lists."""
+        command = [sys.executable, "-m", "tetra_orchestrator", "schedule", "next", *words, "--json"]
+        listed = subprocess.run(command, cwd=self.folder, env=self.environ, capture_output=True, timeout=60, check=True)
+        return json.loads(listed.stdout)["slots"]
 
     def change(self, file, old, new):
         path = self.folder / file
@@ -157,6 +162,34 @@ def test_D_036_the_enhanced_runner_file_has_three_schedules_and_one_is_disabled(
     schedules = ingest.native(ENHANCED)["schedules"].values()
     assert len(schedules) == EXPECTED["runner_enhanced.yaml"]["schedules"]
     assert [schedule["enabled"] for schedule in schedules] == EXPECTED["runner_enhanced.yaml"]["enabled"]
+
+
+@holds("dativo", "runner_enhanced.yaml.fires_in_24h")
+def test_D_046_D_052_the_enhanced_runner_file_is_due_so_often_in_a_day(ingest):
+    since, until = "2026-11-20T03:00:00Z", "2026-11-21T03:00:00Z"
+    slots = ingest.due("--config", ENHANCED, "--from", since, "-n", "30")
+    due = Counter(slot["schedule"] for slot in slots if slot["slot"] <= until)
+    expected = EXPECTED["runner_enhanced.yaml"]["fires_in_24h"]
+    assert expected.keys() == ingest.native(ENHANCED)["schedules"].keys()
+    # counted from 1970, an interval has no slot at the start
+    assert {name: due[name] for name in expected} == expected | {"hubspot_contacts_daily": 4}
+    assert expected["hubspot_contacts_daily"].startswith("4 ")
+
+
+@holds("dativo", "next_fire_after_2026-11-20T03:00Z")
+@pytest.mark.parametrize("rule", EXPECTED["next_fire_after_2026-11-20T03:00Z"])
+def test_D_040_to_D_045_D_054_a_rule_is_due_next_as_cron_reads_it_in_its_zone(ingest, rule):
+    fields = rule.split()
+    zone = fields[5] if len(fields) > 5 else "UTC"
+    expected = EXPECTED["next_fire_after_2026-11-20T03:00Z"][rule]
+    expected = expected if isinstance(expected, list) else [expected]
+    words = ("--cron", " ".join(fields[:5]), "--tz", zone, "--from", "2026-11-20T03:00Z", "-n", str(len(expected)))
+    assert [slot["slot"].replace(":00Z", "Z") for slot in ingest.due(*words)] == [_written(one) for one in expected]
+
+
+def _written(instant):
+    """An instant as the expectations have it, which YAML may have read as a time."""
+    return instant if isinstance(instant, str) else instant.strftime("%Y-%m-%dT%H:%MZ")
 
 
 @holds("dativo", "runner_bad.yaml")

@@ -26,6 +26,7 @@ logs:
   redact_patterns: ["[0-9]{4}-[0-9]{4}", token=.+]
   keep: {runs: 50, days: 90, bytes: 5GB}
 host: {cpu: 7.5, memory: 16GB, gpu: 1, max_parallel: 4}
+timers: {sandbox: strict, at_once: 2, spread: 5m}
 pools: {warehouse: 2, api: 5}
 sessions:
   etl: {threads: 2, python: python3}
@@ -128,6 +129,7 @@ schedules:
     dst: {gap: skip, fold: both}
     jitter: 30s
     max_concurrent_runs: 2
+    priority: 5
     on_startup: true
     tags: {kind: nightly}
   often: {pipelines: [extract], every: 6h, catch_up: latest}

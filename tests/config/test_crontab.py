@@ -191,7 +191,7 @@ def test_a_command_reaches_the_shell_as_it_stood_in_the_crontab(tmp_path, comman
     ("line", "reason"),
     [
         ("0 0 12 * * * a", "six fields: rules here have minute, hour, day of month, month and day of week"),
-        ("0 0 31 2 * a", "the rule '0 0 31 2 *' cannot be read: bad day-of-month"),
+        ("0 0 31 2 * a", "the rule '0 0 31 2 *' is never due"),
         ("@every_minute a", "the rule '@every_minute' is not known"),
         ("0 0 * * a", "this is neither a job, NAME=value nor a comment"),
         ("0 0 * * * %a", "there is no command"),

@@ -23,6 +23,7 @@ from tetra_orchestrator.core.model import (
     RunPolicy,
     Schedule,
     Session,
+    Timers,
 )
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def build(
         run=_policy(document.defaults.run),
         sessions=tuple(Session(name, s.threads, s.python) for name, s in document.sessions.items()),
         plugins=tuple(plugin[""] for plugin in document.plugins if "" in plugin),
+        timers=Timers(document.timers.sandbox, document.timers.at_once, document.timers.spread),
     )
 
 
@@ -171,6 +173,7 @@ def _schedule(name: str, given: schema_operations.Schedule, document: schema.Doc
         max_concurrent_runs=given.max_concurrent_runs,
         on_startup=given.on_startup,
         tags=tuple(given.tags.items()),
+        priority=given.priority,
     )
 
 

@@ -65,6 +65,12 @@ def load(
     return loaded
 
 
+def last_good(path: str, environ: Mapping[str, str]) -> Loaded | None:
+    """The project as the file last described one, whatever it says now; None where none was kept."""
+    file = os.path.join(project_root(path), FOLDER, f"project-{_variant((), ())}")
+    return _decoded(read(file, None), environ)
+
+
 def further(path: str, overlays: Sequence[str], loaded: Loaded) -> tuple[str, ...]:
     """What was read or looked for besides the file and its overlays."""
     return tuple(name for name in (*loaded.files, *loaded.looked_for) if name not in (path, *overlays))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from tetra_orchestrator.config.problems import listed
-from tetra_orchestrator.core.schedule import check_rule
+from tetra_orchestrator.core.schedule import EPOCH, check_rule
 from tetra_orchestrator.core.schedule import zone as find_zone
+from tetra_orchestrator.core.units import BOOT_SWEEP
 from tetra_orchestrator.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -21,17 +22,28 @@ if TYPE_CHECKING:
 
 #: The zone of the machine, whichever that is.
 LOCAL = "local"
+#: What our own timers are called beside those of the schedules.
+OUR_TIMERS = (BOOT_SWEEP, "monitor")
+SHORTEST_S = 1.0
 
 
 def check_calendars(sheet: Sheet) -> None:
-    """Report unknown time zones and modes, and cron rules that cannot be read or are never due."""
+    """Report unknown time zones and modes, names that are taken, and rules that cannot be read or are never due."""
     _check_zone(sheet, ("timezone",), sheet.document.timezone)
     for name, schedule in sheet.document.schedules.items():
         path: tuple[str, str] = ("schedules", name)
+        _check_name(sheet, path)
         if schedule.timezone is not None:
             _check_zone(sheet, (*path, "timezone"), schedule.timezone)
         _check_what(sheet, path, schedule)
         _check_when(sheet, path, schedule)
+
+
+def _check_name(sheet: Sheet, path: tuple[str, str]) -> None:
+    name = path[1]
+    if name.lower() in OUR_TIMERS:
+        hint = f"rename it, for example '{name}_runs'"
+        sheet.error("reserved_name", path, f"a timer of our own is called '{name.lower()}'", hint, key=True)
 
 
 def _check_what(sheet: Sheet, path: tuple[str, str], schedule: Schedule) -> None:
@@ -62,6 +74,9 @@ def _check_when(sheet: Sheet, path: tuple[str, str], schedule: Schedule) -> None
     if _has_one(sheet, path, ("cron", "every", "at"), "when it is due"):
         if schedule.cron is not None:
             _check_cron(sheet, (*path, "cron"), schedule.cron)
+        if schedule.every is not None and schedule.every < SHORTEST_S:
+            message = f"the schedule '{path[1]}' is due more often than every second"
+            sheet.error("bad_value", (*path, "every"), message, "write 1s or more")
         if schedule.at is not None:
             _check_instant(sheet, (*path, "at"), schedule.at)
 
@@ -106,11 +121,13 @@ def _check_cron(sheet: Sheet, path: Path, cron: str) -> None:
 
 def _check_instant(sheet: Sheet, path: Path, text: str) -> None:
     try:
-        zoned = datetime.fromisoformat(text).tzinfo is not None
+        local = datetime.fromisoformat(text)
     except ValueError:
-        zoned = None
-    if zoned is None:
         sheet.error("bad_value", path, f"{text!r} is not a date and time", "write it like 2026-12-01T02:00")
-    elif zoned:
+        return
+    if local.tzinfo is not None:
         hint = "leave out its zone and give the schedule a `timezone`"
         sheet.error("bad_value", path, f"{text!r} has a time zone of its own", hint)
+    elif not EPOCH.year <= local.year < MAXYEAR:
+        hint = f"the years are {EPOCH.year} to {MAXYEAR - 1}"
+        sheet.error("bad_value", path, f"{text!r} is beyond the calendar", hint)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Glance(Record):
     """What `status` and its like need. `next_slots` maps pipelines to their schedules' next instant (RFC 3339, UTC).
 
-    It holds from `seen_at` until the first of those slots.
+    It holds from `seen_at` until the first of those slots. It comes with the `project` where that had to be looked at.
     """
 
     root: str
@@ -30,6 +30,7 @@ class Glance(Record):
     next_slots: Mapping[str, str]
     seen_at: str
     schedules: tuple[str, ...]
+    project: Project | None = None
 
 
 def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
@@ -74,4 +75,5 @@ def _glance(project: Project, now: datetime) -> Glance:
     due = {name: instant(slot) for name, slot in next_slots(project, now).items()}
     pipelines = tuple(pipeline.name for pipeline in project.pipelines)
     schedules = tuple(schedule.name for schedule in project.schedules)
-    return Glance(project.root, project.store_url, pipelines, due, instant(now.replace(microsecond=0)), schedules)
+    seen_at = instant(now.replace(microsecond=0))
+    return Glance(project.root, project.store_url, pipelines, due, seen_at, schedules, project)

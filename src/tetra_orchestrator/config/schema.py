@@ -27,6 +27,7 @@ from tetra_orchestrator.config.values import (
     Name,
     Natural,
     Plain,
+    Seconds,
     Size,
     Switch,
     Text,
@@ -218,6 +219,18 @@ class Host(Closed):
     max_parallel: Count | None = Field(default=None, description="tasks at the same time; default the number of CPUs")
 
 
+class Timers(Closed):
+    """What the system's scheduler, which starts what is due, is asked for besides."""
+
+    sandbox: Literal["none", "strict"] = Field(
+        default="none", description="strict: runs may write only below the project's root (systemd)"
+    )
+    at_once: Count | None = Field(
+        default=None, description="runs made up for at the same time after a sleep; default host.max_parallel"
+    )
+    spread: Seconds = Field(default=0.0, description="they are spread over this time")
+
+
 class Session(Closed):
     """One worker process per run in which function tasks run as calls."""
 
@@ -269,6 +282,7 @@ class Document(Closed):
     schedules: dict[Name, Schedule] = Field(
         default_factory=dict, description="when modes or pipelines are due, by name"
     )
+    timers: Timers = Field(default=Timers(), description="what the system's scheduler is asked for")
     tenants: dict[Name, Tenant] = Field(default_factory=dict, description="owners with limits of their own")
     notifications: Notifications = Field(
         default=Notifications(), description="channels that are told how every run ended"

@@ -21,6 +21,7 @@ from tetra_orchestrator.config.values import (
     Tags,
     Text,
     Variables,
+    Whole,
 )
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -43,8 +44,12 @@ class CatchUp(Closed):
 class Dst(Closed):
     """What a local time means in the nights when the clock changes."""
 
-    gap: Literal["shift", "skip"] = Field(default="shift", description="a time that does not exist: later, or never")
-    fold: Literal["first", "second", "both"] = Field(default="first", description="a time that exists twice")
+    gap: Literal["shift", "skip"] = Field(
+        default="shift", description="a time that does not exist: due when the clock has jumped, or left out"
+    )
+    fold: Literal["first", "second", "both"] = Field(
+        default="first", description="a time that comes twice: when it is due"
+    )
 
 
 class Schedule(Closed):
@@ -71,7 +76,10 @@ class Schedule(Closed):
     )
     dst: Dst = Field(default=Dst(), description="what a local time means when the clock changes")
     jitter: Seconds = Field(default=0.0, description="starts are spread over this time")
-    max_concurrent_runs: Count = Field(default=1, description="runs of this schedule at the same time")
+    max_concurrent_runs: Count | None = Field(
+        default=None, description="runs of this schedule at the same time; default 1, with overlap: allow any number"
+    )
+    priority: Whole = Field(default=0, description="of several due after a sleep, the highest goes first")
     on_startup: Switch = Field(default=False, description="also when the machine starts")
     tags: Tags = Field(default_factory=dict, description="words that its runs carry")
 

@@ -33,7 +33,6 @@ NOT_YET = (
     *(("logs", "format"), ("logs", "level"), ("logs", "file")),
 )
 NOT_YET_OF_A_TASK = {"on_failure"}
-NOT_YET_OF_A_SCHEDULE = {"catch_up", "overlap", "dst", "jitter", "max_concurrent_runs", "on_startup"}
 _KEY = re.compile(r"[\"']?([A-Za-z_]+)[\"']?\s*:")
 NO_EFFECT = "is checked and kept, and has no effect in this version yet"
 NOT_MASKED = "values of secrets stand in the logs of tasks as they are"
@@ -115,8 +114,6 @@ def _warn_no_effect(sheet: Sheet, path: Path) -> None:
 
 def _without_effect(sheet: Sheet) -> Iterator[tuple[Path, str]]:
     """(path of a mapping, its key) of every setting that is not acted upon."""
-    for name, schedule in sheet.document.schedules.items():
-        yield from ((("schedules", name), key) for key in schedule.model_fields_set & NOT_YET_OF_A_SCHEDULE)
     for name, mode in sheet.document.modes.items():
         if mode.partition not in (None, "range"):
             yield ("modes", name), "partition"

@@ -227,7 +227,12 @@ class Mode(Record):
 
 
 class Schedule(Record):
-    """When a mode, or single pipelines, are due: by a cron rule in a time zone, an interval or one instant."""
+    """When a mode, or single pipelines, are due: by a cron rule in a time zone, an interval or one instant.
+
+    `dst_gap` and `dst_fold` say what a local time is in the nights in which the clock is changed. Without
+    `max_concurrent_runs`, as many as there are may run with the overlap `allow`, else one. Of several schedules that
+    are due after a sleep, the one of the highest `priority` goes first.
+    """
 
     name: str
     mode: str | None
@@ -244,9 +249,10 @@ class Schedule(Record):
     dst_gap: str = "shift"
     dst_fold: str = "first"
     jitter_s: float = 0.0
-    max_concurrent_runs: int = 1
+    max_concurrent_runs: int | None = None
     on_startup: bool = False
     tags: tuple[tuple[str, str], ...] = ()
+    priority: int = 0
 
 
 class Host(Record):
@@ -300,6 +306,18 @@ class Param(Record):
     required: bool = False
 
 
+class Timers(Record):
+    """What the system's scheduler is asked for beyond the times: `sandbox` is none or strict.
+
+    `at_once` runs are made up for at the same time after a sleep (None: the host's `max_parallel`), spread over
+    `spread_s` seconds.
+    """
+
+    sandbox: str = "none"
+    at_once: int | None = None
+    spread_s: float = 0.0
+
+
 class Project(Record):
     """Everything one configuration describes. `root` is absolute; `python` is the tasks' interpreter."""
 
@@ -325,6 +343,7 @@ class Project(Record):
     sessions: tuple[Session, ...] = ()
     plugins: tuple[str, ...] = ()
     default_mode: str | None = None
+    timers: Timers = Timers()
 
     def pipeline(self, name: str) -> Pipeline | None:
         """The pipeline called `name`, or None."""
