@@ -32,7 +32,7 @@ _WRITES = (
     *("cache.write", "lock.file", "log.open", "run.insert", "run.start", "input.write", "attempt.insert"),
     *("attempt.running", "attempt.finish", "outputs.insert", "retry.scheduled", "downstream.skip", "run.finish"),
     *("request.insert", "pause.write", "reconcile.each", "record.write", "prune.files", "prune.rows", "store.make"),
-    *("migrate.step", "reserve.make"),
+    *("migrate.step", "reserve.make", "slots.settle"),
 )
 NAMES = (*_PLACES, *(name for write in _WRITES for name in (write, f"{write}.commit")))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, TaskRun
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
+    from tetra_orchestrator.core.slots import Cursor, Slot, Span
 
 
 class Call(Record):
@@ -118,13 +119,45 @@ class AttemptFiles(Record):
 
 if TYPE_CHECKING:
 
+    class Ledger(Protocol):
+        """The slots of all schedules, each at most once. What a run is for becomes final with the run's own end."""
+
+        # By name; those of schedules that the configuration no longer has included.
+        def cursors(self) -> list[Cursor]: ...
+
+        # Of one schedule or all, in the order of their instants; `since` and `until` are inclusive.
+        def slots(
+            self,
+            schedule: str | None = None,
+            *,
+            since: datetime | None = None,
+            until: datetime | None = None,
+            unsettled: bool = False,
+        ) -> list[Slot]: ...
+
+        # Moves the cursor from `was` (None: a schedule that is not known yet) and writes the slots, in one commit: each
+        # is new, or replaces one that is open and has no run. Those after `cursor.judged`, or settled after it without
+        # a run, go: a clock was wrong.
+        # `StateConflict` when somebody else was faster.
+        def settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None: ...
+
+        # The runs with a task of one of the pipelines that were active after `since`, of the latest 500 runs of all.
+        def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]: ...
+
+        # When the pipelines are due next, for whoever reads the tables.
+        def announce(self, next_slots: Mapping[str, datetime]) -> None: ...
+
     class Store(Protocol):
         """The memory of all runs. One conformance suite holds for every implementation.
 
         Every method raises `StoreError` when the store is unavailable.
         """
 
-        # Inserts the run, its tasks, the pipelines it knows and the configuration text, in one commit.
+        @property
+        def ledger(self) -> Ledger: ...
+
+        # Inserts the run, its tasks, the pipelines it knows and the configuration text, in one commit. A run for a slot
+        # takes that from the ledger, where it has to be queued without a run: else `StateConflict`.
         def open_run(
             self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str
         ) -> None: ...

@@ -18,10 +18,15 @@ class FakeClock:
     def __init__(self):
         self.seconds = 1000.0
         self.slept = 0.0
+        self.skew = timedelta(0)
         self.on_wait = lambda: False
 
     def now(self):
-        return START + timedelta(seconds=self.seconds - 1000.0)
+        return START + timedelta(seconds=self.seconds - 1000.0) + self.skew
+
+    def show(self, when):
+        """Have it show that instant from now on."""
+        self.skew += when - self.now()
 
     def monotonic(self):
         return self.seconds

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator import wire
-from tetra_orchestrator.cli.known import glance
+from tetra_orchestrator.cli.known import glance, settled
 from tetra_orchestrator.cli.records import find_run
-from tetra_orchestrator.cli.running import adjusted, start, style_of, values_of
+from tetra_orchestrator.cli.running import adjusted, style_of, values_of
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.config.find import find_config
 from tetra_orchestrator.core.record import Record
@@ -15,6 +14,7 @@ from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine.start import Request
 from tetra_orchestrator.errors import ConfigError, UsageError
+from tetra_orchestrator.launch import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Earlier(Record):
 def earlier(run_id: str, config: str | None) -> Earlier:
     """The run called `run_id`; raises `UsageError` where there is none."""
     seen = glance(config)
-    with wire.settled(seen.store_url, seen.root) as scene:
+    with settled(seen) as scene:
         run = find_run(scene.store, run_id)
         rows = tuple(scene.store.task_runs(run.run_id))
         document = scene.store.config_text(run.run_id) or "{}"

@@ -14,6 +14,7 @@ from tetra_orchestrator.errors import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from tetra_orchestrator.config.glance import Glance
     from tetra_orchestrator.engine.reconcile import Scene
@@ -47,6 +48,10 @@ def settled_store(config: str | None, *, end_survivors: bool = False) -> Iterato
 @contextmanager
 def settled_scene(config: str | None, *, end_survivors: bool = False) -> Iterator[Scene]:
     """The same with what tells how its runs are."""
-    seen = glance(config)
-    with wire.settled(seen.store_url, seen.root, end_survivors=end_survivors) as scene:
+    with settled(glance(config), end_survivors=end_survivors) as scene:
         yield scene
+
+
+def settled(seen: Glance, *, end_survivors: bool = False) -> AbstractContextManager[Scene]:
+    """The same for a glance. Slots are settled where one may have fallen due since the glance before."""
+    return wire.settled(seen.store_url, seen.root, end_survivors=end_survivors, project=seen.project)

@@ -5,20 +5,19 @@ A timer waits for it, so it imports next to nothing: the plain options are read 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
 from tetra_orchestrator import failpoints, wire
 from tetra_orchestrator.cli.source import Source, load
-from tetra_orchestrator.config.cache import remember
 from tetra_orchestrator.config.find import FILES
-from tetra_orchestrator.core.model import RetryPolicy, Typed
+from tetra_orchestrator.core.model import RetryPolicy
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import declared, select
 from tetra_orchestrator.engine.overlap import OVERLAPS
-from tetra_orchestrator.engine.start import Request, perform
+from tetra_orchestrator.engine.start import Request
 from tetra_orchestrator.errors import UsageError
+from tetra_orchestrator.launch import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Partition
     from tetra_orchestrator.core.model import Json, Mode, Project
 
-#: The loader's word for a task type that nobody has registered. What has types never comes from the cache.
-UNREGISTERED = "unregistered_type"
 #: Parameters that the options of the same names fill in, where a project has them.
 DATES = ("start_date", "end_date")
 PROGRESS = ("auto", "live", "plain", "steps")
@@ -195,34 +192,6 @@ def values_of(project: Project, mode: Mode | None, given: Mapping[str, str]) -> 
 def _without_secrets(given: Mapping[str, str], secrets: Sequence[str]) -> dict[str, str | None]:
     """The parameters as they may be stored: None for a value that holds a secret."""
     return {name: None if any(each in text for each in secrets) else text for name, text in given.items()}
-
-
-def _refuse_unregistered(loaded: Loaded, request: Request) -> None:
-    """Raise `ConfigError` where it is not known what runs for a task; the loader has asked, and warned if so."""
-    if not any(warning.code == UNREGISTERED for warning in loaded.warnings):
-        return
-    typed = [task.id for task in request.selection.tasks if isinstance(task.program, Typed) and task.enabled]
-    if typed:
-        from tetra_orchestrator.config.task_types import refuse_unregistered
-
-        refuse_unregistered(request.project, typed, os.environ)
-
-
-def start(request: Request, loaded: Loaded, style: str, notify: str | None = None) -> int:
-    """Perform what is asked for, shown in that style, and return the exit code."""
-    _refuse_unregistered(loaded, request)
-    project = request.project
-    remember(project)
-    notifier = wire.notifier(notify) if notify else None
-    gc.freeze()  # what is there now stays
-    gc.enable()  # and the run may last for days
-    with wire.screen() as screen, wire.world(project, os.environ) as world:
-        code = perform(request, world, wire.reporters(style, screen))
-        screen.settled = True
-        wire.prune(project, world)
-    if code == 0 and notifier:
-        notifier.notify(project.title or project.name.title(), "Pipeline completed")
-    return code
 
 
 def limited(project: Project, tasks: int) -> Project:

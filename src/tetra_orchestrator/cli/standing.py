@@ -35,11 +35,10 @@ def quick_answer(argv: Sequence[str]) -> int | None:
 
 def print_standing(*, as_json: bool, config: str | None) -> int:
     """Print the state of every pipeline known to the store, settling first what dead owners left behind."""
-    from tetra_orchestrator import wire
-    from tetra_orchestrator.cli.known import glance
+    from tetra_orchestrator.cli.known import glance, settled
 
     seen = glance(config)
-    with wire.settled(seen.store_url, seen.root) as scene:
+    with settled(seen) as scene:
         store, now = scene.store, scene.clock.now()
         pauses = [pause for pause in store.pauses() if pause.holds(now)]
         paused = {pause.name for pause in pauses if pause.kind == PIPELINE}

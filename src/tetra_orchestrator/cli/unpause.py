@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator import failpoints
-from tetra_orchestrator.cli.known import glance
+from tetra_orchestrator.cli.known import glance, settled
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.pause import Names, ScheduleOption
 from tetra_orchestrator.cli.pauses import chosen, pause_row
@@ -19,10 +19,9 @@ def command(
     names: Names, schedule: ScheduleOption = False, config: ConfigOption = None, as_json: JsonOption = False
 ) -> int:
     """Let pipelines or schedules run again."""
-    from tetra_orchestrator import wire
 
     seen = glance(config)
-    with wire.settled(seen.store_url, seen.root) as scene:
+    with settled(seen) as scene:
         pauses, now = scene.store.pauses(), scene.clock.now()
         wanted = chosen(names, seen, schedules_only=schedule, paused=pauses)
         removed = {each for each in wanted if _removed(each, scene.store)}

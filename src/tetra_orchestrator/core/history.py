@@ -31,6 +31,7 @@ class Run(Record):
     """One execution of a selection. What is known at its end only stays None until then.
 
     `params` are the parameters that it was given by name, as texts; None stands for a secret, which is not kept.
+    A schedule started it for its `slot`.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class Run(Record):
     resumes: str | None = None
     owner: str | None = None
     params: Mapping[str, str | None] | None = None
+    schedule: str | None = None
 
 
 class Attempt(Record):

@@ -73,7 +73,8 @@ class Request(Record):
 
     `given` are the parameters that were given by name. `config` is the file to name to whoever wants to look closer,
     where it is not found by itself. `secrets` are values that no log may show. `overlap` is what is done while another
-    run of one of the pipelines is active. `again` names the earlier run of which this one does what is left.
+    run of one of the pipelines is active. `again` names the earlier run of which this one does what is left. With a
+    `slot` (aware UTC) it is for that slot of the `schedule`, which has to be queued in the ledger.
     """
 
     project: Project
@@ -88,6 +89,8 @@ class Request(Record):
     given: Mapping[str, str | None] = {}
     overlap: str = SKIP
     again: Again | None = None
+    schedule: str | None = None
+    slot: datetime | None = None
 
 
 class Basis(Record):
@@ -219,6 +222,8 @@ def _new_run(request: Request, world: World) -> Run:
         resumes=request.again.run_id if request.again else None,
         owner=world.processes.own(),
         params=request.given or None,
+        slot=request.slot,
+        schedule=request.schedule,
     )
 
 

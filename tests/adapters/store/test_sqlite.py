@@ -22,6 +22,7 @@ from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, EventL
 from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Exited
+from tetra_orchestrator.core.slots import Cursor
 from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.errors import CannotWrite, Exit, Forbidden, StateConflict, StoreError, TetraError
 
@@ -557,6 +558,22 @@ def test_a_store_of_version_1_tells_of_its_runs_as_it_did_and_takes_new_ones(pat
         assert [one.run_id for one in store.runs()] == ["r2", run.run_id]
 
 
+def test_a_store_of_version_3_keeps_its_pause_and_takes_slots(path: str) -> None:
+    Path(path).parent.mkdir(mode=0o700)
+    old = apsw.Connection(path)
+    old.execute((Path(__file__).parent / "version_3.sql").read_text())
+    old.close()
+    with closing(SqliteStore(path)) as store:
+        assert [(run.run_id, run.exit_code, run.schedule) for run in store.runs()] == [
+            ("20261121T191603Z-hefqf5", 2, None)
+        ]
+        assert [(one.name, one.reason) for one in store.pauses()] == [("a", "holidays")]
+        assert rows(store, "SELECT next_scheduled_run FROM pipeline_state") == [(None,), (None,)]
+        store.ledger.settle(None, Cursor("nightly", "", AT, AT, 1), [])
+        assert store.ledger.slots() == []
+        assert pragma(store, "integrity_check") == "ok"
+
+
 def test_a_process_that_waited_for_another_ones_upgrade_does_not_repeat_it(path: str, next_version: int) -> None:
     with closing(SqliteStore(path)) as store:
         sqlite_file._upgrade(store.connection, next_version - 1)
@@ -688,7 +705,7 @@ def test_all_tables_and_views_are_there(store: SqliteStore) -> None:
     named = rows(store, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
     expected = (
         "runs task_runs attempts outputs events slots pauses backfills configs pipelines alerts metrics requests"
-        " schema_version pipeline_state pipeline_runs"
+        " schedules schema_version pipeline_state pipeline_runs"
     )
     assert {name for (name,) in named} == set(expected.split())  # type: ignore[misc]
 

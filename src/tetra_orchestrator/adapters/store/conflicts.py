@@ -10,11 +10,14 @@ from tetra_orchestrator.core.changes import (
     RunMoved,
     TaskMoved,
 )
+from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import RUN_TERMINAL, TERMINAL
 from tetra_orchestrator.errors import StateConflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tetra_orchestrator.core.changes import AttemptClosed, Change
 
 HINT = "another process has recorded something else; see `tetra-orchestrator show {run}`"
@@ -83,3 +86,21 @@ def _attempt(run_id: str, task_id: str, number: int, verb: str, found: tuple[str
     else:
         why = "it is not in the store" if found is None else f"it is {found[0]}"
     return _conflict(run_id, f"{name} cannot {verb}: {why}")
+
+
+def judged_already(schedule: str) -> StateConflict:
+    """The error for slots of a schedule that another process has settled at the same time."""
+    return StateConflict(
+        f"schedule {schedule}: another process has settled its slots at the same time",
+        hint="nothing is lost; run the command again",
+        code="slots_settled",
+    )
+
+
+def slot_taken(schedule: str, slot: datetime) -> StateConflict:
+    """The error for a run whose slot is not waiting to be run."""
+    return StateConflict(
+        f"schedule {schedule}: the slot {instant(slot)} is taken by another run, or settled",
+        hint=f"`tetra schedule audit` tells what became of it; `tetra schedule run-now {schedule}` runs it again",
+        code="slot_taken",
+    )

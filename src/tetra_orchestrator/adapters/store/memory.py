@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts
 from tetra_orchestrator.adapters.store.durations import RECENT, medians
+from tetra_orchestrator.adapters.store.memory_ledger import MemoryLedger
 from tetra_orchestrator.adapters.store.rows import (
     from_json,
     micros,
@@ -61,12 +62,14 @@ class MemoryStore:
         self._pipelines: dict[str, PipelineState] = {}
         self._pauses: dict[tuple[str, str], Pause] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.ledger = MemoryLedger(self._with_pipelines)
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
         """Insert the run, its tasks and the pipelines it knows; `StateConflict` when the run is there already."""
         kept = [_settled(task) for task in tasks]
         if run.run_id in self._folders or len({task.task_id for task in kept}) < len(kept):
             raise conflicts.opened_already(run.run_id)
+        self.ledger.take(run)
         self._folders[run.run_id] = _Folder(run._replace(log=plain(run.log)), kept, config)
         self._pipelines |= {pipeline.name: pipeline for pipeline in pipelines}
 
@@ -261,6 +264,8 @@ class MemoryStore:
             exit_code=change.exit_code,
         )
         self._put(self._folders[change.run_id].run, change.run_id, moved)
+        if (slot := self.ledger.moved(moved, change)) is not None:
+            self._put(self.ledger.rows, (slot.schedule, slot.at), slot)
 
     def _open(self, change: AttemptOpened) -> None:
         attempt = change.attempt
@@ -289,6 +294,11 @@ class MemoryStore:
         self._put(folder.events, event.seq, event._replace(reason=_plain_reason(event.reason)))
 
     # -- answers ------------------------------------------------------------------------------------------------
+
+    def _with_pipelines(self) -> Iterator[tuple[Run, set[str]]]:
+        """Every run with its pipelines."""
+        for run_id, folder in self._folders.items():
+            yield folder.run[run_id], {task.pipeline for task in folder.tasks.values()}
 
     def _durations(self) -> Iterator[tuple[str, int]]:
         """Task id and microseconds of every successful attempt, newest first."""

@@ -97,7 +97,7 @@ def run_row(run: Run) -> tuple[Any, ...]:
     return (
         run.run_id, run.project, run.mode, run.trigger, run.state, run.config_hash, micros(run.started_at),
         micros(run.finished_at), run.duration_s, run.exit_code, plain(run.log), micros(run.slot), *partition,
-        run.resumes, run.owner, to_json(run.params),
+        run.resumes, run.owner, to_json(run.params), run.schedule,
     )  # fmt: skip
 
 
@@ -105,12 +105,14 @@ def run_of(row: Row) -> Run:
     """A run from `RUN_COLUMNS`."""
     partition = None if row[12] is None else Partition(row[12], row[13])
     times = instant(row[6]), instant(row[7])
-    return Run._make((*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:16], from_json(row[16])))
+    return Run._make(
+        (*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:16], from_json(row[16]), row[17])
+    )
 
 
 RUN_COLUMNS = (
     "run_id, project, mode, trigger, state, config_hash, started_at, finished_at, duration_s, exit_code, log, slot,"
-    " partition_start, partition_end, resumes, owner, params"
+    " partition_start, partition_end, resumes, owner, params, schedule"
 )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, TaskRun
+    from tetra_orchestrator.ports import Ledger
 
 _INSERT_RUN = f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(rows.RUN_COLUMNS)})"
 _INSERT_TASK = f"INSERT INTO task_runs (run, {rows.TASK_COLUMNS}) VALUES (?, {marks(rows.TASK_COLUMNS)})"
@@ -111,6 +112,10 @@ class SqliteStore:
             db.execute("INSERT INTO configs VALUES (?, ?) ON CONFLICT DO NOTHING", (run.config_hash, config))
             db.execute(_INSERT_RUN, rows.run_row(run))
             key = db.last_insert_rowid()
+            if run.schedule is not None:
+                from tetra_orchestrator.adapters.store import sqlite_ledger
+
+                sqlite_ledger.take(db, run)
             db.executemany(_INSERT_TASK, [(key, *rows.task_row(task)) for task in tasks])
             db.executemany(_INSERT_PIPELINE, [(p.name, p.max_data_age_s, p.enabled, p.position) for p in pipelines])
             for task in tasks:
@@ -140,6 +145,13 @@ class SqliteStore:
                     raise conflicts.conflict(change, found[0] if found else None)
 
         self._commit(apply)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The slots of all schedules."""
+        from tetra_orchestrator.adapters.store.sqlite_ledger import SqliteLedger
+
+        return SqliteLedger(self.connection, self._rows, self._commit)
 
     def run(self, run_id: str) -> Run | None:
         """The run called `run_id`, or None."""

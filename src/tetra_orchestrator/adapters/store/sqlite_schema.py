@@ -7,6 +7,7 @@ A state is its word. `run` refers to `runs.id`; `runs.run_id` is the name people
 from __future__ import annotations
 
 from tetra_orchestrator.adapters.store.standing import PARTIAL, SKIPPED, SUCCEEDED, UNFINISHED, rank_sql
+from tetra_orchestrator.core.slots import FINAL, OPEN
 from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
 
 TYPE_CHECKING = False
@@ -19,10 +20,6 @@ def words(values: Iterable[str]) -> str:
     return ", ".join(f"'{value}'" for value in sorted(values))
 
 
-#: The outcomes of DESIGN.md section 7, open ones first.
-SLOT_OUTCOMES = (
-    "expected", "queued", "running", "ran", "late", "missed", "skipped_overlap", "skipped_policy", "paused",
-)  # fmt: skip
 _GOOD = (TaskState.SUCCEEDED, TaskState.PARTIAL, TaskState.SKIPPED)
 #: Written so wherever it is asked for: only then does SQLite use the index of active runs.
 ACTIVE_RUN = f"state IN ({words(RUN_ACTIVE)})"
@@ -138,7 +135,7 @@ CREATE TABLE slots (
     schedule TEXT NOT NULL,
     slot INTEGER NOT NULL,
     mode TEXT NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ({words(SLOT_OUTCOMES)})),
+    outcome TEXT NOT NULL CHECK (outcome IN ({words((*OPEN, *FINAL))})),
     reason_code TEXT,
     reason_text TEXT,
     run_id TEXT,
@@ -244,7 +241,11 @@ SELECT
     json_object('run_id', runs.run_id, 'mode', runs.mode, 'trigger', runs.trigger, 'attempts', part.attempts,
         'config_version', runs.config_hash) AS metadata
 FROM part JOIN runs ON runs.id = part.run;
+"""
 
+
+def _pipeline_state(next_scheduled_run: str) -> str:
+    return f"""
 CREATE VIEW pipeline_state AS
 SELECT
     pipelines.name AS pipeline_name,
@@ -252,7 +253,7 @@ SELECT
     last.status AS last_run_status,
     CAST(round((julianday(last.end_time) - julianday(last.start_time)) * 86400) AS INTEGER)
         AS last_run_duration_seconds,
-    NULL AS next_scheduled_run,
+    {next_scheduled_run} AS next_scheduled_run,
     coalesce((SELECT CASE runs.state WHEN 'running' THEN 'running' ELSE 'scheduled' END
         FROM task_runs JOIN runs ON runs.id = task_runs.run
         WHERE pipeline = pipelines.name AND runs.{ACTIVE_RUN}
@@ -262,6 +263,7 @@ SELECT
 FROM pipelines LEFT JOIN pipeline_runs AS last ON last.run_id =
     (SELECT max(run_id) FROM pipeline_runs WHERE pipeline_name = pipelines.name AND status <> 'running');
 """
+
 
 _VERSIONS = "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, program TEXT NOT NULL) STRICT;"
 
@@ -275,5 +277,40 @@ ALTER TABLE attempts ADD COLUMN note TEXT;
 
 _AGAIN = "ALTER TABLE runs ADD COLUMN params TEXT; ALTER TABLE attempts ADD COLUMN duration_s REAL;"
 
+#: A slot goes with the run that is for it: it runs when the run begins, and is settled when the run ends.
+_LEDGER = f"""
+ALTER TABLE runs ADD COLUMN schedule TEXT;
+ALTER TABLE slots ADD COLUMN due_by INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE slots ADD COLUMN owner TEXT;
+ALTER TABLE pipelines ADD COLUMN next_slot INTEGER;
+CREATE INDEX unsettled_slots ON slots (schedule, slot) WHERE outcome IN ({words(OPEN)});
+CREATE INDEX slots_of_runs ON slots (run_id) WHERE run_id IS NOT NULL;
+
+CREATE TABLE schedules (
+    name TEXT PRIMARY KEY,
+    rule TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    judged INTEGER NOT NULL,
+    version INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER slot_runs AFTER UPDATE OF state ON runs WHEN NEW.schedule IS NOT NULL AND NEW.state = 'running'
+BEGIN UPDATE slots SET outcome = 'running', lateness_s = (NEW.started_at - slot) / 1e6
+    WHERE run_id = NEW.run_id AND outcome = 'queued'; END;
+
+CREATE TRIGGER slot_settled AFTER UPDATE OF state ON runs
+WHEN NEW.schedule IS NOT NULL AND NEW.state IN ({words(RUN_TERMINAL)})
+BEGIN UPDATE slots SET settled_at = NEW.finished_at, outcome = CASE
+        WHEN outcome = 'queued' THEN 'missed'
+        WHEN slot + lateness_s * 1e6 > due_by THEN 'late'
+        ELSE 'ran' END,
+    reason_code = CASE WHEN outcome = 'queued' THEN NEW.reason_code ELSE reason_code END,
+    reason_text = CASE WHEN outcome = 'queued' THEN NEW.reason_text ELSE reason_text END
+    WHERE run_id = NEW.run_id AND outcome IN ('queued', 'running'); END;
+
+DROP VIEW pipeline_state;
+{_pipeline_state(_shown("pipelines.next_slot"))}
+"""
+
 #: The script that leads to each version: a store of version n is upgraded by all scripts after the first n.
-SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS, _FACTS, _AGAIN)
+SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS + _pipeline_state("NULL"), _FACTS, _AGAIN, _LEDGER)

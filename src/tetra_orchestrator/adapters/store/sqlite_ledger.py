@@ -1,0 +1,144 @@
+"""The slots of all schedules in a SQLite store. Its triggers settle a slot with the run that is for it."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.adapters.store import conflicts
+from tetra_orchestrator.adapters.store.rows import instant, micros, plain, reason_of, reason_pair
+from tetra_orchestrator.core.slots import OPEN, Cursor, Slot, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    import apsw
+
+    from tetra_orchestrator.adapters.store.rows import Row
+    from tetra_orchestrator.core.history import Run
+
+_COLUMNS = "schedule, slot, outcome, due_by, mode, reason_code, reason_text, run_id, lateness_s, settled_at, owner"
+#: Written as in the index of open slots, or it would not be used.
+_OPEN = f"outcome IN {tuple(sorted(OPEN))}"
+_FREE = "outcome IN ('expected', 'queued') AND run_id IS NULL"
+_PUT = f"""
+INSERT INTO slots ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET outcome = excluded.outcome, due_by = excluded.due_by, mode = excluded.mode,
+    reason_code = excluded.reason_code, reason_text = excluded.reason_text, settled_at = excluded.settled_at,
+    owner = excluded.owner
+WHERE {_FREE}
+"""
+_TAKE = f"""
+UPDATE slots SET outcome = ?, run_id = ?, lateness_s = ?, owner = NULL
+WHERE schedule = ? AND slot = ? AND outcome = 'queued' AND {_FREE}
+"""
+_DROP = "DELETE FROM slots WHERE schedule = ? AND (slot > ? OR (settled_at > ? AND run_id IS NULL))"
+#: So many of the latest runs are looked through for those that were active at a time.
+RECENT = 500
+_SPANS = f"""
+SELECT DISTINCT run_id, runs.started_at, runs.finished_at, schedule FROM task_runs JOIN runs ON runs.id = run
+WHERE run > (SELECT coalesce(max(id), 0) - {RECENT} FROM runs) AND runs.started_at IS NOT NULL
+    AND (runs.finished_at IS NULL OR runs.finished_at > ?) AND pipeline IN (SELECT value FROM json_each(?))
+ORDER BY runs.id
+"""
+
+
+class SqliteLedger:
+    """The `Ledger` of a store; `rows` asks it, `commit` does something to it in one durable transaction."""
+
+    def __init__(self, db: apsw.Connection, rows: Callable[..., list[Any]], commit: Callable[..., None]):
+        self._db = db
+        self._rows = rows
+        self._commit = commit
+
+    def cursors(self) -> list[Cursor]:
+        """How far each schedule's slots are in the ledger, by name."""
+        return [_cursor(row) for row in self._rows("SELECT * FROM schedules ORDER BY name")]
+
+    def slots(
+        self,
+        schedule: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        unsettled: bool = False,
+    ) -> list[Slot]:
+        """The slots of one schedule or all, between two instants that count, too; or only those that are open."""
+        where: list[str] = [_OPEN] if unsettled else ["TRUE"]
+        given = {"schedule = ?": schedule, "slot >= ?": micros(since), "slot <= ?": micros(until)}
+        where += [condition for condition, value in given.items() if value is not None]
+        query = f"SELECT {_COLUMNS} FROM slots WHERE {' AND '.join(where)} ORDER BY slot, schedule"
+        return [_slot(row) for row in self._rows(query, *(value for value in given.values() if value is not None))]
+
+    def settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None:
+        """Move the cursor and write the slots, or raise `StateConflict` where somebody else was faster."""
+        self._commit(lambda: self._settle(was, cursor, slots))
+
+    def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]:
+        """The runs with a task of one of the pipelines that were active after `since`, oldest first."""
+        from json import dumps
+
+        found = self._rows(_SPANS, micros(since), dumps(list(pipelines)))
+        return [Span(run_id, _at(began), instant(ended), own == schedule) for run_id, began, ended, own in found]
+
+    def announce(self, next_slots: Mapping[str, datetime]) -> None:
+        """Note when the pipelines are due next, for the view `pipeline_state`."""
+        found = dict(self._rows("SELECT name, next_slot FROM pipelines"))
+        wanted = {name: micros(next_slots.get(name)) for name in found}
+        values = [(at, name) for name, at in wanted.items() if at != found[name]]
+        if values:
+            query = "UPDATE pipelines SET next_slot = ? WHERE name = ?"
+            self._commit(lambda: self._db.executemany(query, values))
+
+    def _settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None:
+        execute, changed = self._db.execute, self._db.changes
+        row = (cursor.rule, micros(cursor.since), micros(cursor.judged), cursor.version)
+        if was is None:
+            execute("INSERT INTO schedules VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", (cursor.name, *row))
+        else:
+            query = "UPDATE schedules SET rule = ?, since = ?, judged = ?, version = ? WHERE name = ? AND version = ?"
+            execute(query, (*row, cursor.name, was.version))
+        if changed() != 1:
+            raise conflicts.judged_already(cursor.name)
+        execute(_DROP, (cursor.name, micros(cursor.judged), micros(cursor.judged)))
+        for slot in slots:
+            execute(_PUT, _row(slot))
+            if changed() != 1:
+                raise conflicts.judged_already(cursor.name)
+
+
+def take(db: apsw.Connection, run: Run) -> None:
+    """Have the slot that the run is for be the run's; inside the transaction that opens it. Else `StateConflict`."""
+    if run.schedule is None or run.slot is None:
+        return
+    begun = run.started_at if run.state == "running" else None
+    late = None if begun is None else (begun - run.slot).total_seconds()
+    outcome = "queued" if begun is None else "running"
+    db.execute(_TAKE, (outcome, run.run_id, late, run.schedule, micros(run.slot)))
+    if db.changes() != 1:
+        raise conflicts.slot_taken(run.schedule, run.slot)
+
+
+def _row(slot: Slot) -> tuple[Any, ...]:
+    code, text = reason_pair(slot.reason)
+    return (
+        slot.schedule, micros(slot.at), slot.outcome, micros(slot.due_by), slot.mode or "", code, plain(text),
+        slot.run_id, slot.lateness_s, micros(slot.settled_at), slot.owner,
+    )  # fmt: skip
+
+
+def _slot(row: Row) -> Slot:
+    schedule, at, outcome, due_by, mode, code, text, run_id, late, settled, owner = row
+    why = reason_of(code, text)
+    return Slot(schedule, _at(at), outcome, _at(due_by), mode or None, why, run_id, late, instant(settled), owner)
+
+
+def _cursor(row: Row) -> Cursor:
+    name, rule, since, judged, version = row
+    return Cursor(name, rule, _at(since), _at(judged), version)
+
+
+def _at(stored: int) -> datetime:
+    at = instant(stored)
+    assert at is not None
+    return at

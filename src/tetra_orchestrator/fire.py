@@ -1,0 +1,169 @@
+"""What a timer starts: the guard. It recomputes what is due, runs that, and settles every other slot with a reason.
+
+The system's scheduler may wake it too often, too late or twice: the slot ledger decides, not the wake. Nothing of
+Typer, YAML or pydantic is on its way while the parsed project is in the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tetra_orchestrator import timers, wire, wire_timers
+from tetra_orchestrator.config.cache import last_good, load
+from tetra_orchestrator.config.find import find_config, project_root
+from tetra_orchestrator.core.params import resolve
+from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.selection import declared, select
+from tetra_orchestrator.core.slots import dispatches
+from tetra_orchestrator.core.spoken import instant
+from tetra_orchestrator.engine import ledger
+from tetra_orchestrator.engine.fire import await_jitter, overlap_of, perform_due, trigger
+from tetra_orchestrator.engine.start import Request, perform
+from tetra_orchestrator.errors import ConfigError, Exit, UsageError
+from tetra_orchestrator.launch import live_long, refuse_unregistered, start
+from tetra_orchestrator.timer_port import FOREGROUND, SYSTEMD_SYSTEM, SYSTEMD_USER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.core.model import Project, Schedule
+    from tetra_orchestrator.core.slots import Slot
+    from tetra_orchestrator.engine.reconcile import Scene
+
+
+#: The schedulers that spread the wakes of a timer by themselves; by hand nobody waits.
+SPREADING = (SYSTEMD_USER, SYSTEMD_SYSTEM, None)
+
+
+class Wake(Record):
+    """Who was woken, and how: `by` is the kind of the scheduler, None by hand. With `slot` for that one alone."""
+
+    name: str | None
+    config: str | None = None
+    by: str | None = None
+    slot: datetime | None = None
+    boot: bool = False
+
+
+def fire(wake: Wake) -> int:
+    """Run what is due of the schedule; returns 0 where nothing had to be run, else the run's exit code.
+
+    Raises `ConfigError` where the file cannot be used; what was due then is settled by the last configuration that
+    could be.
+    """
+    path = find_config(wake.config, os.environ, os.getcwd())
+    try:
+        loaded = load(path, environ=os.environ)
+    except ConfigError:
+        _settle_without(path)
+        raise
+    if wake.boot:
+        return _sweep(loaded.project, wake.by)
+    schedule = schedule_of(loaded.project, wake.name)
+    marked = _mark(wake, loaded.project)
+    with wire.settled(loaded.project.store_url, loaded.project.root, end_survivors=True) as scene:
+        mine = _mine(schedule, loaded, wake, scene)
+    if mine:
+        return _run(schedule, loaded, mine, wake.by)
+    if wake.by and not wake.slot and timers.started_by_hand(wake.by, loaded.project, schedule.name, marked):
+        return run_now(schedule, loaded)
+    return Exit.OK
+
+
+def run_now(schedule: Schedule, loaded: Loaded, style: str = "plain") -> int:
+    """Run what the schedule runs, whatever the time; no slot is settled by that."""
+    return start(request(schedule, loaded), loaded, style)
+
+
+def request(schedule: Schedule, loaded: Loaded, slot: Slot | None = None, now: datetime | None = None) -> Request:
+    """What a run of the schedule is asked for, for the slot that it is about to run."""
+    project = loaded.project
+    selection = select(project, schedule.mode, schedule.pipelines)
+    params = resolve(declared(project, selection.mode), {}) if project.params or selection.mode else {}
+    asked = Request(
+        project, selection, loaded.document, params, secrets=loaded.secrets, given={}, overlap=overlap_of(schedule)
+    )
+    if slot is None or now is None:
+        return asked
+    return asked._replace(trigger=trigger(slot, now), schedule=schedule.name, slot=slot.at)
+
+
+def _mark(wake: Wake, project: Project) -> datetime | None:
+    """Note that a timer has woken us; returns when that was last so."""
+    if not wake.by or not wake.name or wake.slot:
+        return None
+    marked = wire_timers.woken_at(project.root, wake.name)
+    wire_timers.mark_wake(project.root, wake.name)
+    return marked
+
+
+def schedule_of(project: Project, name: str | None) -> Schedule:
+    """The schedule called so; raises `UsageError` where there is none."""
+    known = project.schedules
+    found = next((schedule for schedule in known if schedule.name == name), None)
+    if found is None:
+        names = ", ".join(schedule.name for schedule in known) or "none"
+        hint = f"schedules: {names}; `tetra schedule prune` removes timers of schedules that are gone"
+        raise UsageError(f"Unknown schedule: {name}", hint=hint)
+    return found
+
+
+def _mine(schedule: Schedule, loaded: Loaded, wake: Wake, scene: Scene) -> list[Slot]:
+    """The slots that this process is to run; those of processes of their own are left to these."""
+    if wake.slot is not None:
+        slot = ledger.adopt(schedule, wake.slot, scene)
+        return [slot] if slot else []
+    if wake.by is None or not dispatches(schedule):
+        return ledger.claim(schedule, loaded.project, scene)
+    for slot in ledger.claim(schedule, loaded.project, scene, dispatched=True):
+        timers.leave(wake.by, loaded.project, schedule.name, ["--slot", instant(slot.at)])
+    return []
+
+
+def _sweep(project: Project, by: str | None) -> int:
+    """After a start of the machine: settle every schedule, and wake those that have something to run."""
+    with wire.settled(project.store_url, project.root, end_survivors=True) as scene:
+        ledger.settle_all(project, scene)
+        if by == FOREGROUND or wire_timers.is_first_since_boot(project.root):
+            for schedule in project.schedules:
+                if schedule.enabled and schedule.on_startup:
+                    ledger.expect_startup(schedule, scene)
+        waiting = {slot.schedule for slot in scene.store.ledger.slots(unsettled=True) if slot.run_id is None}
+    for schedule in sorted(project.schedules, key=lambda one: -one.priority):
+        if schedule.enabled and schedule.name in waiting:
+            timers.wake(by or FOREGROUND, project, schedule.name)
+    return Exit.OK
+
+
+def _run(schedule: Schedule, loaded: Loaded, mine: list[Slot], by: str | None) -> int:
+    live_long()
+    refuse_unregistered(loaded, request(schedule, loaded))
+    project, spread = loaded.project, bool(schedule.jitter_s) and by not in SPREADING
+    with wire.screen() as screen, wire.world(project, os.environ) as world:
+
+        def run(slot: Slot) -> int:
+            if spread:
+                await_jitter(schedule, slot, world)
+            asked = request(schedule, loaded, slot, world.clock.now())
+            return perform(asked, world, wire.reporters("plain", screen))
+
+        code = perform_due(schedule, project, mine, world, run)
+        screen.settled = True
+        wire.prune(project, world)
+    return code
+
+
+def _settle_without(path: str) -> None:
+    """Have the slots that are due be `missed`, by the configuration as it last could be used."""
+    known = last_good(path, os.environ)
+    if known is None:
+        return
+    root = project_root(path)
+    try:
+        with wire.settled(known.project.store_url, root) as scene:
+            ledger.miss_all(known.project, scene)
+    except Exception as error:  # the reason to tell is the configuration's
+        sys.stderr.write(f"warning: the slots that are due stay open: {error}\n")

@@ -1,0 +1,70 @@
+"""Performs a run with the real adapters: what the command line and the guard that a timer starts have in common."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from tetra_orchestrator import wire
+from tetra_orchestrator.config.cache import remember
+from tetra_orchestrator.core.model import Typed
+from tetra_orchestrator.engine.start import perform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.engine.start import Request, World
+
+#: The loader's word for a task type that nobody has registered. What has types never comes from the cache.
+UNREGISTERED = "unregistered_type"
+
+
+def start(request: Request, loaded: Loaded, style: str, notify: str | None = None) -> int:
+    """Perform what is asked for, shown in that style, and return the exit code."""
+    refuse_unregistered(loaded, request)
+    project = request.project
+    remember(project)
+    notifier = wire.notifier(notify) if notify else None
+    live_long()
+    with wire.screen() as screen, wire.world(project, os.environ) as world:
+        code = perform(request, world, wire.reporters(style, screen))
+        screen.settled = True
+        wire.prune(project, world)
+        settle_slots(project, world)
+    if code == 0 and notifier:
+        notifier.notify(project.title or project.name.title(), "Pipeline completed")
+    return code
+
+
+def settle_slots(project: Project, world: World) -> None:
+    """Settle what has fallen due since anybody looked. Whatever goes wrong changes nothing about the run."""
+    if not project.schedules:
+        return
+    from tetra_orchestrator.config.glance import look
+
+    try:
+        seen = look(project.file, os.environ, world.clock.now())
+        if seen.project is not None:
+            from tetra_orchestrator.engine.ledger import settle_all
+
+            settle_all(seen.project, world.scene)
+    except Exception as error:
+        world.tell(f"warning: slots are left to be settled: {error}")
+
+
+def live_long() -> None:
+    """Look for garbage from here on: a run may last for days."""
+    gc.freeze()  # what is there now stays
+    gc.enable()
+
+
+def refuse_unregistered(loaded: Loaded, request: Request) -> None:
+    """Raise `ConfigError` where it is not known what runs for a task; the loader has asked, and warned if so."""
+    if not any(warning.code == UNREGISTERED for warning in loaded.warnings):
+        return
+    typed = [task.id for task in request.selection.tasks if isinstance(task.program, Typed) and task.enabled]
+    if typed:
+        from tetra_orchestrator.config.task_types import refuse_unregistered as refuse
+
+        refuse(request.project, typed, os.environ)
