@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SYSTEMD_USER, SYSTEMD_SYSTEM = "systemd-user", "systemd-system"
 LAUNCHD_USER, LAUNCHD_SYSTEM = "launchd-user", "launchd-system"
 CRONTAB = "crontab"
+#: What wakes the guard where there is no scheduler: `start --foreground`.
+FOREGROUND = "foreground"
 
 
 class TimerState(Record):
@@ -69,6 +71,9 @@ if TYPE_CHECKING:
 
         # Starts a command that outlives us, in the scheduler's care where it has such a thing.
         def dispatch(self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str) -> None: ...
+
+        # Starts now what the timer would start, and does not wait for it.
+        def wake(self, spec: TimerSpec) -> None: ...
 
         # What the user has to see to as far as this scheduler goes: linger, a link, an old version. Empty is all right.
         def diagnose(self) -> list[Diagnosis]: ...

@@ -31,3 +31,14 @@ class HostProbe:
             return datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
         except (OSError, OverflowError, ValueError):
             return None
+
+
+def boot() -> str:
+    """A name for the time since the machine was started: the kernel's (random(4)), else the minute of the start."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        import psutil
+
+        return str(round(psutil.boot_time() / 60))

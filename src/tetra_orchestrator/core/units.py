@@ -6,15 +6,22 @@ The scheduler only wakes us. What it is asked for is a superset of the slots; th
 from __future__ import annotations
 
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.selection import policy, select
+from tetra_orchestrator.core.slots import dispatches
+from tetra_orchestrator.core.unit_bounds import bounds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tetra_orchestrator.core.cron import Rule
+    from tetra_orchestrator.core.model import Project, Schedule, Task
 
 #: The name of the one timer that is not a schedule's: it settles, after the machine has started, what was missed.
 BOOT_SWEEP = "orchestrator"
+#: What we have to say and to end ourselves once we are told to stop, beyond the grace of the tasks.
+STOPPING_S = 20.0
 
 
 class TimerSpec(Record):
@@ -80,3 +87,88 @@ class Marker(Record):
     project: str
     root: str
     digest: str
+
+
+class Placement(Record):
+    """Where units start us from. Paths are absolute, `path` is their PATH; `kind` is the backend's, as in `fire --by`.
+
+    `config` is the file to name, None where `root` is enough to find it. `scope` is user or system.
+    """
+
+    python: str
+    kind: str
+    path: str
+    home: str
+    scope: str = "user"
+    config: str | None = None
+
+
+def timer_specs(project: Project, placement: Placement) -> list[TimerSpec]:
+    """A timer for each enabled schedule that is ever due, and one for what was missed while the machine was off."""
+    schedules = [schedule for schedule in project.schedules if schedule.enabled]
+    if not schedules:
+        return []
+    timers = [_timer(schedule, project, placement) for schedule in schedules]
+    return [*(timer for timer in timers if timer), _boot_sweep(project, placement)]
+
+
+def _timer(schedule: Schedule, project: Project, placement: Placement) -> TimerSpec | None:
+    """The timer of one schedule; None where only a start of the machine makes it due."""
+    from tetra_orchestrator.core.schedule import EPOCH, rule_of, slots_of
+
+    at = next(slots_of(schedule, EPOCH), None) if schedule.at is not None else None
+    if schedule.cron is None and schedule.every_s is None and at is None:
+        return None
+    mode = project.mode(schedule.mode) if schedule.mode else None
+    places = policy(project, mode).max_parallel or project.host.max_parallel
+    tasks = _tasks(schedule, project)
+    spec = _spec(schedule.name, f"schedule {schedule.name}", tasks, project, placement)
+    leaves = dispatches(schedule)  # then the unit's own limits would not hold for the runs
+    bounded = spec if leaves else _bounded(spec, tasks, places, project)
+    return bounded._replace(
+        dispatches=leaves,
+        rule=rule_of(schedule.cron) if schedule.cron is not None else None,
+        timezone=schedule.timezone,
+        gap=schedule.dst_gap,
+        fold=schedule.dst_fold,
+        every_s=schedule.every_s,
+        at=at,
+        persistent=schedule.catch_up != "none",
+        jitter_s=schedule.jitter_s,
+    )
+
+
+def _boot_sweep(project: Project, placement: Placement) -> TimerSpec:
+    """What settles the slots of all schedules after the machine has started, and wakes those that have to run."""
+    spec = _spec(BOOT_SWEEP, "what was missed while the machine was off", (), project, placement)
+    return spec._replace(at_boot=True, persistent=False, dispatches=True)
+
+
+def _spec(name: str, about: str, tasks: Sequence[Task], project: Project, placement: Placement) -> TimerSpec:
+    """The parts that all timers have."""
+    what = "--boot" if name == BOOT_SWEEP else name
+    named = ("--config", placement.config) if placement.config else ()
+    home = (("HOME", placement.home),) if placement.scope == "system" else ()  # the others set it themselves
+    return TimerSpec(
+        project=project.name,
+        name=name,
+        description=f"{project.name}: {about}",
+        argv=(placement.python, "-P", "-m", "tetra_orchestrator", "fire", what, "--by", placement.kind, *named),
+        cwd=project.root,
+        env=(("PATH", placement.path), ("TETRA_HOME", project.root), *home),
+        log=f"{project.logs.dir}/{project.name}_{name}.log",
+        source=project.file,
+        stop_s=max((task.kill_grace_s for task in tasks), default=0.0) + STOPPING_S,
+        strict=project.timers.sandbox == "strict",
+    )
+
+
+def _bounded(spec: TimerSpec, tasks: Sequence[Task], places: int, project: Project) -> TimerSpec:
+    """The timer with what the run of its schedule may use."""
+    memory_bytes, cpu, processes = bounds(tasks, min(places, project.host.max_parallel), project.host)
+    delegate = any(task.resources is not None for task in tasks)
+    return spec._replace(memory_bytes=memory_bytes, cpu=cpu, processes=processes, delegate=delegate)
+
+
+def _tasks(schedule: Schedule, project: Project) -> list[Task]:
+    return [task for task in select(project, schedule.mode, schedule.pipelines).tasks if task.enabled]

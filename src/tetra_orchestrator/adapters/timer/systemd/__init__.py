@@ -1,0 +1,1 @@
+"""systemd: timers that start the guard, and how they are written."""
