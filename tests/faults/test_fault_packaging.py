@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from pathlib import Path
-
-import pytest
 
 import tetra_orchestrator
 from faults.stand import TETRA, state_of
@@ -156,5 +155,33 @@ def test_fault_117_a_newer_version_takes_over_the_store_while_a_run_goes_on(site
     assert site.count("SELECT count(*) FROM task_runs WHERE state = 'succeeded'") == 2
 
 
-def test_fault_118_units_that_are_no_longer_what_the_file_says_are_told():
-    pytest.skip("no command writes units yet, so none can be out of date")
+#: A crontab(1) for one user, whose table is a file beside it.
+CRONTAB = """#!/bin/sh
+table="$(dirname "$0")/table"
+[ "$1" = -l ] || exec cat >"$table"
+cat "$table" 2>/dev/null || { echo "no crontab for ada" >&2; exit 1; }
+"""
+
+
+def test_fault_118_units_that_are_no_longer_what_the_file_says_are_told(site, observed):
+    crontab = site.write("tools/crontab", CRONTAB)
+    crontab.chmod(0o755)
+    site.env["PATH"] = f"{crontab.parent}:{site.env['PATH']}"
+    configuration = (
+        "pipelines: {a: {shell: 'true'}}\nmodes: {m: [a]}\nschedules: {daily: {mode: m, cron: '0 19 * * *'}}"
+    )
+    site.configure(configuration)
+    assert site.run("schedule", "apply", "--by", "crontab").returncode == 0
+    assert "0 19 * * * " in (crontab.parent / "table").read_text()
+    assert not re.search("^(warning|error) +(units|timer)", site.run("doctor", "--by", "crontab").stdout, re.M)
+
+    site.configure(configuration.replace("0 19", "30 6"))
+    installed = (crontab.parent / "table").read_text()
+    observed("the file says 06:30, the crontab 19:00", "0 19 * * * " in installed and "30 6" not in installed)
+    done = site.run("doctor", "--by", "crontab")
+    assert done.returncode == 1
+    assert re.search("^warning +units_stale +demo\\.crontab has changed$", done.stdout, re.M)
+    assert "\nunits_stale: tetra-orchestrator schedule apply\n" in done.stdout
+
+    assert site.run("schedule", "apply", "--by", "crontab").returncode == 0
+    assert "units_stale" not in site.run("doctor", "--by", "crontab").stdout
