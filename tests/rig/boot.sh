@@ -3,7 +3,9 @@
 #
 #   RIG=FOLDER SHARED=PATH BINDS=PATHS unshare --fork --pid --mount --ipc --uts --net --propagation private boot.sh
 #
-# Root only. Of BINDS, one a line, it may write to SHARED alone. It leaves FOLDER/leader (the pid of its process 1) and FOLDER/groups (the control groups to be removed).
+# Root only. What it writes goes to FOLDER/disk, and is found there by its next boot. Of BINDS, one a line, it may write
+# to SHARED alone. FOLDER/clock and FOLDER/clock.so, where they are, are the clock of all its programs (see clock.c).
+# It leaves FOLDER/leader (the pid of its process 1) and FOLDER/groups (the control groups to be removed).
 set -eu
 root=$RIG/root
 old=/sys/fs/cgroup
@@ -31,17 +33,19 @@ enter_groups() {
 }
 
 copy_of_the_files() {
-    mkdir "$RIG/layers" "$root"
-    mount -t tmpfs -o mode=755 layers "$RIG/layers"
-    mkdir "$RIG/layers/upper" "$RIG/layers/work"
-    mount -t overlay overlay -o "lowerdir=/,upperdir=$RIG/layers/upper,workdir=$RIG/layers/work" "$root"
+    mkdir -p "$RIG/disk/upper" "$RIG/disk/work" "$root"
+    mount -t overlay overlay -o "lowerdir=/,upperdir=$RIG/disk/upper,workdir=$RIG/disk/work" "$root"
     mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
     mount --bind "$root/proc/sys" "$root/proc/sys"    # the kernel's settings are everybody's
     mount -o remount,bind,ro "$root/proc/sys"
     mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
     mount -t tmpfs -o mode=755,nosuid run "$root/run"
+    cat /proc/sys/kernel/random/uuid >"$root/run/boot_id"
+    mount --bind "$root/run/boot_id" "$root/proc/sys/kernel/random/boot_id"
     mount -t tmpfs -o mode=755,nosuid devices "$root/dev"
     mkdir "$root/dev/shm" "$root/dev/pts"
+    mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
+    ln -s /proc/self/fd "$root/dev/fd"
     for name in null zero full random urandom tty; do
         touch "$root/dev/$name"
         mount --bind "/dev/$name" "$root/dev/$name"
@@ -50,10 +54,19 @@ copy_of_the_files() {
     mount --bind /dev/null "$root/dev/console"
     mount -t tmpfs -o mode=1777 tmp "$root/tmp"
     while IFS= read -r path; do
-        mkdir -p "$root$path"
+        reachable "$path"
         mount --bind "$path" "$root$path"
         [ "$path" = "$SHARED" ] || mount -o remount,bind,ro "$root$path"
     done <<<"$BINDS"
+}
+
+# Every user may go to the project and the interpreter, though the folders above may be root's alone outside.
+reachable() {
+    local above=$root$1
+    mkdir -p "$above"
+    while above=${above%/*} && [ "$above" != "$root" ]; do
+        [ "$(stat -c %A "$above" | cut -c 10)" = x ] || chmod a+x "$above"
+    done
 }
 
 # With the controllers in cgroup v1, which systemd up to 255 can still be told to use; else all in v2.
@@ -75,11 +88,11 @@ mount_groups() {
     arguments="systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0"
 }
 
-# Only what a bus needs, and nothing that would touch the machine outside.
+# Only what a bus and logins need, and nothing that would touch the machine outside.
 quiet_units() {
     local units=$root/etc/systemd/system
-    rm -rf "$units" "$root/etc/systemd/user" "$root/var/lib/systemd/timers" "$root/var/log/journal"
-    mkdir -p "$units" "$root/etc/systemd/journald.conf.d" "$root/run/systemd/system"
+    rm -rf "$units" "$root/etc/systemd/user" "$root"/var/lib/systemd/{timers,linger} "$root/var/log/journal"
+    mkdir -p "$units" "$root/etc/systemd/journald.conf.d" "$root/var/lib/systemd/linger"
     : >"$root/etc/fstab"
     for unit in systemd-journald-audit.socket systemd-sysctl.service systemd-modules-load.service \
         systemd-udevd.service systemd-udev-trigger.service systemd-hwdb-update.service systemd-update-utmp.service \
@@ -90,20 +103,46 @@ quiet_units() {
         sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount modprobe@.service systemd-initctl.socket; do
         ln -s /dev/null "$units/$unit"
     done
-    printf '[Unit]\nRequires=basic.target\nWants=dbus.service\nAfter=basic.target dbus.service\n' >"$units/rig.target"
+    printf '%s\n' '[Unit]' Requires=basic.target 'Wants=dbus.service systemd-logind.service timers.target' \
+        'After=basic.target dbus.service' >"$units/rig.target"
     printf '[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\nRateLimitIntervalSec=0\n' \
         >"$root/etc/systemd/journald.conf.d/rig.conf"
+}
+
+# A user with a manager of his own from the start on, as after `loginctl enable-linger`.
+tester() {
+    echo 'tester:x:7700:7700::/home/tester:/bin/bash' >>"$root/etc/passwd"
+    echo 'tester:x:7700:' >>"$root/etc/group"
+    echo 'tester:!:19000::::::' >>"$root/etc/shadow"
+    mkdir -p "$root/home/tester"
+    chown 7700:7700 "$root/home/tester"
+    touch "$root/var/lib/systemd/linger/tester"
+}
+
+# Through a file rather than the environment, so that none is changed by it and no program can lose it.
+set_clock() {
+    cp "$RIG/clock.so" "$root/usr/lib/rig-clock.so"
+    echo /usr/lib/rig-clock.so >"$root/etc/ld.so.preload"
+    touch "$root/etc/rig-clock"
+    mount --bind "$RIG/clock" "$root/etc/rig-clock"
 }
 
 if [ "${1:-}" != inside ]; then
     enter_groups
 fi
 arguments=
+new=
 mount --make-rprivate /
+[ -e "$RIG/disk/upper" ] || new=1
 copy_of_the_files
 mount_groups
-quiet_units
-mkdir "$root/mnt/outside"
+if [ -n "$new" ]; then
+    quiet_units
+    tester
+    mkdir "$root/mnt/outside"
+fi
+mkdir -p "$root/run/systemd/system"
+[ ! -e "$RIG/clock" ] || set_clock
 mv "$RIG/leader.new" "$RIG/leader"
 cd "$root"
 pivot_root . mnt/outside
