@@ -6,18 +6,24 @@ venv_python := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run test test-all lint type fmt cases faults proofs mutants schema bench soak clean
+.PHONY: help install run install-schedules uninstall-schedules test test-all lint type fmt cases faults proofs mutants schema golden verify bench soak clean
 
 # An environment whose interpreter has gone, or that was made in another folder, is not this project's: install anew.
 $(shell [ -x $(venv_python) ] && [ "$$(cat .venv/.installed-run 2>/dev/null)" = "$$(pwd -P)" ] || rm -f .venv/.installed-*)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-19s %s\n", $$1, $$2}' Makefile
 
 install: .venv/.installed-run ## set up .venv with tetra-orchestrator and the example pipelines
 
 run: install ## run the weekly chain on the shipped data, with a live display
 	@$(venv_python) -m tetra_orchestrator run --mode weekly $(ARGS)
+
+install-schedules: install ## have systemd, launchd or cron start what is due; as root ARGS=--system for the system
+	@$(venv_python) -m tetra_orchestrator schedule apply $(ARGS)
+
+uninstall-schedules: install ## undo that
+	@$(venv_python) -m tetra_orchestrator schedule prune --all $(ARGS)
 
 test: lint type ## lint, types and all tests but the long ones; ends with what was skipped and why
 	@$(venv_python) -m pytest -n auto -m "not long" $(ARGS)
@@ -54,6 +60,12 @@ schema: .venv/.installed-test ## write the JSON Schema of configuration files an
 	@$(venv_python) -c 'from tetra_orchestrator.config.json_schema import json_schema; print(json_schema(), end="")' \
 	    >docs/schema.json
 	@cp docs/schema.json src/tetra_orchestrator/config/schema.json
+
+golden: install ## write the units in launchd/ and systemd/ anew
+	@$(venv_python) -m tetra_orchestrator schedule verify --write
+
+verify: install ## check that the units in launchd/ and systemd/ are those of the configuration
+	@$(venv_python) -m tetra_orchestrator schedule verify
 
 bench: install ## measure against the budgets, and beside other tools (ARGS=--quick: without the slow)
 	@$(venv_python) -m benchmarks $(ARGS)

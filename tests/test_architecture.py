@@ -35,7 +35,7 @@ LAYERS = (
         "engine",
         "adapters",
     ),
-    *("wire", "fire", "api", "cli", "__main__"),
+    *("wire", "wire_timers", "timers", "launch", "fire", "foreground", "api", "cli", "__main__"),
 )
 #: What runs in the tasks' own interpreter, where neither our dependencies nor this Python version may be there.
 CHILD_SIDE = {"task_types", "stages", "worker"}
@@ -44,13 +44,16 @@ CHILD_PYTHON = (3, 9)
 FORBIDDEN = {
     "adapters": {"config", "engine"},
     "engine": {"config"},
+    "timers": {"adapters"},
+    "launch": {"adapters"},
     "fire": {"adapters"},
+    "foreground": {"adapters"},
     "cli": {"adapters"},
     "api": {"adapters", "engine"},
     "__main__": {"adapters"},
 }
 CORE_MAY_IMPORT = {"__future__", "bisect", "collections", "datetime", "difflib", "enum", "functools", "heapq"}
-CORE_MAY_IMPORT |= {"itertools", "json", "math", "re", "typing", "zoneinfo"}
+CORE_MAY_IMPORT |= {"_blake2", "itertools", "json", "math", "re", "typing", "zoneinfo"}
 #: Where alone these may be imported.
 HOMES = {"pydantic": "config/", "typer": "cli/", "apsw": "adapters/store/"}
 UNSAFE_MODULES = {"marshal", "pickle", "shelve"}

@@ -12,6 +12,7 @@ from tetra_orchestrator.errors import CannotWrite, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.adapters.runner.waiters import Waiter
@@ -58,6 +59,13 @@ def abilities() -> list[Diagnosis]:
     return abilities.abilities()
 
 
+def look_around(question: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What this process finds around itself, by `Needs.question`."""
+    from tetra_orchestrator.adapters.surroundings import look
+
+    return look(question, os.environ)
+
+
 def probe() -> Probe:
     """The host's figures."""
     from tetra_orchestrator.adapters.probe import HostProbe
@@ -94,12 +102,16 @@ def scene(url: str, root: str) -> Iterator[Scene]:
 
 
 @contextmanager
-def settled(url: str, root: str, *, end_survivors: bool = False) -> Iterator[Scene]:
-    """The same, after what dead owners left behind was settled."""
+def settled(url: str, root: str, *, end_survivors: bool = False, project: Project | None = None) -> Iterator[Scene]:
+    """The same, after what dead owners left behind was settled, and the slots of the project, if one is given."""
     from tetra_orchestrator.engine.reconcile import reconcile
 
     with scene(url, root) as found:
         reconcile(found, end_survivors=end_survivors)
+        if project is not None:
+            from tetra_orchestrator.engine.ledger import settle_all
+
+            settle_all(project, found)
         yield found
 
 

@@ -86,6 +86,18 @@ def test_run_installs_once_and_then_runs_the_weekly_chain(project: Project):
     assert project.calls("-m tetra_orchestrator") == ["-m tetra_orchestrator run --mode weekly"] * 2
 
 
+def test_schedules_are_installed_and_removed_by_the_environment_s_own_command(project: Project):
+    for target in ("install-schedules", "uninstall-schedules", "golden", "verify"):
+        assert project.make(target, "ARGS=--system").returncode == 0
+    assert project.calls("-m tetra_orchestrator") == [
+        "-m tetra_orchestrator schedule apply --system",
+        "-m tetra_orchestrator schedule prune --all --system",
+        "-m tetra_orchestrator schedule verify --write",
+        "-m tetra_orchestrator schedule verify",
+    ]
+    assert len(project.calls("pip install")) == 1
+
+
 def test_test_installs_its_own_needs_and_serves_run_too(project: Project):
     assert project.make("test", "ARGS=-k one").returncode == 0
     assert project.make("run").returncode == 0

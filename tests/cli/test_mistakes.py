@@ -65,7 +65,7 @@ FILE = """
         (
             ["schedule", "next", "--cron", "0 0 12 * * *"],
             "error: the rule '0 0 12 * * *' has 6 fields instead of 5\n"
-            "  hint: the fields are minute, hour, day of month, month, day of week\n",
+            "  hint: leave out the seconds: the fields are minute, hour, day of month, month, day of week\n",
         ),
         (
             ["schedule", "next", "--cron", "@dayly"],

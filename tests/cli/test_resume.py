@@ -255,7 +255,7 @@ def test_stop_ends_every_run(site):
     assert site.json("show")["run"]["state"] == "cancelled"
     assert site.json("show")["tasks"][0]["reason"]["text"] == "cancelled"
     again = site.run("stop", "--json")
-    assert json.loads(again.stdout) == {"schema": "tetra.stop/1", "runs": []}
+    assert json.loads(again.stdout) == {"schema": "tetra.stop/1", "runs": [], "disarmed": []}
 
 
 def _other(site):

@@ -208,9 +208,9 @@ def test_T_242_a_dry_run_prints_the_exact_commands_in_order(site):
     ("words", "text"),
     [
         (
-            ("start",),
-            "error: this version has no command 'start' yet\n  hint: nothing of ours runs between runs; have cron or a"
-            " timer start `tetra run`, see `tetra schedule next`\n",
+            ("list",),
+            "error: this version has no command 'list' yet\n  hint: `tetra status` shows every pipeline's last run,"
+            " `tetra show` the newest run\n",
         ),
         (
             ("run", "--resume"),

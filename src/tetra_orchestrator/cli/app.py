@@ -19,15 +19,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Every command in the order of `--help`: a module of the same name that holds `command`, or an `app` of its own.
+#: Every command in the order of `--help`: a module of the same name (`_` for `-`) that holds `command`, or an `app`.
 COMMANDS = (
-    *("run", "resume", "retry", "status", "show", "logs", "cancel", "stop", "pause", "unpause", "validate", "graph"),
-    *("config", "schema", "init", "schedule", "monitor", "doctor", "version"),
+    *("run", "resume", "retry", "status", "show", "logs", "cancel", "pause", "unpause", "validate", "graph"),
+    *("config", "schema", "init", "schedule", "start", "stop", "fire", "why-not", "monitor", "doctor", "version"),
 )
 
 #: Commands that the documents of other systems show, and what there is instead in this version.
 NOT_YET = {
-    "start": "nothing of ours runs between runs; have cron or a timer start `tetra run`, see `tetra schedule next`",
     "list": "`tetra status` shows every pipeline's last run, `tetra show` the newest run",
 }
 
@@ -43,7 +42,7 @@ def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
     app = typer.Typer(name=PROGRAM, help=HELP, epilog=EXIT_CODES, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_root)
     for name in names:
-        module = import_module(f"tetra_orchestrator.cli.{name}")
+        module = import_module(f"tetra_orchestrator.cli.{name.replace('-', '_')}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
         else:

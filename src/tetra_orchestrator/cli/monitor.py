@@ -22,7 +22,7 @@ def command(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     from tetra_orchestrator.engine.monitor import check
 
     project = load(Source(config)).project
-    with wire.settled(project.store_url, project.root) as scene:
+    with wire.settled(project.store_url, project.root, project=project) as scene:
         health = check(project, scene.store, wire.clock(), wire.probe())
     if as_json:
         print_json("monitor", _body(health))

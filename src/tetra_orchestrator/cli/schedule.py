@@ -1,4 +1,4 @@
-"""`schedule`: when the schedules of the file, or any cron rule, are due."""
+"""`schedule`: when the schedules of the file, or any cron rule, are due, and the timers that wake us then."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from typing import Annotated
 import typer
 
 from tetra_orchestrator import wire
+from tetra_orchestrator.cli import (
+    schedule_golden,
+    schedule_lint,
+    schedule_list,
+    schedule_slots,
+    schedule_switch,
+    schedule_units,
+)
 from tetra_orchestrator.cli.output import instant, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.history import Pause
 
-app = typer.Typer(help="When schedules are due.", rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(help="When schedules are due, and their timers.", rich_markup_mode=None, invoke_without_command=True)
 
 
 @app.callback()
@@ -113,3 +121,15 @@ def _instant(text: str) -> datetime:
     except ValueError:
         raise UsageError(f"--from {text!r} is not a time", hint="write it as 2026-03-01T20:00:00Z") from None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+app.command("audit")(schedule_slots.audit)
+app.command("run-now")(schedule_slots.run_now)
+app.command("list")(schedule_list.command)
+app.command("plan")(schedule_units.plan)
+app.command("apply")(schedule_units.apply)
+app.command("prune")(schedule_units.prune)
+app.command("enable")(schedule_switch.enable)
+app.command("disable")(schedule_switch.disable)
+app.command("lint")(schedule_lint.command)
+app.command("verify")(schedule_golden.command)

@@ -1,26 +1,75 @@
-"""`stop`: end every run of the project."""
+"""`stop`: disarm every timer of the project, and end its runs."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 from tetra_orchestrator.cli.cancel import WaitOption, code_for, tell
 from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import run_row
+from tetra_orchestrator.cli.source import Source, load
+from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend, site_of
 from tetra_orchestrator.core.reasons import STOP_REQUEST
+from tetra_orchestrator.errors import ConfigError, Exit, TetraError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.core.model import Project
 
 
-def command(wait: WaitOption = 30.0, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """End every run of the project, as `cancel` does with one. Succeeds where none is active."""
+def command(
+    wait: WaitOption = 30.0,
+    system: SystemOption = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Disarm every timer of the project until `start`, then end every run as `cancel` does with one."""
     from tetra_orchestrator.engine.cancel import end_all
 
+    disarmed, failed = _disarm(config, by, system)
     with settled_scene(config, end_survivors=True) as scene:
         runs = end_all(scene.store.runs(active=True, limit=1000), STOP_REQUEST, scene, wait)
     if as_json:
-        print_json("stop", {"runs": [run_row(run) for run in runs]})
+        print_json("stop", {"runs": [run_row(run) for run in runs], "disarmed": disarmed})
     else:
+        for name in disarmed:
+            print(f"timer {name} is disarmed")
         for run in runs:
             tell(run)
         if not runs:
             print("no run is active")
-    return code_for(runs)
+    return failed or code_for(runs)
+
+
+def _disarm(config: str | None, by: str | None, system: bool) -> tuple[list[str], int]:
+    """The timers that no longer wait, and the exit code where that could not be done: the runs are ended all the same.
+
+    Where the file is broken, the timers are those of how it was before.
+    """
+    from tetra_orchestrator.engine import timers
+
+    backend, project = any_backend(by, system), _project(config)
+    try:
+        if backend is None or project is None or not backend.installed(project.name):
+            return [], Exit.OK
+        site = site_of(project, backend)
+        found = timers.survey(site)
+        return timers.disarm(timers.of_ours(found, site), found, site), Exit.OK
+    except TetraError as error:
+        print(f"warning: the timers are not disarmed: {error}", file=sys.stderr)
+        return [], error.exit_code
+
+
+def _project(config: str | None) -> Project | None:
+    from tetra_orchestrator.config.cache import last_good
+    from tetra_orchestrator.config.find import find_config
+
+    try:
+        return load(Source(config)).project
+    except ConfigError:
+        known = last_good(find_config(config, os.environ, os.getcwd()), os.environ)
+        return known.project if known else None

@@ -1,0 +1,118 @@
+"""`schedule list`: what every schedule of the file runs, when, and whether its timer waits."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+
+from tetra_orchestrator import wire
+from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.pauses import pause_row
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.source import Source, load
+from tetra_orchestrator.cli.timers import DISABLED, ByOption, SystemOption, any_backend
+from tetra_orchestrator.core.history import SCHEDULE
+from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.errors import Exit, TetraError
+from tetra_orchestrator.timer_port import TimerState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from tetra_orchestrator.core.history import Pause
+    from tetra_orchestrator.core.model import Project, Schedule
+
+
+def command(
+    system: SystemOption = False, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> int:
+    """Show what every schedule runs, when, and whether its timer waits."""
+    project, now = load(Source(config)).project, wire.clock().now()
+    kind, states = _states(project, by, system)
+    with closing(wire.store(project.store_url)) as store:
+        pauses = {one.name: one for one in store.pauses() if one.kind == SCHEDULE and one.holds(now)}
+    rows = [_row(one, now, states.get(one.name), pauses.get(one.name)) for one in project.schedules]
+    if as_json:
+        print_json("schedule.list", {"by": kind, "schedules": rows})
+    else:
+        _print(project.schedules, rows)
+    return Exit.OK
+
+
+def _states(project: Project, by: str | None, system: bool) -> tuple[str | None, Mapping[str, TimerState]]:
+    """The scheduler's kind and how it sees the timers; nothing where there is none, or none that answers."""
+    backend = any_backend(by, system)
+    if backend is None:
+        return None, {}
+    names = [schedule.name for schedule in project.schedules]
+    try:
+        if not backend.installed(project.name):
+            return backend.kind, dict.fromkeys(names, TimerState())
+        return backend.kind, backend.states(project.name, names)
+    except TetraError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return backend.kind, {}
+
+
+def _row(schedule: Schedule, now: datetime, state: TimerState | None, pause: Pause | None) -> dict[str, Any]:
+    from tetra_orchestrator.core.schedule import slots_of
+
+    due = next(slots_of(schedule, now), None) if schedule.enabled else None
+    return {
+        "schedule": schedule.name,
+        "mode": schedule.mode,
+        "pipelines": list(schedule.pipelines),
+        "enabled": schedule.enabled,
+        "cron": schedule.cron,
+        "every_s": schedule.every_s,
+        "at": schedule.at,
+        "on_startup": schedule.on_startup,
+        "timezone": schedule.timezone,
+        "next_slot": instant(due),
+        "pause": pause_row(pause) if pause else None,
+        "timer": _timer(state) if state else None,
+    }
+
+
+def _timer(state: TimerState) -> dict[str, Any]:
+    return {**state._asdict(), "next_at": instant(state.next_at), "last_at": instant(state.last_at)}
+
+
+def _print(schedules: Sequence[Schedule], rows: Sequence[Mapping[str, Any]]) -> None:
+    from datetime import datetime
+
+    def due(row: Mapping[str, Any]) -> str:
+        return local(datetime.fromisoformat(row["next_slot"])) if row["next_slot"] else "-"
+
+    print_table(
+        ("schedule", "runs", "when", "zone", "next here", "timer"),
+        [
+            (one.name, one.mode or ", ".join(one.pipelines), _when(one), one.timezone, due(row), _standing(row))
+            for one, row in zip(schedules, rows, strict=True)
+        ],
+    )
+
+
+def _when(schedule: Schedule) -> str:
+    times = [schedule.cron, schedule.every_s and f"every {duration(schedule.every_s)}", schedule.at]
+    return ", ".join([*(str(time) for time in times if time), *["at startup"] * schedule.on_startup]) or "-"
+
+
+def _standing(row: Mapping[str, Any]) -> str:
+    """The timer in a word or two."""
+    timer = row["timer"]
+    if not row["enabled"]:
+        return "off in the file"
+    if not (row["cron"] or row["every_s"] or row["at"]):
+        return "boot sweep"
+    if timer is None:
+        return "-"
+    if not timer["known"]:
+        return "not installed"
+    word = "running" if timer["active"] else "waiting" if timer["enabled"] and timer["waiting"] else "disarmed"
+    if row["pause"] is None:
+        return word
+    return f"{word} ({DISABLED if row['pause']['reason'] == DISABLED else 'paused'})"

@@ -1,0 +1,98 @@
+"""`schedule audit` and `schedule run-now`: what became of every slot, and a run without one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from tetra_orchestrator import wire
+from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.source import Source, load
+from tetra_orchestrator.errors import Exit, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tetra_orchestrator.core.slots import Slot
+
+#: How far back an audit looks that is not told.
+PERIOD = timedelta(days=7)
+#: Rows that a person is shown; the counts are of all.
+SHOWN = 50
+
+
+def audit(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this schedule of the file.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="T", help="From here on. [default: seven days ago]")] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help="Up to here. [default: now]")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show every slot that was expected in a period, with what became of it and why."""
+    project, now = load(Source(config)).project, wire.clock().now()
+    if name is not None:
+        from tetra_orchestrator.fire import schedule_of
+
+        schedule_of(project, name)
+    begin = _instant("--since", since) if since else now - PERIOD
+    end = _instant("--until", until) if until else now
+    with wire.settled(project.store_url, project.root, project=project) as scene:
+        slots = scene.store.ledger.slots(name, since=begin, until=end)
+    counts = dict(sorted(Counter(slot.outcome for slot in slots).items()))
+    if as_json:
+        print_json("schedule.audit", {"slots": [_row(slot) for slot in slots], "counts": counts})
+    else:
+        _print(slots, counts)
+    return Exit.OK
+
+
+def run_now(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A schedule of the file.")],
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The events, one JSON object per line.")] = False,
+) -> int:
+    """Run what a schedule runs, now and here. No slot is settled by that."""
+    from tetra_orchestrator.cli.running import style_of
+    from tetra_orchestrator.fire import run_now, schedule_of
+
+    loaded = load(Source(config))
+    return run_now(schedule_of(loaded.project, name), loaded, style_of("auto", as_json=as_json))
+
+
+def _row(slot: Slot) -> dict[str, Any]:
+    return {
+        "schedule": slot.schedule,
+        "slot": instant(slot.at),
+        "outcome": slot.outcome,
+        "reason": slot.reason and slot.reason._asdict(),
+        "run_id": slot.run_id,
+        "lateness_s": slot.lateness_s,
+    }
+
+
+def _print(slots: list[Slot], counts: dict[str, int]) -> None:
+    print_table(
+        ("schedule", "slot", "outcome", "why"),
+        [
+            (slot.schedule, local(slot.at), slot.outcome, slot.reason.text if slot.reason else slot.run_id or "-")
+            for slot in slots[-SHOWN:]
+        ],
+    )
+    if len(slots) > SHOWN:
+        print(f"\n{len(slots) - SHOWN} earlier ones are not shown; --until shows them, and --json all")
+    print("\n" * bool(slots) + (", ".join(f"{count} {word}" for word, count in counts.items()) or "no slot was due"))
+
+
+def _instant(option: str, text: str) -> datetime:
+    """An instant, or the beginning of a day in the machine's zone."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "write an instant (2026-03-01T20:00:00Z) or a date (2026-03-01)"
+        raise UsageError(f"{option} {text!r} is not a time", hint=hint) from None
+    return when.astimezone(UTC)

@@ -1,0 +1,122 @@
+"""`why-not`: why a schedule did not run at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from tetra_orchestrator import wire
+from tetra_orchestrator.cli.output import instant, local, print_json
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.source import Source, load
+from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend
+from tetra_orchestrator.core.why_not import Case, Timer, explain
+from tetra_orchestrator.errors import Exit, TetraError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tetra_orchestrator.core.model import Project, Schedule
+    from tetra_orchestrator.engine.reconcile import Scene
+
+MINUTE = timedelta(minutes=1)
+#: How far around the time other slots are looked for.
+AROUND = timedelta(days=400)
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="SCHEDULE", help="A schedule of the file.")],
+    when: Annotated[str, typer.Argument(metavar="TIME", help="2026-03-01T20:00 in its zone, or with a Z in UTC.")],
+    system: SystemOption = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say why a schedule did not run at a time: by its rule, the ledger, its timer and the runs.
+
+    Example: `why-not weekly 2026-03-01T20:00`.
+    """
+    from tetra_orchestrator.fire import schedule_of
+
+    project = load(Source(config)).project
+    schedule = schedule_of(project, name)
+    asked = _instant(when, schedule)
+    with wire.settled(project.store_url, project.root, project=project) as scene:
+        case = _case(schedule, asked, scene, _timer(project, name, by, system))
+    reasons = explain(case)
+    if as_json:
+        rows = [reason._asdict() for reason in reasons]
+        print_json("why-not", {"schedule": name, "slot": instant(case.at), "cause": rows[0], "evidence": rows[1:]})
+    else:
+        print(f"{name} {local(case.at)}: {reasons[0].text}")
+        for reason in reasons[1:]:
+            print(f"  {reason.text}")
+    return Exit.OK
+
+
+def _case(schedule: Schedule, asked: datetime, scene: Scene, timer: Timer) -> Case:
+    from tetra_orchestrator.core.schedule import slots_of
+
+    now, ledger = scene.clock.now(), scene.store.ledger
+    rows = [
+        slot
+        for slot in ledger.slots(schedule.name, since=asked - MINUTE, until=asked + MINUTE)
+        if _same(slot.at, asked)
+    ]
+    due = next((at for at in slots_of(schedule, asked - MINUTE) if at > asked - MINUTE), None)
+    is_due = bool(rows) or (due is not None and _same(due, asked))
+    at = rows[0].at if rows else due if is_due and due is not None else asked
+    before = _between(schedule, asked - AROUND, asked)
+    run_id = rows[0].run_id if rows else None
+    return Case(
+        schedule=schedule,
+        at=at,
+        now=now,
+        is_due=is_due,
+        before=before[-1] if before else None,
+        after=next(slots_of(schedule, asked), None),
+        row=rows[0] if rows else None,
+        cursor=next((one for one in ledger.cursors() if one.name == schedule.name), None),
+        run=scene.store.run(run_id) if run_id else None,
+        timer=timer,
+        booted_at=now - timedelta(seconds=scene.clock.elapsed()),
+    )
+
+
+def _between(schedule: Schedule, since: datetime, until: datetime) -> list[datetime]:
+    """The last of the slots in between; a rule that is often due is looked at only shortly before the end."""
+    from itertools import takewhile
+
+    from tetra_orchestrator.core.schedule import slots_of
+
+    for span in (timedelta(hours=2), timedelta(days=8), until - since):
+        if found := list(takewhile(lambda at: at < until, slots_of(schedule, until - span))):
+            return found
+    return []
+
+
+def _same(at: datetime, asked: datetime) -> bool:
+    return abs(at - asked) < MINUTE
+
+
+def _timer(project: Project, name: str, by: str | None, system: bool) -> Timer:
+    backend = any_backend(by, system)
+    if backend is None:
+        return Timer(None)
+    try:
+        state = backend.states(project.name, [name])[name]
+    except TetraError:
+        return Timer(backend.kind)
+    return Timer(backend.kind, state.known, state.enabled, state.waiting, state.last_at)
+
+
+def _instant(text: str, schedule: Schedule) -> datetime:
+    """A time without a zone is one of the schedule's."""
+    from tetra_orchestrator.core.schedule import zone
+
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time", hint="write it like 2026-03-01T20:00, or with a Z in UTC") from None
+    return (when if when.tzinfo else when.replace(tzinfo=zone(schedule.timezone))).astimezone(UTC)

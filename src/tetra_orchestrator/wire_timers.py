@@ -1,0 +1,165 @@
+"""What of the adapters concerns the system's scheduler. Like `wire`, and with it alone, this chooses adapters."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tetra_orchestrator import wire
+from tetra_orchestrator.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from typing import Any
+
+    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.core.units import Placement, TimerSpec, UnitFile
+    from tetra_orchestrator.engine.foreground import Guards
+    from tetra_orchestrator.ports import Interrupts
+    from tetra_orchestrator.timer_port import TimerBackend
+
+#: What `--by` takes.
+SCHEDULERS = ("systemd", "launchd", "crontab")
+#: Where units look for programs, whatever the shell that made them had: a unit must not differ from shell to shell.
+UNIT_PATH = f"{'/opt/homebrew/bin:' * (sys.platform == 'darwin')}/usr/local/bin:/usr/bin:/bin"
+
+
+def timers(kind: str | None = None, system: bool = False) -> TimerBackend:
+    """The system's scheduler: of that kind, or the one that runs here; that of the system, or the user's own.
+
+    Raises `UsageError` where there is none, or none of that kind.
+    """
+    family, _, scope = (kind or _scheduler()).partition("-")
+    scope = "system" if system else scope or "user"
+    if family not in SCHEDULERS or scope not in ("user", "system") or (family == "crontab" and scope == "system"):
+        hint = f"--by takes {', '.join(SCHEDULERS)}; --system goes with systemd and launchd"
+        raise UsageError(f"Unknown scheduler: {kind or family}{' --system' * system}", hint=hint)
+    if family == "systemd":
+        from tetra_orchestrator.adapters.timer.systemd.manager import SystemdTimers
+
+        return SystemdTimers(scope)
+    if family == "launchd":
+        from tetra_orchestrator.adapters.timer.launchd.manager import LaunchdTimers
+
+        return LaunchdTimers(scope)
+    from tetra_orchestrator.adapters.timer.crontab.manager import CrontabTimers
+
+    return CrontabTimers()
+
+
+def _scheduler() -> str:
+    from tetra_orchestrator.adapters.timer.program import is_there
+
+    if sys.platform == "darwin":
+        return "launchd"
+    if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+        return "systemd"
+    if is_there("crontab"):
+        return "crontab"
+    raise UsageError(
+        "there is no scheduler here: neither systemd, launchd nor cron",
+        hint="let us wait for the times ourselves: `tetra-orchestrator start --foreground`",
+    )
+
+
+def placement(project: Project, kind: str) -> Placement:
+    """Where units of that kind of scheduler start us from."""
+    from tetra_orchestrator.config.find import FILES
+    from tetra_orchestrator.core.units import Placement
+
+    places = (os.path.join(project.root, name) for name in FILES)
+    found = next(filter(os.path.lexists, places), None)
+    scope = "system" if kind.endswith("-system") else "user"
+    config = None if found == project.file else project.file
+    return Placement(sys.executable, kind, UNIT_PATH, os.path.expanduser("~"), scope, config)
+
+
+def detach(argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str) -> None:
+    """Start a command that outlives us, in nobody's care."""
+    from tetra_orchestrator.adapters.timer import detached
+
+    detached.start(argv, env, cwd, log)
+
+
+def guards(argv_for: Callable[[str | None], Sequence[str]], cwd: str) -> Guards:
+    """The guards that are woken without a scheduler."""
+    from tetra_orchestrator.adapters.guards import GuardProcesses
+
+    return GuardProcesses(argv_for, cwd)
+
+
+def caught() -> AbstractContextManager[Interrupts]:
+    """Signals as values, also those of children that have ended."""
+    from tetra_orchestrator.adapters.interrupts import SignalInterrupts
+
+    return SignalInterrupts()
+
+
+def is_first_since_boot(root: str) -> bool:
+    """True once after each start of the machine."""
+    from tetra_orchestrator.adapters.probe import boot
+    from tetra_orchestrator.adapters.wakes import mark, marked_at
+
+    name = f"boot-{boot()}"
+    if marked_at(root, name) is not None:
+        return False
+    mark(root, name, wire.clock().now())
+    return True
+
+
+def mark_wake(root: str, timer: str) -> None:
+    """Note that the timer woke us, or was armed, now."""
+    from tetra_orchestrator.adapters.wakes import mark
+
+    mark(root, timer, wire.clock().now())
+
+
+def woken_at(root: str, timer: str) -> datetime | None:
+    """When the timer last woke us, or was armed; None if never."""
+    from tetra_orchestrator.adapters.wakes import marked_at
+
+    return marked_at(root, timer)
+
+
+def look_around_in_job(kind: str, spec: TimerSpec, question: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same from within a job that the scheduler starts as it would start this timer."""
+    from tetra_orchestrator.adapters import surroundings
+    from tetra_orchestrator.adapters.timer.in_job import look_in_job
+
+    return look_in_job(kind, spec, surroundings.__file__, question)
+
+
+def valid_until(kind: str) -> Callable[[str], datetime | None]:
+    """What tells until when a unit of that kind of scheduler wakes us at the right times, by its text. None: always."""
+    if kind.startswith("systemd"):
+        from tetra_orchestrator.adapters.timer.systemd.text import patched_until
+
+        return patched_until
+    if kind.startswith("launchd"):
+        from tetra_orchestrator.adapters.timer.launchd.text import valid_until
+
+        return valid_until
+    from tetra_orchestrator.adapters.timer.crontab import text
+
+    return text.valid_until
+
+
+def units_elsewhere(family: str, specs: Sequence[TimerSpec], root: str, now: datetime, zone: str) -> list[UnitFile]:
+    """The text of a user's units, of systemd or launchd, for another machine that is in that zone."""
+    if family == "systemd":
+        from tetra_orchestrator.adapters.timer.systemd.text import USER, units
+
+        return units(specs, root, now, USER)
+    from tetra_orchestrator.adapters.timer.launchd import text
+
+    return text.plists(specs, root, now, zone, text.USER, "")
+
+
+def systemd_complaints(units: Sequence[UnitFile], starts: str, since: datetime) -> list[str] | None:
+    """What systemd finds wrong in units that start this program, as of that instant; None where it cannot be asked."""
+    from tetra_orchestrator.adapters.timer.systemd.analysis import complaints
+
+    return complaints(units, starts, since)
