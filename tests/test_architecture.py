@@ -35,7 +35,7 @@ LAYERS = (
         "engine",
         "adapters",
     ),
-    *("wire", "wire_timers", "timers", "launch", "fire", "foreground", "api", "cli", "__main__"),
+    *("wire", "wire_timers", "timers", "launch", "scheduled", "fire", "foreground", "api", "cli", "__main__"),
 )
 #: What runs in the tasks' own interpreter, where neither our dependencies nor this Python version may be there.
 CHILD_SIDE = {"task_types", "stages", "worker"}
@@ -46,6 +46,7 @@ FORBIDDEN = {
     "engine": {"config"},
     "timers": {"adapters"},
     "launch": {"adapters"},
+    "scheduled": {"adapters"},
     "fire": {"adapters"},
     "foreground": {"adapters"},
     "cli": {"adapters"},

@@ -9,20 +9,15 @@ from __future__ import annotations
 import os
 import sys
 
-from tetra_orchestrator import timers, wire, wire_timers
+from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.config.cache import last_good, load
 from tetra_orchestrator.config.find import find_config, project_root
-from tetra_orchestrator.core.params import resolve
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.selection import declared, select
 from tetra_orchestrator.core.slots import dispatches
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.engine import ledger
-from tetra_orchestrator.engine.fire import await_jitter, overlap_of, perform_due, trigger
-from tetra_orchestrator.engine.start import Request, perform
 from tetra_orchestrator.errors import ConfigError, Exit, UsageError
-from tetra_orchestrator.launch import live_long, refuse_unregistered, start
-from tetra_orchestrator.timer_port import FOREGROUND, SYSTEMD_SYSTEM, SYSTEMD_USER
+from tetra_orchestrator.timer_port import FOREGROUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,10 +27,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Project, Schedule
     from tetra_orchestrator.core.slots import Slot
     from tetra_orchestrator.engine.reconcile import Scene
-
-
-#: The schedulers that spread the wakes of a timer by themselves; by hand nobody waits.
-SPREADING = (SYSTEMD_USER, SYSTEMD_SYSTEM, None)
 
 
 class Wake(Record):
@@ -65,30 +56,24 @@ def fire(wake: Wake) -> int:
     schedule = schedule_of(loaded.project, wake.name)
     marked = _mark(wake, loaded.project)
     with wire.settled(loaded.project.store_url, loaded.project.root, end_survivors=True) as scene:
-        mine = _mine(schedule, loaded, wake, scene)
-    if mine:
-        return _run(schedule, loaded, mine, wake.by)
-    if wake.by and not wake.slot and timers.started_by_hand(wake.by, loaded.project, schedule.name, marked):
+        if mine := _mine(schedule, loaded, wake, scene):
+            from tetra_orchestrator.scheduled import run_slots
+
+            return run_slots(schedule, loaded, mine, wake.by, scene.store)
+    if wake.by and not wake.slot and _started_by_hand(wake.by, loaded.project, schedule.name, marked):
+        from tetra_orchestrator.scheduled import run_now
+
         return run_now(schedule, loaded)
     return Exit.OK
 
 
-def run_now(schedule: Schedule, loaded: Loaded, style: str = "plain") -> int:
-    """Run what the schedule runs, whatever the time; no slot is settled by that."""
-    return start(request(schedule, loaded), loaded, style)
+def _started_by_hand(by: str, project: Project, name: str, marked: datetime | None) -> bool:
+    """Whether somebody has started the unit, and not its timer: then the schedule is run, whatever the time."""
+    if not by.startswith("systemd"):
+        return False  # no other tells
+    from tetra_orchestrator import timers
 
-
-def request(schedule: Schedule, loaded: Loaded, slot: Slot | None = None, now: datetime | None = None) -> Request:
-    """What a run of the schedule is asked for, for the slot that it is about to run."""
-    project = loaded.project
-    selection = select(project, schedule.mode, schedule.pipelines)
-    params = resolve(declared(project, selection.mode), {}) if project.params or selection.mode else {}
-    asked = Request(
-        project, selection, loaded.document, params, secrets=loaded.secrets, given={}, overlap=overlap_of(schedule)
-    )
-    if slot is None or now is None:
-        return asked
-    return asked._replace(trigger=trigger(slot, now), schedule=schedule.name, slot=slot.at)
+    return timers.started_by_hand(by, project, name, marked)
 
 
 def _mark(wake: Wake, project: Project) -> datetime | None:
@@ -119,6 +104,8 @@ def _mine(schedule: Schedule, loaded: Loaded, wake: Wake, scene: Scene) -> list[
     if wake.by is None or not dispatches(schedule):
         return ledger.claim(schedule, loaded.project, scene)
     for slot in ledger.claim(schedule, loaded.project, scene, dispatched=True):
+        from tetra_orchestrator import timers
+
         timers.leave(wake.by, loaded.project, schedule.name, ["--slot", instant(slot.at)])
     return []
 
@@ -132,28 +119,12 @@ def _sweep(project: Project, by: str | None) -> int:
                 if schedule.enabled and schedule.on_startup:
                     ledger.expect_startup(schedule, scene)
         waiting = {slot.schedule for slot in scene.store.ledger.slots(unsettled=True) if slot.run_id is None}
+    from tetra_orchestrator import timers
+
     for schedule in sorted(project.schedules, key=lambda one: -one.priority):
         if schedule.enabled and schedule.name in waiting:
             timers.wake(by or FOREGROUND, project, schedule.name)
     return Exit.OK
-
-
-def _run(schedule: Schedule, loaded: Loaded, mine: list[Slot], by: str | None) -> int:
-    live_long()
-    refuse_unregistered(loaded, request(schedule, loaded))
-    project, spread = loaded.project, bool(schedule.jitter_s) and by not in SPREADING
-    with wire.screen() as screen, wire.world(project, os.environ) as world:
-
-        def run(slot: Slot) -> int:
-            if spread:
-                await_jitter(schedule, slot, world)
-            asked = request(schedule, loaded, slot, world.clock.now())
-            return perform(asked, world, wire.reporters("plain", screen))
-
-        code = perform_due(schedule, project, mine, world, run)
-        screen.settled = True
-        wire.prune(project, world)
-    return code
 
 
 def _settle_without(path: str) -> None:

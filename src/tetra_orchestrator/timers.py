@@ -6,7 +6,7 @@ import os
 
 from tetra_orchestrator import wire_timers
 from tetra_orchestrator.core.units import BOOT_SWEEP, timer_specs
-from tetra_orchestrator.timer_port import FOREGROUND, SYSTEMD_SYSTEM, SYSTEMD_USER
+from tetra_orchestrator.timer_port import FOREGROUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 def started_by_hand(by: str, project: Project, name: str, marked: datetime | None) -> bool:
     """Whether somebody has started the timer's unit, and not the timer, given when that last woke us or was armed.
 
-    Only systemd tells when a timer has elapsed: one that has not since the last wake has not woken us now.
+    For systemd, which tells when a timer has elapsed: one that has not since the last wake has not woken us now.
     """
-    if by not in (SYSTEMD_USER, SYSTEMD_SYSTEM):
-        return False
     last = wire_timers.timers(by).states(project.name, [name])[name].last_at
     return last is None or (marked is not None and last <= marked)
 

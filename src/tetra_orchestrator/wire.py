@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from tetra_orchestrator.adapters.kept_slots import KeptSlots
     from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.adapters.runner.waiters import Waiter
     from tetra_orchestrator.core.diagnosis import Diagnosis
@@ -96,9 +97,15 @@ def scene(url: str, root: str) -> Iterator[Scene]:
 
     opened = store(url)
     try:
-        yield Scene(opened, clock(), processes(), locks(root), _workspace(os.path.join(root, "logs"), root))
+        yield Scene(opened, clock(), processes(), locks(root), _workspace(os.path.join(root, "logs"), root), _due(root))
     finally:
         opened.close()
+
+
+def _due(root: str) -> KeptSlots:
+    from tetra_orchestrator.adapters.kept_slots import KeptSlots
+
+    return KeptSlots(root)
 
 
 @contextmanager
@@ -134,8 +141,11 @@ def _workspace(logs: str, root: str) -> Workspace:
 
 
 @contextmanager
-def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
-    """Everything a run needs on this machine. Moves to the project's root, where relative paths start."""
+def world(project: Project, environ: Mapping[str, str], opened: Store | None = None) -> Iterator[World]:
+    """Everything a run needs on this machine. Moves to the project's root, where relative paths start.
+
+    A store that is `opened` already stays open afterwards.
+    """
     from tetra_orchestrator.adapters.inherited import inherited
     from tetra_orchestrator.adapters.interrupts import SignalInterrupts
     from tetra_orchestrator.adapters.runner.process import become_subreaper
@@ -143,12 +153,12 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
 
     become_subreaper()
     waiter = _waiter(environ)
-    opened = store(project.store_url)
+    used = opened or store(project.store_url)
     _enter(project.root)
     try:
         with SignalInterrupts(children=waiter.fd is None) as interrupts:
             yield World(
-                store=opened,
+                store=used,
                 runner=_runner(project, waiter),
                 workspace=workspace(project),
                 clock=clock(),
@@ -158,9 +168,11 @@ def world(project: Project, environ: Mapping[str, str]) -> Iterator[World]:
                 entropy=os.urandom,
                 environ=inherited(environ),
                 tell=_tell,
+                due=_due(project.root),
             )
     finally:
-        opened.close()
+        if opened is None:
+            used.close()
 
 
 def _runner(project: Project, waiter: Waiter) -> Runner:

@@ -58,7 +58,8 @@ def run_now(
 ) -> int:
     """Run what a schedule runs, now and here. No slot is settled by that."""
     from tetra_orchestrator.cli.running import style_of
-    from tetra_orchestrator.fire import run_now, schedule_of
+    from tetra_orchestrator.fire import schedule_of
+    from tetra_orchestrator.scheduled import run_now
 
     loaded = load(Source(config))
     return run_now(schedule_of(loaded.project, name), loaded, style_of("auto", as_json=as_json))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from tetra_orchestrator import wire
 from tetra_orchestrator.cli.cancel import WaitOption, code_for, tell
-from tetra_orchestrator.cli.known import settled_scene
+from tetra_orchestrator.cli.known import glance, settled_scene
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import run_row
@@ -33,6 +34,8 @@ def command(
     disarmed, failed = _disarm(config, by, system)
     with settled_scene(config, end_survivors=True) as scene:
         runs = end_all(scene.store.runs(active=True, limit=1000), STOP_REQUEST, scene, wait)
+    if seen_watching(config):
+        print("warning: `start --foreground` goes on waking schedules; end it by a signal to it", file=sys.stderr)
     if as_json:
         print_json("stop", {"runs": [run_row(run) for run in runs], "disarmed": disarmed})
     else:
@@ -43,6 +46,11 @@ def command(
         if not runs:
             print("no run is active")
     return failed or code_for(runs)
+
+
+def seen_watching(config: str | None) -> bool:
+    """Whether a `start --foreground` of the project runs."""
+    return wire.locks(glance(config).root).is_held("foreground")
 
 
 def _disarm(config: str | None, by: str | None, system: bool) -> tuple[list[str], int]:

@@ -353,6 +353,11 @@ class Project(Record):
         """The mode called `name`, or None."""
         return next((m for m in self.modes if m.name == name), None)
 
+    def pipelines_of(self, schedule: Schedule) -> tuple[str, ...]:
+        """The names of the pipelines that the schedule runs."""
+        mode = self.mode(schedule.mode) if schedule.mode else None
+        return tuple(entry.pipeline for entry in mode.entries) if mode else schedule.pipelines
+
     def tasks(self) -> tuple[Task, ...]:
         """Every task of every pipeline, in file order."""
         return tuple(task for pipeline in self.pipelines for task in pipeline.tasks)

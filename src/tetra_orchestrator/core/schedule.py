@@ -157,11 +157,6 @@ def next_slots(project: Project, after: datetime) -> dict[str, datetime]:
     for schedule in project.schedules:
         slot = next(slots_of(schedule, after), None) if schedule.enabled else None
         if slot:
-            for name in pipelines_of(project, schedule):
+            for name in project.pipelines_of(schedule):
                 soonest[name] = min(slot, soonest.get(name, slot))
     return soonest
-
-
-def pipelines_of(project: Project, schedule: Schedule) -> tuple[str, ...]:
-    mode = project.mode(schedule.mode) if schedule.mode else None
-    return tuple(entry.pipeline for entry in mode.entries) if mode else schedule.pipelines

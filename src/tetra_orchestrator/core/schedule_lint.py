@@ -8,7 +8,7 @@ from itertools import combinations, islice, pairwise, takewhile
 from tetra_orchestrator.core.cron_lint import beyond_launchd, uneven_steps
 from tetra_orchestrator.core.night_lint import changes_of
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.schedule import MACROS, pipelines_of, rule_of, slots_of, zone
+from tetra_orchestrator.core.schedule import MACROS, rule_of, slots_of, zone
 from tetra_orchestrator.core.spoken import duration, instant
 from tetra_orchestrator.core.wall_clock import DAY, HOUR
 
@@ -60,8 +60,8 @@ def overlapping_schedules(project: Project, now: datetime) -> list[Lint]:
     enabled = [schedule for schedule in project.schedules if schedule.enabled]
     found = []
     for one, other in combinations(enabled, 2):
-        theirs = pipelines_of(project, other)
-        common = [name for name in pipelines_of(project, one) if name in theirs]
+        theirs = project.pipelines_of(other)
+        common = [name for name in project.pipelines_of(one) if name in theirs]
         clash = _nearest(_coming(one, now), _coming(other, now)) if common else None
         if clash:
             text = (

@@ -185,6 +185,15 @@ def _settled(schedule: Schedule, at: datetime, verdict: Verdict, now: datetime) 
     return Slot(schedule.name, at, outcome, due_by(schedule, at), schedule.mode, reason, settled_at=ended)
 
 
+def between(schedule: Schedule, after: datetime, until: datetime) -> list[datetime]:
+    """The slots (aware UTC) after one instant and up to another."""
+    from itertools import takewhile
+
+    from tetra_orchestrator.core.schedule import slots_of
+
+    return list(takewhile(lambda at: at <= until, slots_of(schedule, after)))
+
+
 def rule_text(schedule: Schedule) -> str:
     """When the schedule is due, as text that two schedules share only if they are due alike; empty if never."""
     if not schedule.enabled:

@@ -6,13 +6,11 @@ Every command settles what can be settled without a run. Only the guard that a t
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import takewhile
 
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core import slots as words
 from tetra_orchestrator.core.history import PIPELINE, SCHEDULE
 from tetra_orchestrator.core.model import Schedule
-from tetra_orchestrator.core.schedule import next_slots, pipelines_of, slots_of
 from tetra_orchestrator.core.slots import Cursor, Scenery, Slot, by_rule, changed, judge, rule_text
 from tetra_orchestrator.errors import StateConflict
 
@@ -42,6 +40,8 @@ def settle_all(project: Project, scene: Scene) -> None:
     for name in known.keys() - {schedule.name for schedule in project.schedules}:
         if known[name].rule:
             _retried(Schedule(name, None, None, "UTC", enabled=False), project, scene)
+    from tetra_orchestrator.core.schedule import next_slots
+
     scene.store.ledger.announce(next_slots(project, scene.clock.now()))
 
 
@@ -180,7 +180,7 @@ def _is_free(slot: Slot, scene: Scene) -> bool:
 def _fallen_due(schedule: Schedule, cursor: Cursor, scene: Scene) -> list[datetime]:
     """The slots since the cursor that the ledger does not have."""
     now = scene.clock.now()
-    due = list(takewhile(lambda at: at <= now, slots_of(schedule, cursor.judged)))
+    due = scene.due(schedule, cursor.judged, now)
     if not due:
         return []
     found = scene.store.ledger.slots(schedule.name, since=due[0], until=now)
@@ -191,7 +191,7 @@ def _fallen_due(schedule: Schedule, cursor: Cursor, scene: Scene) -> list[dateti
 def _scenery(
     schedule: Schedule, project: Project, scene: Scene, due: Sequence[datetime], open_: Sequence[Slot]
 ) -> Scenery:
-    pipelines = pipelines_of(project, schedule)
+    pipelines = project.pipelines_of(schedule)
     held = scene.store.pauses()
     own = [pause for pause in held if (pause.kind, pause.name) == (SCHEDULE, schedule.name)]
     every = [pause for pause in held if pause.kind == PIPELINE and pause.name in pipelines]

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from tetra_orchestrator.core.history import WRAPPED
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.states import RunState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from tetra_orchestrator.core.history import Attempt, Run
+    from tetra_orchestrator.core.model import Schedule
     from tetra_orchestrator.ports import Clock, Locks, Processes, Store, Workspace
 
 #: Seconds between TERM and KILL for what survived its owner.
@@ -25,13 +30,17 @@ RECENT = 20
 
 
 class Scene(Record):
-    """Where runs are looked for, and what tells how they are."""
+    """Where runs are looked for, and what tells how they are.
+
+    `due` gives the slots of a schedule after one instant and up to another.
+    """
 
     store: Store
     clock: Clock
     processes: Processes
     locks: Locks
     workspace: Workspace
+    due: Callable[[Schedule, datetime, datetime], list[datetime]] = between
 
 
 def lock_of(run_id: str) -> str:

@@ -10,6 +10,7 @@ from tetra_orchestrator.core.identity import run_id
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import policy
+from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.engine.attempt import Context
 from tetra_orchestrator.engine.gate import check_gate, check_partition, check_standstill, earlier_outputs
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tetra_orchestrator.core.history import Partition
-    from tetra_orchestrator.core.model import Json, Mode, Project, Reason
+    from tetra_orchestrator.core.model import Json, Mode, Project, Reason, Schedule
     from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.engine.again import Again
     from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Shares, Store, Workspace
@@ -48,7 +49,7 @@ NOTHING = Done({}, {})
 class World(Record):
     """The adapters that one run uses. `entropy(n)` gives n random bytes, `environ` is our own environment.
 
-    `tell` says a line to whoever waits for the run to begin.
+    `tell` says a line to whoever waits for the run to begin. `due` is that of the `Scene`.
     """
 
     store: Store
@@ -61,11 +62,12 @@ class World(Record):
     entropy: Callable[[int], bytes]
     environ: Mapping[str, str]
     tell: Callable[[str], None]
+    due: Callable[[Schedule, datetime, datetime], list[datetime]] = between
 
     @property
     def scene(self) -> Scene:
         """The runs of the store, and what tells how they are."""
-        return Scene(self.store, self.clock, self.processes, self.locks, self.workspace)
+        return Scene(self.store, self.clock, self.processes, self.locks, self.workspace, self.due)
 
 
 class Request(Record):

@@ -58,6 +58,16 @@ def test_every_slot_of_500_rules_in_12_zones_is_woken_for() -> None:
     assert [(case, late) for case in cases(500, 12) if (late := missed(*case))] == []
 
 
+@pytest.mark.parametrize("every_s", [900, 5400, 25200])
+@pytest.mark.parametrize("zone", [NY, "Australia/Lord_Howe"])
+def test_every_slot_of_an_interval_is_woken_for(every_s: int, zone: str) -> None:
+    daemon = DebianCron(lines(timer_spec(every_s=every_s), zone, SINCE).fields, zone)
+    for since, until in nights(zone):
+        first = -since.timestamp() % every_s
+        slots = {since + timedelta(seconds=first + n) for n in range(0, 4 * 3600 - int(first), every_s)}
+        assert slots <= daemon.starts(since, until)
+
+
 def starts(fields: str, since: datetime, until: datetime) -> list[str]:
     return [f"{at:%H:%M}" for at in sorted(DebianCron([fields], NY).starts(since, until))]
 

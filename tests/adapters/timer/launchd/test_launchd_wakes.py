@@ -63,6 +63,16 @@ def test_a_slot_in_the_second_pass_is_woken_for(fold: str, zone: str) -> None:
         assert missed(cron, zone, zone, fold=fold) == missed(cron, zone, "Europe/London", fold=fold) == []
 
 
+@pytest.mark.parametrize("every_s", [900, 2700, 5400, 6000, 21600, 25200, 172800])
+@pytest.mark.parametrize("zone", [NY, "Australia/Lord_Howe", "Pacific/Chatham"])
+def test_every_slot_of_an_interval_is_woken_for(every_s: int, zone: str) -> None:
+    launchd = Crontab(entries(timer_spec(every_s=every_s), zone, SINCE), zone)
+    slots = [SINCE + timedelta(seconds=number) for number in range(0, 366 * 86400, every_s)]
+    # 1970-01-01 is whole intervals before only for those that divide a day
+    shift = timedelta(seconds=-SINCE.timestamp() % every_s)
+    assert [slot + shift for slot in slots if not launchd.starts(slot + shift)] == []
+
+
 def test_a_wake_that_is_not_asked_for_is_missed() -> None:
     """The check above can fail."""
     spec = timer_spec("30 2 * * *", timezone=NY)
