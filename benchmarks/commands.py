@@ -1,4 +1,4 @@
-"""W9: the commands that run nothing, from cold."""
+"""W9: the commands that run nothing, and a timer's guard that runs one task, from cold."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ from benchmarks.timing import Case, measure, once
 from benchmarks.tools import ENTRY
 
 ROUNDS = 25
+SCHEDULES = """
+schedules:
+  never: {mode: all, cron: "0 0 29 2 *"}
+  always: {mode: all, cron: "* * * * *"}
+"""
+#: Has the minute that has just begun be due again.
+FORGET = """
+import apsw
+store = apsw.Connection("state/tetra.db")
+store.execute("DELETE FROM slots; DELETE FROM schedules")
+"""
 
 
 def answer(root: Path, options: Options) -> Part:
@@ -28,8 +39,22 @@ def answer(root: Path, options: Options) -> Part:
         Case("help", "`--help`", (*ENTRY, "--help"), folder),
         Case("show", "`show`", (*ENTRY, "show"), folder),
         Case("logs", "`logs`", (*ENTRY, "logs"), folder),
+        *guards(root / "W9 guard"),
     ]
     return part(cases, measure(cases, options.most(ROUNDS)), {}, {}, {})
+
+
+def guards(folder: Path) -> list[Case]:
+    """What a timer starts, in a new folder: with nothing due, and with one no-op task due."""
+    once(tools.run_ours(Work(chain(1)), folder))
+    with (folder / "orchestration.yaml").open("a") as file:
+        file.write(SCHEDULES)
+    return [
+        Case("idle", "`fire`, nothing due", (*ENTRY, "fire", "never"), folder),
+        Case(
+            "fire", "`fire`, one no-op task", (*ENTRY, "fire", "always"), folder, before=(sys.executable, "-c", FORGET)
+        ),
+    ]
 
 
 def _script() -> str:

@@ -95,6 +95,8 @@ GATES = (
     Gate("W9: `--version`, times bare", ratio("W9", "version", "bare"), 1.5, 1.2),
     Gate("W9: `tetra --version`, times bare", ratio("W9", "script", "bare"), 1.5, 1.2),
     Gate("W9: `status`, times bare", ratio("W9", "status", "bare"), 3, 1.6),
+    Gate("W9: `fire` with nothing due, times bare", ratio("W9", "idle", "bare"), 2.5, 1.5),
+    Gate("W9: `fire` of one task, times bare", ratio("W9", "fire", "bare"), 3.5, 2),
     Gate("W9: `--help`, times bare", ratio("W9", "help", "bare"), 8, 6),
     Gate("W9: `show`, times bare", ratio("W9", "show", "bare"), 8, 6),
     Gate("W9: `logs`, times bare", ratio("W9", "logs", "bare"), 8, 6),

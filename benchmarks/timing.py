@@ -21,7 +21,8 @@ class Case(NamedTuple):
     """A command to time, in its folder.
 
     It is given a new folder, named by `LOGS`, in which it must leave `logs` files. One that takes long is timed only
-    `times` times, after all others, and not once before. What it `leaves` is removed after each time.
+    `times` times, after all others, and not once before. What it `leaves` is removed after each time; the command
+    `before` is run ahead of each.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Case(NamedTuple):
     times: int | None = None
     leaves: Path | None = None
     environ: tuple[tuple[str, str], ...] = ()
+    before: tuple[str, ...] = ()
 
 
 class Taken(NamedTuple):
@@ -76,6 +78,8 @@ def once(case: Case) -> Taken:
     logs = _new_logs(case)
     environ = environment() | dict(case.environ) | {"LOGS": str(logs)}
     watched = (sys.executable, "-IS", STOPWATCH, *case.argv)
+    if case.before:
+        subprocess.run(case.before, cwd=case.folder, env=environ, check=True)
     os.sync()  # otherwise it would wait for what the one before has left to be written
     done = subprocess.run(watched, cwd=case.folder, env=environ, capture_output=True, text=True, check=True)
     code, wall_s, cpu_s, memory = done.stdout.split()

@@ -119,6 +119,8 @@ def _sweep(project: Project, by: str | None) -> int:
                 if schedule.enabled and schedule.on_startup:
                     ledger.expect_startup(schedule, scene)
         waiting = {slot.schedule for slot in scene.store.ledger.slots(unsettled=True) if slot.run_id is None}
+    if by == FOREGROUND:
+        return Exit.OK  # whoever started us looks after all of them when we have ended
     from tetra_orchestrator import timers
 
     for schedule in sorted(project.schedules, key=lambda one: -one.priority):

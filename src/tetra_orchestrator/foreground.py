@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import sys
+from contextlib import contextmanager
 
 from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.core.reasons import STOP_REQUEST
-from tetra_orchestrator.core.spoken import instant
-from tetra_orchestrator.core.units import BOOT_SWEEP, timer_specs
-from tetra_orchestrator.engine.foreground import Watch, next_slot
+from tetra_orchestrator.core.spoken import duration, instant
+from tetra_orchestrator.engine.foreground import Watch, next_slot, recall
+from tetra_orchestrator.errors import NotNow
 from tetra_orchestrator.timer_port import FOREGROUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.core.model import Project, Schedule
 
 #: Seconds that runs which were left to processes of their own get for their end.
 END_S = 60.0
@@ -27,35 +28,51 @@ def keep_watch(load: Callable[[], Project], tell: Callable[[str], None]) -> int:
     Raises `NotNow` where somebody else does so for this project already.
     """
     project = load()
-    with wire.locks(project.root).held(["foreground"], f"process {os.getpid()}"), wire_timers.caught() as interrupts:
+    with _alone(project.root), wire_timers.caught() as interrupts:
         for schedule in project.schedules:
-            tell(f"schedule {schedule.name}: {_about(project, schedule.name)}")
+            tell(f"schedule {schedule.name}: {_about(schedule)}")
         if (following := next_slot(project, wire.clock().now())) is not None:
             tell(f"the next slot is {instant(following[0].replace(microsecond=0))} ({following[1]})")
-        guards = wire_timers.guards(lambda name: _argv(load(), name), project.root)
+        guards = wire_timers.guards(lambda name: _argv(project.file, name), project.root)
         code = Watch(load, guards, wire.clock(), interrupts, tell).keep()
-    _end_the_rest(project)
+        _end_the_rest(project)
     return code
 
 
-def _about(project: Project, name: str) -> str:
+def is_watched(root: str) -> bool:
+    """Whether somebody waits for the times of the project in `root` without a scheduler."""
+    return wire.locks(root).is_held(FOREGROUND)
+
+
+@contextmanager
+def _alone(root: str) -> Iterator[None]:
+    try:
+        held = wire.locks(root).held([FOREGROUND], "start --foreground")
+    except NotNow as busy:
+        message = "another `start --foreground` waits for the times of this project already"
+        raise NotNow(message, hint="end that one first; a signal TERM does", where=root) from busy
+    with held:
+        yield
+
+
+def _about(schedule: Schedule) -> str:
     """What a schedule does, for the log of the start (D-063)."""
-    schedule = next(one for one in project.schedules if one.name == name)
-    times = [schedule.cron, schedule.every_s and f"every {schedule.every_s:g} s", schedule.at]
+    times = [schedule.cron, schedule.every_s and f"every {duration(schedule.every_s)}", schedule.at]
     due = [str(time) for time in times if time] + ["at startup"] * schedule.on_startup
     return f"{', '.join(due)} {schedule.timezone}, {'enabled' if schedule.enabled else 'switched off'}"
 
 
-def _argv(project: Project, name: str | None) -> list[str]:
-    specs = timer_specs(project, wire_timers.placement(project, FOREGROUND))
-    sweep = next(spec for spec in specs if spec.name == BOOT_SWEEP)
-    return [name if name and word == "--boot" else word for word in sweep.argv]
+def _argv(file: str, name: str | None) -> list[str]:
+    """What starts the guard of a schedule; None: of all."""
+    guard = [sys.executable, "-P", "-m", "tetra_orchestrator", "fire", name or "--boot"]
+    return [*guard, "--by", FOREGROUND, "--config", file]
 
 
 def _end_the_rest(project: Project) -> None:
-    """End the runs that guards have left to processes of their own."""
+    """End what was left to processes of their own."""
     from tetra_orchestrator.engine.cancel import end_all
 
     with wire.settled(project.store_url, project.root, end_survivors=True) as scene:
+        recall(scene, END_S)
         ours = [run for run in scene.store.runs(active=True, limit=1000) if run.schedule is not None]
         end_all(ours, STOP_REQUEST, scene, END_S)

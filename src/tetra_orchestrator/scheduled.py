@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from tetra_orchestrator import wire
-from tetra_orchestrator.core.params import resolve
 from tetra_orchestrator.core.selection import declared, select
 from tetra_orchestrator.engine.fire import await_jitter, overlap_of, perform_due, trigger
 from tetra_orchestrator.engine.start import Request, perform
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tetra_orchestrator.config.loaded import Loaded
-    from tetra_orchestrator.core.model import Schedule
+    from tetra_orchestrator.core.model import Json, Mode, Project, Schedule
     from tetra_orchestrator.core.slots import Slot
     from tetra_orchestrator.ports import Store
 
@@ -34,13 +33,28 @@ def request(schedule: Schedule, loaded: Loaded, slot: Slot | None = None, now: d
     """What a run of the schedule is asked for, for the slot that it is about to run."""
     project = loaded.project
     selection = select(project, schedule.mode, schedule.pipelines)
-    params = resolve(declared(project, selection.mode), {}) if project.params or selection.mode else {}
     asked = Request(
-        project, selection, loaded.document, params, secrets=loaded.secrets, given={}, overlap=overlap_of(schedule)
+        project,
+        selection,
+        loaded.document,
+        _params(project, selection.mode),
+        secrets=loaded.secrets,
+        given={},
+        overlap=overlap_of(schedule),
     )
     if slot is None or now is None:
         return asked
     return asked._replace(trigger=trigger(slot, now), schedule=schedule.name, slot=slot.at)
+
+
+def _params(project: Project, mode: Mode | None) -> dict[str, Json]:
+    """The defaults of the parameters; most projects have none. Raises `UsageError` where one must be given."""
+    wanted = declared(project, mode)
+    if not wanted:
+        return {}
+    from tetra_orchestrator.core.params import resolve
+
+    return resolve(wanted, {})
 
 
 def run_slots(schedule: Schedule, loaded: Loaded, mine: list[Slot], by: str | None, store: Store) -> int:

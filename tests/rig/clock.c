@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MOST_DESCRIPTORS 4096
-#define FILE_SIZE 4096
+#define FILE_SIZE 65536
 
 struct setting { double anchor, base, rate; };
 struct clock_file { volatile uint64_t count; struct setting settings[]; };

@@ -12,7 +12,7 @@ SOURCE = Path(__file__).with_name("clock.c")
 #: Where the programs of the machine find the file and what reads it.
 INSIDE = "/etc/rig-clock"
 LIBRARY = "/usr/lib/rig-clock.so"
-_SIZE = 4096
+_SIZE = 65536
 _COUNT, _SETTING = struct.Struct("=Q"), struct.Struct("=3d")
 
 
@@ -34,8 +34,10 @@ class Clock:
     def set(self, to: str | datetime) -> None:
         """Have it show another time at once, as after clock_settime(2) or a night in which the lid was closed."""
         self._anchor, self._base = time.time(), _instant(to).timestamp()
+        place = _COUNT.size + self._count * _SETTING.size
+        assert place < _SIZE - _SETTING.size, "the clock has been set too often"
         with self._path.open("r+b") as file:
-            file.seek(_COUNT.size + self._count * _SETTING.size)
+            file.seek(place)
             file.write(_SETTING.pack(self._anchor, self._base, self.rate))
             file.flush()
             # The number goes last, so that nobody sees half a setting.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tetra_orchestrator.errors import CannotWrite
 from tetra_orchestrator.signals import SIGTERM
 
 TYPE_CHECKING = False
@@ -20,10 +21,15 @@ class GuardProcesses:
         self._children: dict[int, str | None] = {}
 
     def start(self, name: str | None) -> None:
-        """Start the guard of the schedule; None: the one that settles all of them."""
+        """Start the guard of the schedule; None: the one that settles all of them. Raises `CannotWrite`."""
         argv = self._argv_for(name)
-        os.chdir(self._cwd)
-        self._children[os.posix_spawn(argv[0], list(argv), os.environ)] = name
+        try:
+            os.chdir(self._cwd)
+            pid = os.posix_spawn(argv[0], list(argv), os.environ)
+        except OSError as error:
+            message = f"cannot start {argv[0]} in {self._cwd}: {error.strerror}"
+            raise CannotWrite(message, hint="see that both are there") from error
+        self._children[pid] = name
 
     def ended(self) -> list[str | None]:
         """The schedules of the guards that have ended since the last call."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from typing import Annotated
+
+import typer
 
 from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
@@ -13,8 +16,8 @@ from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import DISABLED, ByOption, SystemOption, any_backend
 from tetra_orchestrator.core.history import SCHEDULE
 from tetra_orchestrator.core.spoken import duration
-from tetra_orchestrator.errors import Exit, TetraError
-from tetra_orchestrator.timer_port import TimerState
+from tetra_orchestrator.errors import Exit, TetraError, UsageError
+from tetra_orchestrator.timer_port import FOREGROUND, TimerState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,27 +30,49 @@ if TYPE_CHECKING:
 
 
 def command(
-    system: SystemOption = False, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Only schedules with this tag. Repeatable.")
+    ] = None,
+    system: SystemOption = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Show what every schedule runs, when, and whether its timer waits."""
+    wanted = {_tag(text) for text in tag or ()}
     project, now = load(Source(config)).project, wire.clock().now()
     kind, states = _states(project, by, system)
     with closing(wire.store(project.store_url)) as store:
         pauses = {one.name: one for one in store.pauses() if one.kind == SCHEDULE and one.holds(now)}
-    rows = [_row(one, now, states.get(one.name), pauses.get(one.name)) for one in project.schedules]
+    schedules = [one for one in project.schedules if wanted <= set(one.tags)]
+    rows = [_row(one, now, states.get(one.name), pauses.get(one.name)) for one in schedules]
     if as_json:
         print_json("schedule.list", {"by": kind, "schedules": rows})
     else:
-        _print(project.schedules, rows)
+        _print(schedules, rows)
     return Exit.OK
 
 
+def _tag(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise UsageError(f"--tag {text!r} is not KEY=VALUE", hint="write it like --tag environment=production")
+    return key, value
+
+
 def _states(project: Project, by: str | None, system: bool) -> tuple[str | None, Mapping[str, TimerState]]:
-    """The scheduler's kind and how it sees the timers; nothing where there is none, or none that answers."""
+    """The scheduler's kind and how it sees the timers; nothing where there is none, or none that answers.
+
+    A loop in the foreground stands for one.
+    """
+    from tetra_orchestrator.foreground import is_watched
+
+    names = [schedule.name for schedule in project.schedules]
+    if not by and not system and is_watched(project.root):
+        return FOREGROUND, dict.fromkeys(names, TimerState(known=True, enabled=True, waiting=True))
     backend = any_backend(by, system)
     if backend is None:
         return None, {}
-    names = [schedule.name for schedule in project.schedules]
     try:
         if not backend.installed(project.name):
             return backend.kind, dict.fromkeys(names, TimerState())
@@ -71,6 +96,7 @@ def _row(schedule: Schedule, now: datetime, state: TimerState | None, pause: Pau
         "at": schedule.at,
         "on_startup": schedule.on_startup,
         "timezone": schedule.timezone,
+        "tags": dict(schedule.tags),
         "next_slot": instant(due),
         "pause": pause_row(pause) if pause else None,
         "timer": _timer(state) if state else None,

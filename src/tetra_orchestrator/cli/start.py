@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -42,13 +43,16 @@ def command(
 
 def _watch(config: str | None) -> int:
     from tetra_orchestrator.cli.output import local
+    from tetra_orchestrator.config.find import find_config
     from tetra_orchestrator.foreground import keep_watch
+
+    path = find_config(config, os.environ, os.getcwd())  # once: guards are started in the project's folder
 
     def say(text: str) -> None:
         print(f"[{local(wire.clock().now())}] {text}", flush=True)
 
     sys.stdout.flush()
-    return keep_watch(lambda: load(Source(config)).project, say)
+    return keep_watch(lambda: load(Source(path)).project, say)
 
 
 def _arm(config: str | None, by: str | None, system: bool, as_json: bool) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from itertools import takewhile
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -14,12 +15,16 @@ from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend
 from tetra_orchestrator.core.why_not import Case, Timer, explain
 from tetra_orchestrator.errors import Exit, TetraError, UsageError
+from tetra_orchestrator.timer_port import FOREGROUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from tetra_orchestrator.core.model import Project, Schedule
     from tetra_orchestrator.engine.reconcile import Scene
 
+T = TypeVar("T")
 MINUTE = timedelta(minutes=1)
 #: How far around the time other slots are looked for.
 AROUND = timedelta(days=400)
@@ -59,24 +64,19 @@ def _case(schedule: Schedule, asked: datetime, scene: Scene, timer: Timer) -> Ca
     from tetra_orchestrator.core.schedule import slots_of
 
     now, ledger = scene.clock.now(), scene.store.ledger
-    rows = [
-        slot
-        for slot in ledger.slots(schedule.name, since=asked - MINUTE, until=asked + MINUTE)
-        if _same(slot.at, asked)
-    ]
-    due = next((at for at in slots_of(schedule, asked - MINUTE) if at > asked - MINUTE), None)
-    is_due = bool(rows) or (due is not None and _same(due, asked))
-    at = rows[0].at if rows else due if is_due and due is not None else asked
+    row = _nearest(ledger.slots(schedule.name, since=asked - MINUTE, until=asked + MINUTE), asked, lambda one: one.at)
+    due = takewhile(lambda at: at < asked + MINUTE, slots_of(schedule, asked - MINUTE))
+    slot = row.at if row else _nearest(due, asked, lambda at: at)
     before = _between(schedule, asked - AROUND, asked)
-    run_id = rows[0].run_id if rows else None
+    run_id = row.run_id if row else None
     return Case(
         schedule=schedule,
-        at=at,
+        at=slot or asked,
         now=now,
-        is_due=is_due,
+        is_due=slot is not None,
         before=before[-1] if before else None,
         after=next(slots_of(schedule, asked), None),
-        row=rows[0] if rows else None,
+        row=row,
         cursor=next((one for one in ledger.cursors() if one.name == schedule.name), None),
         run=scene.store.run(run_id) if run_id else None,
         timer=timer,
@@ -84,10 +84,14 @@ def _case(schedule: Schedule, asked: datetime, scene: Scene, timer: Timer) -> Ca
     )
 
 
+def _nearest(found: Iterable[T], asked: datetime, at: Callable[[T], datetime]) -> T | None:
+    """That of the instant nearest to the one that was asked for, less than a minute away."""
+    near = [one for one in found if abs(at(one) - asked) < MINUTE]
+    return min(near, key=lambda one: abs(at(one) - asked), default=None)
+
+
 def _between(schedule: Schedule, since: datetime, until: datetime) -> list[datetime]:
     """The last of the slots in between; a rule that is often due is looked at only shortly before the end."""
-    from itertools import takewhile
-
     from tetra_orchestrator.core.schedule import slots_of
 
     for span in (timedelta(hours=2), timedelta(days=8), until - since):
@@ -96,11 +100,11 @@ def _between(schedule: Schedule, since: datetime, until: datetime) -> list[datet
     return []
 
 
-def _same(at: datetime, asked: datetime) -> bool:
-    return abs(at - asked) < MINUTE
-
-
 def _timer(project: Project, name: str, by: str | None, system: bool) -> Timer:
+    from tetra_orchestrator.foreground import is_watched
+
+    if not by and not system and is_watched(project.root):
+        return Timer(FOREGROUND, known=True, enabled=True, waiting=True)
     backend = any_backend(by, system)
     if backend is None:
         return Timer(None)

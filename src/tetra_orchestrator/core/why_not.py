@@ -55,22 +55,28 @@ def explain(case: Case) -> list[Reason]:
 
 def _cause(case: Case) -> Reason:
     row = case.row
-    if row is not None and row.run_id is not None:
-        state = case.run.state if case.run else "no longer in the store"
-        late = "" if row.lateness_s is None else f", {row.lateness_s:.0f} s after its slot"
-        return Reason("ran", f"it did run: run {row.run_id}{late}, {state}")
     if row is not None and row.outcome in _SETTLED:
         return _settled(case, row)
+    if row is not None and row.run_id is not None:
+        return _run(case, row)
     if not case.is_due:
         return _not_due(case)
-    if case.at > case.now:
-        return Reason("not_yet", f"it is due at {instant(case.at)}, which is still to come")
     if not case.schedule.enabled:
         return Reason("disabled", "`enabled: false` in the configuration")
+    if case.at > case.now:
+        return Reason("not_yet", f"it is due at {_second(case.at)}, which is still to come")
     if case.cursor is None or case.at < case.cursor.since:
-        known = f" since {instant(case.cursor.since)}" if case.cursor else " yet"
-        return Reason("not_known", f"the schedule, with this rule, is not in the ledger{known}")
+        known = f"only since {_second(case.cursor.since)}" if case.cursor else "not yet"
+        return Reason("not_known", f"the schedule, with this rule, is {known} in the ledger")
     return _timer_fault(case) or Reason("waiting", "it is due, and nothing has woken us for it yet")
+
+
+def _run(case: Case, row: Slot) -> Reason:
+    if case.run is not None and case.run.started_at is None:
+        return Reason("waiting_for_turn", f"its run {row.run_id} waits for its turn")
+    state = case.run.state if case.run else "no longer in the store"
+    late = "" if row.lateness_s is None else f", {row.lateness_s:.0f} s after its slot"
+    return Reason("ran", f"it did run: run {row.run_id}{late}, {state}")
 
 
 def _settled(case: Case, row: Slot) -> Reason:
@@ -81,9 +87,10 @@ def _settled(case: Case, row: Slot) -> Reason:
 
 
 def _not_due(case: Case) -> Reason:
-    near = [f"it was due at {instant(case.before)}"] if case.before else []
-    near += [f"is due at {instant(case.after)}"] if case.after else []
-    return Reason("not_due", " and ".join(["the schedule is not due then", *near]).replace(" and it", "; it", 1))
+    near = [f"it was due at {_second(case.before)}"] if case.before else []
+    near += [f"it is due at {_second(case.after)}"] if case.after else []
+    near += ["it is due when the machine starts"] if case.schedule.on_startup else []
+    return Reason("not_due", "; ".join(["the schedule is not due then", *near]))
 
 
 def _timer_fault(case: Case) -> Reason | None:
@@ -101,9 +108,13 @@ def _timer_fault(case: Case) -> Reason | None:
 def _evidence(case: Case) -> list[Reason]:
     found = [fault] if case.at <= case.now and (fault := _timer_fault(case)) else []
     if case.is_due and case.at < case.booted_at and case.now - case.at < timedelta(days=366):
-        found.append(Reason("booted_since", f"the machine was started after that, at {instant(case.booted_at)}"))
+        found.append(Reason("booted_since", f"the machine was started after that, at {_second(case.booted_at)}"))
     if case.timer.last_at is not None:
-        found.append(Reason("timer_elapsed", f"the timer elapsed last at {instant(case.timer.last_at)}"))
+        found.append(Reason("timer_elapsed", f"the timer elapsed last at {_second(case.timer.last_at)}"))
     if case.row is not None and case.row.settled_at is not None:
-        found.append(Reason("settled", f"it was settled as {case.row.outcome} at {instant(case.row.settled_at)}"))
+        found.append(Reason("settled", f"it was settled as {case.row.outcome} at {_second(case.row.settled_at)}"))
     return found
+
+
+def _second(at: datetime) -> str:
+    return instant(at.replace(microsecond=0))
