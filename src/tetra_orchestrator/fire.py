@@ -55,16 +55,26 @@ def fire(wake: Wake) -> int:
         return _sweep(loaded.project, wake.by)
     schedule = schedule_of(loaded.project, wake.name)
     marked = _mark(wake, loaded.project)
-    with wire.settled(loaded.project.store_url, loaded.project.root, end_survivors=True) as scene:
-        if mine := _mine(schedule, loaded, wake, scene):
-            from tetra_orchestrator.scheduled import run_slots
-
-            return run_slots(schedule, loaded, mine, wake.by, scene.store)
+    code = _due(schedule, loaded, wake)
+    if code is not None:
+        return code
     if wake.by and not wake.slot and _started_by_hand(wake.by, loaded.project, schedule.name, marked):
         from tetra_orchestrator.scheduled import run_now
 
-        return run_now(schedule, loaded)
+        return max(run_now(schedule, loaded), _due(schedule, loaded, wake) or Exit.OK)
     return Exit.OK
+
+
+def _due(schedule: Schedule, loaded: Loaded, wake: Wake) -> int | None:
+    """Run what is due; returns the exit code, None where nothing is."""
+    project = loaded.project
+    with wire.settled(project.store_url, project.root, end_survivors=True) as scene:
+        mine = _mine(schedule, loaded, wake, scene)
+        if not mine:
+            return None
+        from tetra_orchestrator.scheduled import run_slots
+
+        return run_slots(schedule, loaded, mine, wake.by, scene.store)
 
 
 def _started_by_hand(by: str, project: Project, name: str, marked: datetime | None) -> bool:

@@ -71,7 +71,8 @@ def run_slots(schedule: Schedule, loaded: Loaded, mine: list[Slot], by: str | No
             if spread:
                 await_jitter(schedule, slot, world)
             asked = request(schedule, loaded, slot, world.clock.now())
-            return perform(asked, world, wire.reporters("plain", screen))
+            own = world._replace(runner=wire.runner(project, os.environ))
+            return perform(asked, own, wire.reporters("plain", screen))
 
         code = perform_due(schedule, project, mine, world, run)
         screen.settled = True

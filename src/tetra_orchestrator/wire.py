@@ -175,6 +175,11 @@ def world(project: Project, environ: Mapping[str, str], opened: Store | None = N
             used.close()
 
 
+def runner(project: Project, environ: Mapping[str, str]) -> Runner:
+    """A runner for one more run within a world: each is closed with its run."""
+    return _runner(project, _waiter(environ))
+
+
 def _runner(project: Project, waiter: Waiter) -> Runner:
     from tetra_orchestrator.adapters.runner.local import LocalRunner
 

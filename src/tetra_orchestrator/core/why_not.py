@@ -66,8 +66,8 @@ def _cause(case: Case) -> Reason:
     if case.at > case.now:
         return Reason("not_yet", f"it is due at {_second(case.at)}, which is still to come")
     if case.cursor is None or case.at < case.cursor.since:
-        known = f"only since {_second(case.cursor.since)}" if case.cursor else "not yet"
-        return Reason("not_known", f"the schedule, with this rule, is {known} in the ledger")
+        known = f"in the ledger only since {_second(case.cursor.since)}" if case.cursor else "not in the ledger yet"
+        return Reason("not_known", f"the schedule, with this rule, is {known}")
     return _timer_fault(case) or Reason("waiting", "it is due, and nothing has woken us for it yet")
 
 
