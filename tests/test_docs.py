@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from tetra_orchestrator.cli.app import COMMANDS
+from tetra_orchestrator.cli.schedule import app as schedule_commands
+from tetra_orchestrator.config.schema_operations import Schedule
+from tetra_orchestrator.core.slots import FINAL, OPEN
+from tetra_orchestrator.core.unit_plan import KINDS
 from tetra_orchestrator.errors import Exit
 
 REPOSITORY = Path(__file__).parents[1]
@@ -37,6 +41,18 @@ def test_every_configuration_key_is_explained():
 
 def test_every_command_is_named_in_the_readme():
     assert {name for name in COMMANDS if f"tetra {name}" not in DOCS["README.md"]} <= {"version"}
+
+
+def test_every_command_about_schedules_is_explained():
+    text = DOCS["schedules.md"]
+    names = [command.name for command in schedule_commands.registered_commands]
+    assert len(names) > 5
+    assert [name for name in names if f"`tetra schedule {name}" not in text] == []
+
+
+@pytest.mark.parametrize("words", [Schedule.model_fields, (*FINAL, *OPEN), KINDS], ids=["keys", "outcomes", "plans"])
+def test_every_word_about_schedules_is_explained_where_they_are(words):
+    assert [word for word in words if f"`{word}`" not in DOCS["schedules.md"]] == []
 
 
 def test_every_exit_code_is_listed():

@@ -52,7 +52,6 @@ def run(**fields) -> Run:
         "trigger": "schedule",
         "state": "succeeded",
         "config_hash": "0",
-        "created_at": SIX,
         "started_at": SIX,
     }
     return Run(**(given | fields))

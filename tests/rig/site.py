@@ -104,8 +104,8 @@ class Site:
     def trouble(self) -> str:
         """What there is to read when something was expected in vain."""
         logs = [f"{path.name}: {path.read_text()}" for path in self.path("logs").glob("*.log")]
-        timers, slots = self.systemctl("list-timers", "--all"), self.tetra("schedule", "audit")
-        return "\n".join([timers, self.systemctl("--failed"), slots, *logs])
+        journal = self.machine.run("journalctl", "--no-pager", "--lines=40", "--output=short-precise").stdout
+        return "\n".join([self.systemctl("list-timers", "--all"), self.systemctl("--failed"), journal, *logs])
 
     def remove(self) -> None:
         """Have it leave nothing for the next one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -54,10 +55,10 @@ CHAIN = """
 """
 
 
-def pass_time_until(site: Site, slot: str) -> None:
-    """Have the clock be about to reach this time."""
-    site.machine.clock.set(f"2026-03-02 {slot}:00")
-    site.machine.clock.advance(-5)
+def pass_time_until(site: Site, slot: str, day: str = "03-02") -> None:
+    """Have the clock be about to reach this time. It must not show it before that, not for a moment."""
+    at = datetime.fromisoformat(f"2026-{day}T{slot}:00+00:00")
+    site.machine.clock.set(at - timedelta(seconds=5))
 
 
 def test_an_applied_schedule_runs_its_chain_when_it_is_due(anywhere: Site) -> None:
@@ -268,7 +269,7 @@ SHIFTED = """
 @pytest.mark.parametrize(
     ("day", "halves", "fixed"),
     [
-        ("03-08", ("06:30", "07:00", "07:30"), "07:00"),
+        ("03-08", ("05:30", "06:00", "06:30", "07:00", "07:30"), "07:00"),
         ("11-01", ("05:30", "06:00", "06:30", "07:00", "07:30"), "07:30"),
     ],
     ids=["spring", "autumn"],
@@ -277,13 +278,11 @@ def test_in_the_nights_of_the_changed_clock_every_slot_of_the_specification_runs
     site: Site, day: str, halves: tuple[str, ...], fixed: str
 ) -> None:
     site.configure(SHIFTED)
-    site.machine.clock.set(f"2026-{day} {halves[0]}:00")
-    site.machine.clock.advance(-600)
+    site.machine.clock.set(f"2026-{day} 05:10:00")
     site.apply()
     expected: list[str] = []
     for half in halves:
-        site.machine.clock.set(f"2026-{day} {half}:00")
-        site.machine.clock.advance(-5)
+        pass_time_until(site, half, day)
         expected += [f"{name} 2026-{day}T{half}:00Z" for name in ("fixed", "half") if name == "half" or half == fixed]
         assert sorted(site.await_lines("done", len(expected))) == sorted(expected)
     assert site.slots("half") == [(f"{day} {half}", "ran") for half in halves]

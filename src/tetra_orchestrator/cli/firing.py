@@ -30,7 +30,9 @@ def quick_answer(argv: Sequence[str]) -> int | None:
             return None
         else:
             fields["name"] = word
-    return fire(Wake(**{"name": None, **fields})) if "name" in fields or fields.get("boot") else None
+    if ("name" in fields) == ("boot" in fields):
+        return None
+    return fire(Wake(**{"name": None, **fields}))
 
 
 def instant_of(text: str) -> datetime:
