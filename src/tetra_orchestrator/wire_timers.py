@@ -50,6 +50,16 @@ def timers(kind: str | None = None, system: bool = False) -> TimerBackend:
     return CrontabTimers()
 
 
+def kinds_here() -> list[str]:
+    """The kinds of schedulers that our timers can be at: the one that runs here, for root also the system's."""
+    try:
+        kind = timers().kind
+    except UsageError:
+        return []
+    of_system = kind.replace("-user", "-system")
+    return [kind, of_system] if of_system != kind and os.geteuid() == 0 else [kind]
+
+
 def _scheduler() -> str:
     from tetra_orchestrator.adapters.timer.program import is_there
 

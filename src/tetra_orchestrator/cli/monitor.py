@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.monitor import Health, PipelineHealth
+    from tetra_orchestrator.timer_port import TimerBackend
 
 EXIT_CODES = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
@@ -44,19 +45,26 @@ def _renewed(project: Project) -> list[str]:
     Whatever goes wrong changes nothing about the verdict.
     """
     from tetra_orchestrator import wire_timers
-    from tetra_orchestrator.cli.timers import any_backend, disabled, site_of
-    from tetra_orchestrator.engine import timers
 
-    backend = any_backend(None, system=False)
+    renewed: list[str] = []
     try:
-        if backend is None or not backend.installed(project.name):
-            return []
-        site, off = site_of(project, backend), disabled(project)
-        applied = timers.renew(timers.survey(site, off), site, off, wire_timers.valid_until(backend.kind))
-        return [action.file for action in applied.done]
+        for kind in wire_timers.kinds_here():
+            backend = wire_timers.timers(kind)
+            if backend.installed(project.name):
+                renewed += _renew(project, backend)
     except TetraError as error:
         print(f"warning: timers are as they were: {error}", file=sys.stderr)
-        return []
+    return renewed
+
+
+def _renew(project: Project, backend: TimerBackend) -> list[str]:
+    from tetra_orchestrator import wire_timers
+    from tetra_orchestrator.cli.timers import disabled, site_of
+    from tetra_orchestrator.engine import timers
+
+    site, off = site_of(project, backend), disabled(project)
+    applied = timers.renew(timers.survey(site, off), site, off, wire_timers.valid_until(backend.kind))
+    return [action.file for action in applied.done]
 
 
 def _body(health: Health) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def tell(command: str, site: Site, applied: Applied, *, as_json: bool) -> None:
         body = {"done": action_rows(applied.done), "left": action_rows(applied.left)}
         print_json(command, {"by": site.backend.kind, **body, **_timers(applied)})
     else:
-        _print(applied)
+        _print(applied, _PRUNE if site.specs else f"{_PRUNE} --all")
 
 
 def code_for(left: Iterable[Action]) -> int:
@@ -114,7 +114,7 @@ def _timers(applied: Applied) -> dict[str, list[str]]:
     return {"armed": list(applied.armed), "disarmed": list(applied.disarmed)}
 
 
-def _print(applied: Applied) -> None:
+def _print(applied: Applied, prune: str) -> None:
     for action in applied.done:
         words = _DONE | dict.fromkeys((EDITED, FOREIGN), "written over" if action.wanted else "removed")
         print(f"{words[action.kind]}: {action.file}")
@@ -124,11 +124,7 @@ def _print(applied: Applied) -> None:
     for word, names in _timers(applied).items():
         if names:
             print(f"{word}: {', '.join(names)}")
-    for hint in dict.fromkeys(_remedy(action) for action in left):
+    for hint in dict.fromkeys(_REMEDIES[one.kind].format(_APPLY if one.wanted else prune) for one in left):
         print(f"  hint: {hint}")
     if not applied.done and not applied.armed and not left:
         print("nothing to do: all timers are as they should be" if applied.left else "nothing to do")
-
-
-def _remedy(action: Action) -> str:
-    return _REMEDIES[action.kind].format(_APPLY if action.wanted else _PRUNE)

@@ -50,7 +50,7 @@ def premises(needs: Needs, found: Surroundings, now: datetime) -> list[Diagnosis
     return [
         *(interpreters or [whole]),
         _clock(found, now),
-        _zone(found),
+        _zone(needs, found),
         *_folders(needs, found),
         _umask(found),
     ]
@@ -102,7 +102,7 @@ def _clock(found: Surroundings, now: datetime) -> Diagnosis:
     return Diagnosis("clock", OK, f"the clock shows the year {now.year}; {how}")
 
 
-def _zone(found: Surroundings) -> Diagnosis:
+def _zone(needs: Needs, found: Surroundings) -> Diagnosis:
     zone = found.zone
     if zone.tz and zone.tz_rules is None:
         message = f"TZ is {zone.tz}, which is no zone of the zone database: programs take UTC"
@@ -113,6 +113,8 @@ def _zone(found: Surroundings) -> Diagnosis:
         message = "/etc/localtime does not tell the name of its zone: `timezone: local` is taken for UTC"
         remedy = "name a zone in the file, or make it a link: timedatectl set-timezone ZONE"
         return Diagnosis("zone", WARNING, message, remedy)
+    if needs.tz:
+        return Diagnosis("zone", OK, f"tasks are given TZ={zone.tz} by the file; the machine's zone is {zone.local}")
     if zone.rules != zone.local_rules:
         message = f"TZ is {zone.tz} in your shell, and the machine, as timers see it, is set to {zone.local}"
         return Diagnosis("zone", WARNING, message, f"name the zone in the file, such as timezone: {zone.tz}")

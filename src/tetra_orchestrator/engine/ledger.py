@@ -12,6 +12,7 @@ from tetra_orchestrator.core import slots as words
 from tetra_orchestrator.core.history import PIPELINE, SCHEDULE
 from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.core.slots import Cursor, Scenery, Slot, by_rule, changed, judge, rule_text
+from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.errors import StateConflict
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tetra_orchestrator.core.model import Project, Reason
+    from tetra_orchestrator.core.slots import Span
     from tetra_orchestrator.engine.reconcile import Scene
 
 #: How the `owner` of a slot begins that was left to a process which has yet to start; the time follows.
@@ -198,7 +200,16 @@ def _scenery(
     return Scenery(
         scene.clock.now(),
         (*own, *(every if len(every) == len(pipelines) else ())),
-        scene.store.ledger.spans(schedule.name, pipelines, due[0]),
+        [span for span in scene.store.ledger.spans(schedule.name, pipelines, due[0]) if _end_was_seen(span, scene)],
         [slot.at for slot in open_ if slot.outcome == words.QUEUED and slot.at not in due],
         scene.clock.now() - timedelta(seconds=scene.clock.elapsed()),
     )
+
+
+def _end_was_seen(span: Span, scene: Scene) -> bool:
+    """Whether a run was active all that time: of one that was lost only the beginning is known.
+
+    The end that it was given is when somebody noticed, and the machine may have been off since the day before.
+    """
+    run = scene.store.run(span.run_id) if span.until is not None else None
+    return run is None or run.state != RunState.LOST

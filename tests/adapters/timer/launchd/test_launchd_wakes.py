@@ -68,7 +68,6 @@ def test_a_slot_in_the_second_pass_is_woken_for(fold: str, zone: str) -> None:
 def test_every_slot_of_an_interval_is_woken_for(every_s: int, zone: str) -> None:
     launchd = Crontab(entries(timer_spec(every_s=every_s), zone, SINCE), zone)
     slots = [SINCE + timedelta(seconds=number) for number in range(0, 366 * 86400, every_s)]
-    # 1970-01-01 is whole intervals before only for those that divide a day
     shift = timedelta(seconds=-SINCE.timestamp() % every_s)
     assert [slot + shift for slot in slots if not launchd.starts(slot + shift)] == []
 
@@ -165,7 +164,7 @@ def test_by_the_arithmetic_of_launchd_842_few_slots_are_late() -> None:
 
 @pytest.mark.long
 def test_by_the_arithmetic_of_launchd_842_few_slots_of_500_rules_are_late() -> None:
-    checked, late = check_arithmetic(500, 2)
+    checked, late = check_arithmetic(500, 1)
     assert 0 < late < checked * FEW
 
 
