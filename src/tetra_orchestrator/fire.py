@@ -61,7 +61,9 @@ def fire(wake: Wake) -> int:
     if wake.by and not wake.slot and _started_by_hand(wake.by, loaded.project, schedule.name, marked):
         from tetra_orchestrator.scheduled import run_now
 
-        return max(run_now(schedule, loaded), _due(schedule, loaded, wake) or Exit.OK)
+        code = run_now(schedule, loaded)
+        _mark(wake, loaded.project)  # systemd starts nothing for what has elapsed meanwhile: that is seen to here
+        return max(code, _due(schedule, loaded, wake) or Exit.OK)
     return Exit.OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tetra_orchestrator import wire_timers
+from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.core.units import BOOT_SWEEP, timer_specs
 from tetra_orchestrator.timer_port import FOREGROUND
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 def started_by_hand(by: str, project: Project, name: str, marked: datetime | None) -> bool:
     """Whether somebody has started the timer's unit, and not the timer, given when that last woke us or was armed.
 
-    For systemd, which tells when a timer has elapsed: one that has not since the last wake has not woken us now.
+    For systemd, which tells when a timer has elapsed: one that has not since the last wake has not woken us now. A mark
+    of a clock that was ahead says nothing.
     """
     last = wire_timers.timers(by).states(project.name, [name])[name].last_at
-    return last is None or (marked is not None and last <= marked)
+    return last is None or (marked is not None and last <= marked <= wire.clock().now())
 
 
 def wake(by: str, project: Project, name: str) -> None:

@@ -121,10 +121,16 @@ def is_first_since_boot(root: str) -> bool:
 
 
 def mark_wake(root: str, timer: str) -> None:
-    """Note that the timer woke us, or was armed, now."""
+    """Note that the timer woke us now."""
+    marker(root)(timer)
+
+
+def marker(root: str) -> Callable[[str], None]:
+    """What notes that a timer woke us, or was armed, now: at the time of this call."""
     from tetra_orchestrator.adapters.wakes import mark
 
-    mark(root, timer, wire.clock().now())
+    now = wire.clock().now()
+    return lambda timer: mark(root, timer, now)
 
 
 def woken_at(root: str, timer: str) -> datetime | None:

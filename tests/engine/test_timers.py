@@ -41,7 +41,7 @@ class Machine:
         self.specs = timer_specs(self.project, PLACE._replace(python=python))
 
     def site(self):
-        mark = lambda name: self.marks.__setitem__(name, self.now)  # noqa: E731
+        mark = lambda: lambda name: self.marks.__setitem__(name, self.now)  # noqa: E731
         fields = (self.specs, self.now, self.roots.__contains__, self.marks.get, mark)
         return timers.Site(self.backend, "demo", self.root, *fields)
 

@@ -68,7 +68,7 @@ def site_of(project: Project, backend: TimerBackend, *, gone: bool = False) -> S
         wire.clock().now(),
         elsewhere=lambda other: os.path.isdir(other) and not os.path.samefile(other, root),
         marked_at=lambda timer: wire_timers.woken_at(root, timer),
-        mark=lambda timer: wire_timers.mark_wake(root, timer),
+        marker=lambda: wire_timers.marker(root),
     )
 
 

@@ -24,7 +24,7 @@ class Site(Record):
     """Whose timers and where: those of the project in `root`, at a scheduler. `now` is aware UTC.
 
     `elsewhere` tells whether there still is another project in a root, `marked_at` when a timer was last armed or woke
-    us, `mark` notes that it is armed now.
+    us, `marker` gives what notes that it is armed as of now.
     """
 
     backend: TimerBackend
@@ -34,7 +34,7 @@ class Site(Record):
     now: datetime
     elsewhere: Callable[[str], bool]
     marked_at: Callable[[str], datetime | None]
-    mark: Callable[[str], None]
+    marker: Callable[[], Callable[[str], None]]
 
     def states(self, names: Sequence[str]) -> Mapping[str, TimerState]:
         """How the scheduler sees these timers."""
@@ -169,9 +169,10 @@ def _arm(names: Sequence[str], site: Site) -> None:
         return
     site.backend.check()
     site.backend.arm(site.project, names)
+    mark = site.marker()  # as of now: what elapses from here on is later than the mark
     for name, state in site.states(names).items():
         if not state.active:
-            site.mark(name)
+            mark(name)
 
 
 def _disarm(names: Sequence[str], site: Site) -> None:
