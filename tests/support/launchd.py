@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from heapq import heapify, heapreplace
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -52,14 +53,19 @@ class _Tm(NamedTuple):
     isdst: int
 
 
+@cache
+def _changes(zone: str) -> list[datetime]:
+    found = transitions(zone, datetime(2020, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC))
+    return [change.at for change in found]
+
+
 class _Clock:
     """mktime(3) for one zone, as both glibc and Apple's libc have it."""
 
     def __init__(self, zone: str, repeated: int) -> None:
         self.zone = ZoneInfo(zone)
         self._repeated = repeated
-        changes = transitions(zone, datetime(2020, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC))
-        self._changes = [change.at for change in changes]
+        self._changes = _changes(zone)
 
     def mktime(self, tm: _Tm) -> datetime:
         """The instant. What is not on the clock counts from before the gap."""

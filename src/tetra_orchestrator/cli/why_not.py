@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Annotated, TypeVar
@@ -110,8 +111,9 @@ def _timer(project: Project, name: str, by: str | None, system: bool) -> Timer:
         return Timer(None)
     try:
         state = backend.states(project.name, [name])[name]
-    except TetraError:
-        return Timer(backend.kind)
+    except TetraError as error:  # it may be all right, and what the ledger says stands by itself
+        print(f"warning: {error}", file=sys.stderr)
+        return Timer(backend.kind, known=True, enabled=True, waiting=True)
     return Timer(backend.kind, state.known, state.enabled, state.waiting, state.last_at)
 
 
