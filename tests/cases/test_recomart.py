@@ -22,7 +22,6 @@ from tetra_orchestrator.core.retry import delay_s
 LATER = {
     "recomart": {
         "pipeline_config.yaml.log_file": 8,
-        "quick_data_check.yaml.runs_at_daemon_start": 6,
         "production_pipeline.yaml.log_file": 8,
         "production_pipeline.yaml.notify_on_failure": 8,
     }
@@ -207,6 +206,20 @@ def test_R_057_the_next_time_it_is_due(shop):
 def test_R_055_without_a_zone_the_schedule_is_in_utc(shop):
     (slot,) = shop.json("schedule", "next", "--config", "quick_data_check.yaml", "-n", "1")["slots"]
     assert slot["zone"] == EXPECTED["quick_data_check.yaml"]["timezone"]
+
+
+@holds("recomart", "quick_data_check.yaml.runs_at_daemon_start")
+def test_R_056_a_start_of_the_service_makes_nothing_due_unless_the_file_says_so(shop):
+    def due_at_start(file):
+        assert shop.tetra("fire", "--boot", "--by", "foreground", "--config", file).returncode == 0
+        return len(shop.json("schedule", "audit", "--config", file)["slots"])
+
+    assert due_at_start("quick_data_check.yaml") == EXPECTED["quick_data_check.yaml"]["runs_at_daemon_start"]
+    text = (shop.folder / "quick_data_check.yaml").read_text()
+    (shop.folder / "at_start.yaml").write_text(
+        text.replace("name: quick_data_check", "name: at_start") + "  run_on_startup: true\n"
+    )
+    assert due_at_start("at_start.yaml") == 1
 
 
 def effective(folder, file):

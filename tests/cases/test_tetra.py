@@ -16,10 +16,14 @@ import yaml
 
 from cases.ledger import holds
 from support.worlds import Stage
+from tetra_orchestrator.adapters.timer.systemd.calendar import lines
 from tetra_orchestrator.config.load import load_project
 from tetra_orchestrator.core.freshness import freshness
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.retry import delay_s
+from tetra_orchestrator.core.units import timer_specs
+from tetra_orchestrator.timer_port import SYSTEMD_USER
+from tetra_orchestrator.wire_timers import placement
 
 HERE = Path(__file__).parent / "tetra"
 WRAPPERS = Path(__file__).parents[2] / "bin" / "pipelines"
@@ -27,7 +31,7 @@ EXPECTED = yaml.safe_load((HERE / "expect.yaml").read_text())
 CHAIN = ["data_pipeline", "scenarios_pipeline", "metrics_pipeline", "assessment_pipeline"]
 ZONE = "Europe/Paris"
 
-LATER = {"tetra": {"alerts": 8, **{f"schedule.{name}.OnCalendar": 6 for name in CHAIN}}}
+LATER = {"tetra": {"alerts": 8}}
 
 
 class Checkout:
@@ -203,6 +207,16 @@ def test_T_008_to_T_011_each_pipeline_is_due_by_its_rule_in_the_zone_of_the_mach
     rule = json.loads(checkout.tetra("schedule", "next", "--cron", cron, "--tz", ZONE, *since).stdout)["slots"]
     assert [slot["slot"] for slot in own] == [slot["slot"] for slot in rule]
     assert {slot["zone"] for slot in own} == {ZONE}
+
+
+@pytest.mark.parametrize("name", CHAIN)
+@holds("tetra", *(f"schedule.{name}.OnCalendar" for name in CHAIN))
+def test_T_008_to_T_011_systemd_is_told_the_same_time_in_that_zone(checkout, name, monkeypatch):
+    monkeypatch.setenv("TZ", ZONE)
+    project = checkout.project()
+    specs = {spec.name: spec for spec in timer_specs(project, placement(project, SYSTEMD_USER))}
+    wanted = EXPECTED["schedule"][name]["OnCalendar"]
+    assert lines(specs[name], datetime(2026, 3, 20, tzinfo=UTC)) == [f"{wanted} {ZONE}"]
 
 
 @holds("tetra", "freshness.no state")

@@ -13,7 +13,7 @@ import pytest
 
 from support.schedulers.bench import BENCHES
 from support.timers import SHARED, FakeTimers
-from tetra_orchestrator import wire, wire_timers
+from tetra_orchestrator import wire_timers
 from tetra_orchestrator.cli import main
 from tetra_orchestrator.core.marker import marked
 from tetra_orchestrator.core.units import BOOT_SWEEP, UnitFile
@@ -61,7 +61,7 @@ class Console:
 def console_in(tmp_path, patch, capture, backend):
     for name in ("PIPELINE_CONFIG", "TETRA_HOME", "TETRA_STATE", "LOG_DIR"):
         patch.delenv(name, raising=False)
-    patch.setattr(wire, "timers", lambda by=None, system=False: backend)
+    patch.setattr(wire_timers, "timers", lambda by=None, system=False: backend)
     console = Console(tmp_path / "my project", capture, backend)
     patch.chdir(console.root)
     return console
@@ -90,7 +90,7 @@ def alone(console, monkeypatch):
     def none(by=None, system=False):
         raise UsageError("there is no scheduler here: neither systemd, launchd nor cron")
 
-    monkeypatch.setattr(wire, "timers", none)
+    monkeypatch.setattr(wire_timers, "timers", none)
     return console
 
 
@@ -280,8 +280,8 @@ def test_uninstalling_leaves_what_runs_and_what_was_edited_and_says_so(console):
     assert out.splitlines()[-4:] == [
         "left: demo-daily.timer is wanted no more, but its run is active",
         "left: demo-often.timer is wanted no more, but was edited by hand",
-        "  hint: when the run has ended: `tetra-orchestrator schedule prune`",
-        "  hint: to give up what was edited: `tetra-orchestrator schedule prune --force`",
+        "  hint: when the run has ended: `tetra-orchestrator schedule prune --all`",
+        "  hint: to give up what was edited: `tetra-orchestrator schedule prune --all --force`",
     ]
     console.backend.active = set()
     assert console.run("schedule", "prune", "--all", "--force")[0] == 0
@@ -358,7 +358,7 @@ def test_list_publishes_all_of_a_schedule(console):
     daily, often = body["schedules"]
     assert list(daily) == [
         *("schedule", "mode", "pipelines", "enabled", "cron", "every_s", "at", "on_startup", "timezone"),
-        *("next_slot", "pause", "timer"),
+        *("tags", "next_slot", "pause", "timer"),
     ]
     assert (daily["enabled"], daily["cron"], daily["timezone"], daily["on_startup"], daily["next_slot"]) == (
         *(False, "0 19 * * *", "Europe/Berlin", True, None),

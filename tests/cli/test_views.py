@@ -212,7 +212,7 @@ def test_version_is_printed_three_ways(site):
 
 def test_monitor_is_healthy_after_a_good_run_and_unhealthy_after_a_bad_one(ran):
     body = ran.json("monitor")
-    assert list(body) == ["schema", "health", "pipelines", "system", "findings"]
+    assert list(body) == ["schema", "health", "pipelines", "system", "findings", "renewed"]
     assert set(body["pipelines"]["data"]) == {
         *("last_run", "status", "data_freshness", "log_freshness", "error_rate", "avg_duration_s", "next_slot"),
     }
