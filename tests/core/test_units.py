@@ -68,6 +68,12 @@ def test_the_boot_sweep_is_due_at_a_start_of_the_machine_and_at_no_other_time() 
     assert (spec.log, spec.unit) == ("/project/logs/demo_orchestrator.log", "demo-orchestrator")
 
 
+def test_a_timer_is_outlived_where_a_task_is_to_outlive_us_or_to_leave_something_behind() -> None:
+    for fields in ({"survive": True}, {"background": True}):
+        assert timers(site(DAILY, tasks=(task("a", **fields),)))["daily"].outlived
+    assert not timers(site(DAILY))["daily"].outlived
+
+
 def test_the_boot_sweep_only_wakes_others_and_is_limited_for_none_of_them() -> None:
     spec = timers(site(DAILY, tasks=(sized("a", 100, 1.0, 10, kill_grace_s=60.0),)))[BOOT_SWEEP]
     assert (spec.dispatches, spec.memory_bytes, spec.processes, spec.delegate) == (True, 0, 0, False)

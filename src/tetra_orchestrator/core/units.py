@@ -30,7 +30,8 @@ class TimerSpec(Record):
     Due by `rule` in `timezone`, `every_s` since 1970-01-01T00:00Z, once `at`, or `at_boot`. `gap` (shift, skip) and
     `fold` (first, second, both) are the schedule's `dst`. With `persistent`, what was missed while the machine was off
     is due after its start. `jitter_s` spreads the wakes. With `dispatches`, the guard leaves the run in a process of
-    its own and ends, so that the next slot can be seen to while it lasts. `log` is appended to.
+    its own and ends, so that the next slot can be seen to while it lasts. With `outlived`, some of what it starts is to
+    outlive it. `log` is appended to.
     """
 
     project: str
@@ -58,6 +59,7 @@ class TimerSpec(Record):
     timeout_s: float | None = None
     stop_s: float = 90.0
     strict: bool = False
+    outlived: bool = False
     umask: int = 0o077
 
     @property
@@ -160,6 +162,7 @@ def _spec(name: str, about: str, tasks: Sequence[Task], project: Project, placem
         source=project.file,
         stop_s=max((task.kill_grace_s for task in tasks), default=0.0) + STOPPING_S,
         strict=project.timers.sandbox == "strict",
+        outlived=any(task.survive or task.background for task in tasks),
     )
 
 

@@ -108,6 +108,7 @@ def test_only_the_boot_sweep_runs_when_it_is_loaded() -> None:
 
 def test_a_guard_that_leaves_its_run_behind_is_not_followed_by_a_signal_to_it() -> None:
     assert of(timer_spec("0 19 * * *", dispatches=True))["AbandonProcessGroup"] is True
+    assert of(timer_spec("0 19 * * *", outlived=True))["AbandonProcessGroup"] is True
     assert "AbandonProcessGroup" not in of(timer_spec("0 19 * * *"))
 
 

@@ -154,6 +154,10 @@ def test_a_timer_that_is_never_due_is_refused() -> None:
     )
 
 
+def test_what_is_to_outlive_the_guard_is_not_for_systemd_to_kill() -> None:
+    assert keys(timer_spec("0 19 * * *", outlived=True), "service", "Service")["KillMode"] == "process"
+
+
 def test_limits_are_systemds_own() -> None:
     spec = timer_spec(
         "0 19 * * *", memory_bytes=1 << 30, cpu=1.5, processes=64, delegate=True, timeout_s=7200.0, stop_s=1.5

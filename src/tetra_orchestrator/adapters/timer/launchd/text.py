@@ -81,7 +81,7 @@ def _process(spec: TimerSpec) -> dict[str, Value]:
     }
     if spec.env:
         keys["EnvironmentVariables"] = dict(spec.env)
-    if spec.dispatches:
+    if spec.dispatches or spec.outlived:
         keys["AbandonProcessGroup"] = True
     return keys
 

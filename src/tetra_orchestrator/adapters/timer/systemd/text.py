@@ -127,9 +127,12 @@ def _process(spec: TimerSpec) -> Iterator[Line]:
 
 
 def _end(spec: TimerSpec) -> Iterator[Line]:
-    """The guard ends its tasks itself, within their grace: only what it leaves behind is for systemd to kill."""
+    """The guard ends its tasks itself, within their grace: what it leaves behind is for systemd to kill (systemd.kill(5)).
+
+    Where some of that is to outlive it, systemd has only the guard to end.
+    """
     yield "SuccessExitStatus", NO_FAILURE
-    yield "KillMode", "mixed"
+    yield "KillMode", "process" if spec.outlived else "mixed"
     yield "TimeoutStartSec", "infinity" if spec.timeout_s is None else _span(spec.timeout_s)
     yield "TimeoutStopSec", _span(spec.stop_s)
 
