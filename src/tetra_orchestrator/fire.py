@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 
 from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.config.cache import last_good, load
@@ -16,17 +17,27 @@ from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.slots import dispatches
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.engine import ledger
-from tetra_orchestrator.errors import ConfigError, Exit, UsageError
+from tetra_orchestrator.errors import ConfigError, Exit, TetraError, UsageError
 from tetra_orchestrator.timer_port import FOREGROUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tetra_orchestrator.config.loaded import Loaded
     from tetra_orchestrator.core.model import Project, Schedule
     from tetra_orchestrator.core.slots import Slot
     from tetra_orchestrator.engine.reconcile import Scene
+
+
+#: So long after the boot sweep has woken a guard, it is not taken to have been started by hand.
+SWEPT = timedelta(minutes=5)
+
+
+def swept(name: str) -> str:
+    """What the mark of the boot sweep's wake of a schedule is called; no schedule can be."""
+    return f"{name}.swept"
 
 
 class Wake(Record):
@@ -85,6 +96,9 @@ def _started_by_hand(by: str, project: Project, name: str, marked: datetime | No
         return False  # no other tells
     from tetra_orchestrator import timers
 
+    last = wire_timers.woken_at(project.root, swept(name))
+    if last is not None and abs(wire.clock().now() - last) < SWEPT:
+        return False  # the boot sweep has woken us, and somebody else was faster
     return timers.started_by_hand(by, project, name, marked)
 
 
@@ -115,11 +129,24 @@ def _mine(schedule: Schedule, loaded: Loaded, wake: Wake, scene: Scene) -> list[
         return [slot] if slot else []
     if wake.by is None or not dispatches(schedule):
         return ledger.claim(schedule, loaded.project, scene)
-    for slot in ledger.claim(schedule, loaded.project, scene, dispatched=True):
-        from tetra_orchestrator import timers
-
-        timers.leave(wake.by, loaded.project, schedule.name, ["--slot", instant(slot.at)])
+    _leave(ledger.claim(schedule, loaded.project, scene, dispatched=True), wake.by, loaded.project)
     return []
+
+
+def _leave(slots: Sequence[Slot], by: str, project: Project) -> None:
+    """Start a process for each of the slots. Raises the first error after all were tried."""
+    if not slots:
+        return
+    from tetra_orchestrator import timers
+
+    failed = []
+    for slot in slots:
+        try:
+            timers.leave(by, project, slot.schedule, ["--slot", instant(slot.at)])
+        except TetraError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def _sweep(project: Project, by: str | None) -> int:
@@ -130,13 +157,15 @@ def _sweep(project: Project, by: str | None) -> int:
             for schedule in project.schedules:
                 if schedule.enabled and schedule.on_startup:
                     ledger.expect_startup(schedule, scene)
-        waiting = {slot.schedule for slot in scene.store.ledger.slots(unsettled=True) if slot.run_id is None}
+            wire_timers.note_boot(project.root)
+        waiting = ledger.waiting(scene)
     if by == FOREGROUND:
         return Exit.OK  # whoever started us looks after all of them when we have ended
     from tetra_orchestrator import timers
 
     for schedule in sorted(project.schedules, key=lambda one: -one.priority):
         if schedule.enabled and schedule.name in waiting:
+            wire_timers.mark_wake(project.root, swept(schedule.name))
             timers.wake(by or FOREGROUND, project, schedule.name)
     return Exit.OK
 

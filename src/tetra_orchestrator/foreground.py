@@ -9,6 +9,7 @@ from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.core.reasons import STOP_REQUEST
 from tetra_orchestrator.core.spoken import duration, instant
 from tetra_orchestrator.engine.foreground import Watch, next_slot, recall
+from tetra_orchestrator.engine.ledger import waiting
 from tetra_orchestrator.errors import NotNow
 from tetra_orchestrator.timer_port import FOREGROUND
 
@@ -34,9 +35,14 @@ def keep_watch(load: Callable[[], Project], tell: Callable[[str], None]) -> int:
         if (following := next_slot(project, wire.clock().now())) is not None:
             tell(f"the next slot is {instant(following[0].replace(microsecond=0))} ({following[1]})")
         guards = wire_timers.guards(lambda name: _argv(project.file, name), project.root)
-        code = Watch(load, guards, wire.clock(), interrupts, tell).keep()
+        code = Watch(load, guards, wire.clock(), interrupts, tell, lambda: _waiting(project)).keep()
         _end_the_rest(project)
     return code
+
+
+def _waiting(project: Project) -> set[str]:
+    with wire.scene(project.store_url, project.root) as scene:
+        return waiting(scene)
 
 
 def is_watched(root: str) -> bool:

@@ -125,6 +125,8 @@ if TYPE_CHECKING:
         # By name; those of schedules that the configuration no longer has included.
         def cursors(self) -> list[Cursor]: ...
 
+        def cursor(self, name: str) -> Cursor | None: ...
+
         # Of one schedule or all, in the order of their instants; `since` and `until` are inclusive.
         def slots(
             self,
@@ -136,8 +138,8 @@ if TYPE_CHECKING:
         ) -> list[Slot]: ...
 
         # Moves the cursor from `was` (None: a schedule that is not known yet) and writes the slots, in one commit: each
-        # is new, or replaces one that is open and has no run. Those after `cursor.judged`, or settled after it without
-        # a run, go: a clock was wrong.
+        # is new, or replaces one without a run that is open, or was settled after `cursor.judged`: by a clock that was
+        # ahead.
         # `StateConflict` when somebody else was faster.
         def settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None: ...
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Interrupts
     from tetra_orchestrator.timer_port import TimerBackend
 
+#: How the marks of starts of the machine begin; no schedule's does.
+BOOT = "boot."
 #: What `--by` takes.
 SCHEDULERS = ("systemd", "launchd", "crontab")
 #: Where units look for programs, whatever the shell that made them had: a unit must not differ from shell to shell.
@@ -109,15 +111,21 @@ def caught() -> AbstractContextManager[Interrupts]:
 
 
 def is_first_since_boot(root: str) -> bool:
-    """True once after each start of the machine."""
+    """True after each start of the machine, until `note_boot`."""
     from tetra_orchestrator.adapters.probe import boot
-    from tetra_orchestrator.adapters.wakes import mark, marked_at
+    from tetra_orchestrator.adapters.wakes import marked_at
 
-    name = f"boot-{boot()}"
-    if marked_at(root, name) is not None:
-        return False
+    return marked_at(root, f"{BOOT}{boot()}") is None
+
+
+def note_boot(root: str) -> None:
+    """Note that what this start of the machine makes due is in the ledger."""
+    from tetra_orchestrator.adapters.probe import boot
+    from tetra_orchestrator.adapters.wakes import forget, mark
+
+    name = f"{BOOT}{boot()}"
     mark(root, name, wire.clock().now())
-    return True
+    forget(root, BOOT, name)
 
 
 def mark_wake(root: str, timer: str) -> None:

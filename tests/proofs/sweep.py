@@ -2,7 +2,7 @@
 
 A case is one place, one of its hits, and what happens there: `kill`, `raise`, `enospc` or `stop`. On SQLite a command
 of a small real project is hit; in memory the engine is. One other command comes after it, then `resume` until it
-succeeds. Nothing may be lost, done twice or left behind then. Linux only.
+succeeds; where a slot was due, the next wake of its timer comes in between. Nothing may be lost, done twice or left behind then. Linux only.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from proofs.sweep_checks import KINDS, STRANDED, WRONG, Complaint, chain, of_chain
+from proofs.sweep_checks import KINDS, LOST, STRANDED, WRONG, Complaint, chain, of_chain
 from proofs.sweep_memory import memory_cases, perform_in_memory
 from proofs.sweep_project import MODES, Project, stopped
-from proofs.sweep_scenarios import SCENARIOS, Scenario
+from proofs.sweep_scenarios import SCENARIOS, TIMER, Scenario
 from tetra_orchestrator import failpoints
+from tetra_orchestrator.core.slots import LATE, MISSED, RAN
+from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.errors import Exit
 
@@ -166,6 +168,8 @@ def _look_at_the_stopped(case: Case, scenario: Scenario, project: Project, there
     project.run("status")
     if not mine.items() <= project.states().items():
         project.complaints.append(Complaint(WRONG, f"{mine} became {project.states()} while its owner was stopped"))
+    if project.due and (code := project.run("fire", TIMER)) != Exit.OK:
+        project.complaints.append(Complaint(WRONG, f"beside the stopped one, `fire` ended with {code}"))
     if scenario.words[0] in ("run", "resume") and not case.place.startswith(AFTER_LOCKS):
         code = project.run("run", "--mode", scenario.mode)
         allowed = {Exit.OK, Exit.FAILED, Exit.NOT_NOW} if case.place.startswith(BEFORE_LOCKS) else {Exit.NOT_NOW}
@@ -183,10 +187,34 @@ def _mended(case: Case, scenario: Scenario, project: Project) -> Iterator[Compla
     if scenario.words[0] in ("pause", "unpause"):
         project.run("unpause", "rows", "reads")
         project.known = set(project.states())
-    head = _head(scenario.mode, project)
-    if head is None:
+    if project.due:
+        project.run("fire", TIMER)
+        yield from _unfired(case, project)
+    elif _head(scenario.mode, project) is None:
         project.run("run", "--mode", scenario.mode)
-        head = _head(scenario.mode, project)
+    heads = _fired(project) if project.due else [_head(scenario.mode, project)]
+    for head in heads:
+        yield from _resumed(head, scenario.mode, project)
+
+
+def _unfired(case: Case, project: Project) -> Iterator[Complaint]:
+    """The slots that were due and have no run. That the disk was full when it should begin is a reason."""
+    allowed = {RAN, LATE, MISSED} if case.action == "enospc" else {RAN, LATE}
+    with project.store() as store:
+        outcomes = {slot.at: slot.outcome for slot in store.ledger.slots()}
+    for at in project.due:
+        if outcomes.get(at) not in allowed:
+            yield Complaint(LOST, f"the slot {instant(at)} was due, and is {outcomes.get(at)}")
+
+
+def _fired(project: Project) -> list[str]:
+    """The runs of slots, oldest first."""
+    with project.store() as store:
+        return [run.run_id for run in reversed(store.runs(limit=1000)) if run.slot]
+
+
+def _resumed(head: str | None, mode: str, project: Project) -> Iterator[Complaint]:
+    """`resume` until what the run was for is done; what did not get done."""
     if head is None:
         yield Complaint(WRONG, "there is no run of it")
         return
@@ -197,7 +225,7 @@ def _mended(case: Case, scenario: Scenario, project: Project) -> Iterator[Compla
             break
         project.run("resume", newest.run_id)
     with project.store() as store:
-        yield from of_chain(store, head, MODES[scenario.mode])
+        yield from of_chain(store, head, MODES[mode])
 
 
 def _head(mode: str, project: Project) -> str | None:

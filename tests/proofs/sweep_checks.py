@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from soak.invariants import of_rows
 from tetra_orchestrator.core.model import Task
-from tetra_orchestrator.core.states import TaskState
+from tetra_orchestrator.core.slots import FINAL, LATE, OPEN, RAN, RUNNING, Slot
+from tetra_orchestrator.core.spoken import instant
+from tetra_orchestrator.core.states import RUN_TERMINAL, TaskState
 from tetra_orchestrator.engine.again import ALREADY_SUCCEEDED
 from tetra_orchestrator.errors import Exit
 
@@ -73,6 +75,37 @@ def of_runs(store, graph: Mapping[str, Task]) -> Iterator[Complaint]:
             if never_begun or text in GIVEN_UP:
                 continue
             yield Complaint(STRANDED if text.startswith("I3") else WRONG, f"{run_id}: {text}")
+
+
+def of_slots(store) -> Iterator[Complaint]:
+    """Every slot is settled exactly once: one that ran by the one run that is for it, any other with a reason."""
+    slots = store.ledger.slots()
+    yield from (Complaint(STRANDED, f"{_name(slot)} is {slot.outcome}") for slot in slots if slot.outcome in OPEN)
+    yield from (Complaint(WRONG, text) for text in of_pairs(store))
+    runs = Counter((run.schedule, run.slot) for run in store.runs(limit=1000) if run.slot)
+    yield from (Complaint(DOUBLED, f"{_name(slot)} has {runs[slot[:2]]} runs") for slot in slots if runs[slot[:2]] > 1)
+
+
+def of_pairs(store) -> Iterator[str]:
+    """What holds of slots and runs at any time: no run of a schedule without its slot, and the other way round."""
+    runs = {run.run_id: run for run in store.runs(limit=1000)}
+    slots = {(slot.schedule, slot.at): slot for slot in store.ledger.slots()}
+    for slot in slots.values():
+        run = runs.get(slot.run_id)
+        if slot.outcome in (RUNNING, RAN, LATE) and (run is None or (run.schedule, run.slot) != slot[:2]):
+            yield f"{_name(slot)} is {slot.outcome}, and its run is {run}"
+        if slot.outcome in FINAL and slot.outcome not in (RAN, LATE) and slot.reason is None:
+            yield f"{_name(slot)} is {slot.outcome} for no reason"
+        if run is not None and (slot.outcome in FINAL) != (run.state in RUN_TERMINAL):
+            yield f"{_name(slot)} is {slot.outcome}, and its run is {run.state}"
+    for run in runs.values():
+        own = slots.get((run.schedule, run.slot))
+        if run.slot and (own is None or own.run_id != run.run_id):
+            yield f"run {run.run_id} is for the slot {instant(run.slot)} of {run.schedule}, which is {own}"
+
+
+def _name(slot: Slot) -> str:
+    return f"the slot {instant(slot.at)} of {slot.schedule}"
 
 
 def _ours(store, graph: Mapping[str, Task]) -> list[str]:

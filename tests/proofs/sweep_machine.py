@@ -7,10 +7,11 @@ from copy import deepcopy
 
 from proofs.sweep_checks import Line
 from support.fakes import FakeLocks, FakeProcesses, FakeRunner
-from support.worlds import Stage, project, task
+from support.schedules import GuardStage
+from support.worlds import project, task
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.facts import NO_FACTS
-from tetra_orchestrator.core.model import Command, RetryPolicy
+from tetra_orchestrator.core.model import Command, RetryPolicy, Schedule
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.errors import TetraError
 
@@ -23,6 +24,8 @@ TASKS = (
     task("behind", "fails"),
 )
 GRAPH = {one.id: one for one in TASKS}
+#: A timer of the tasks that succeed in the end. It makes up for every slot that was missed.
+HOURLY = Schedule("hourly", None, "30 * * * *", "UTC", catch_up="all", pipelines=("rows", "reads", "flaky", "kept"))
 
 
 class Killed(BaseException):
@@ -78,11 +81,11 @@ class Table(FakeProcesses):
             self.machine.living.pop(token, None)
 
 
-class Machine(Stage):
+class Machine(GuardStage):
     """A stage on which processes die: what is the kernel's and the disk's is still there afterwards."""
 
     def __init__(self):
-        super().__init__(project(*TASKS))
+        super().__init__(project(*TASKS)._replace(schedules=(HOURLY,)))
         self.lives = 1
         self.lines: list[Line] = []
         self.living: dict[str, Line] = {}

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from proofs.sweep_checks import STRANDED, WRONG, Complaint, chain, of_chain, of_journal, of_runs
-from proofs.sweep_machine import GRAPH, Armed, Machine
+from proofs.sweep_checks import LOST, STRANDED, WRONG, Complaint, chain, of_chain, of_journal, of_runs, of_slots
+from proofs.sweep_machine import GRAPH, HOURLY, Armed, Machine
+from support.fakes import START
+from support.schedules import GuardStage
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.history import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.model import Keep
+from tetra_orchestrator.core.slots import LATE, MISSED, RAN
 from tetra_orchestrator.core.states import RunState
+from tetra_orchestrator.engine import ledger
 from tetra_orchestrator.engine.again import Again
 from tetra_orchestrator.engine.cancel import cancel
 from tetra_orchestrator.engine.reconcile import reconcile
@@ -21,10 +26,15 @@ from tetra_orchestrator.errors import NotNow
 
 GOOD, BAD = ("rows", "reads", "flaky", "kept"), ("fails", "behind")
 TRIES = 3
+#: When the timer is due: half past the hours since the machine was started.
+SLOTS = tuple(START + timedelta(hours=hours, minutes=30) for hours in range(3))
 
 
 class Scenario(NamedTuple):
-    """`act` is hit. Before it `prepare`, afterwards the tasks of `names` get done, in a run that is new if `fresh`."""
+    """`act` is hit. Before it `prepare`, afterwards the tasks of `names` get done, in a run that is new if `fresh`.
+
+    Of `due` are the slots that each get a run.
+    """
 
     act: Callable[[Machine], object]
     names: tuple[str, ...]
@@ -32,6 +42,7 @@ class Scenario(NamedTuple):
     answer: object = 0
     prepare: Callable[[Machine], object] = lambda machine: None
     fresh: bool = False
+    due: tuple[datetime, ...] = ()
 
 
 def _run(names: tuple[str, ...]) -> Callable[[Machine], object]:
@@ -99,6 +110,26 @@ def _prune(machine: Machine) -> int:
     return 0
 
 
+def _is_due(after_s: float) -> Callable[[Machine], None]:
+    """The timer was looked at last when the machine was started; since then time has passed."""
+
+    def prepare(machine: Machine) -> None:
+        machine.look()
+        machine.clock.show(SLOTS[0] + timedelta(seconds=after_s))
+
+    return prepare
+
+
+def _fire(machine: Machine) -> object:
+    return machine.wake(HOURLY.name)
+
+
+def _leave(machine: Machine) -> int:
+    """Leave the slots to processes of their own, which never start."""
+    ledger.claim(HOURLY, machine.project, machine.scene, dispatched=True)
+    return 0
+
+
 def _writes(*names: str, nth: tuple[int, ...] = (1,)) -> dict[str, tuple[int, ...]]:
     return {each: nth for name in names for each in (name, f"{name}.commit")}
 
@@ -108,6 +139,10 @@ _RUN = {
     **dict.fromkeys(("spawn.before", "child.exited"), (1, 2)),
     **_writes("run.insert", "retry.scheduled", "outputs.insert", "run.finish", "attempt.running"),
     **_writes("attempt.insert", "attempt.finish", nth=(1, 2)),
+}
+_FIRE = {
+    **dict.fromkeys(("lock.taken", "lock.release", "spawn.before", "child.exited"), (1,)),
+    **_writes("slots.settle", "run.insert", "attempt.insert", "attempt.finish", "run.finish"),
 }
 SCENARIOS = {
     "a run": Scenario(_run(GOOD), GOOD, _RUN, fresh=True),
@@ -120,6 +155,14 @@ SCENARIOS = {
     "old runs": Scenario(
         _prune, ("rows",), _writes("prune.files", "prune.rows", nth=(1, 2)), prepare=_past, fresh=True
     ),
+    "a slot": Scenario(_fire, GOOD, _FIRE, prepare=_is_due(1), due=SLOTS[:1]),
+    "slots that are made up for": Scenario(
+        _fire, GOOD, _writes("run.insert", "run.finish", nth=(1, 3)), prepare=_is_due(9000), due=SLOTS
+    ),
+    "slots that are looked at": Scenario(
+        GuardStage.look, GOOD, _writes("slots.settle"), None, prepare=_is_due(9000), due=SLOTS
+    ),
+    "slots that are left to others": Scenario(_leave, GOOD, _writes("slots.settle"), prepare=_is_due(1), due=SLOTS[:1]),
 }
 
 
@@ -159,10 +202,21 @@ def perform_in_memory(case: MemoryCase, counts: Counter[str]) -> tuple[list[Comp
     if case.action == "stop" and answer != scenario.answer:
         found.append(Complaint(STRANDED, f"having gone on it ended with {answer!r}"))
     found += _mended(case, scenario, machine, known)
+    found += _unfired(case, scenario, machine)
+    found += of_slots(machine.store)
     found += of_runs(machine.store, GRAPH)
     found += of_journal(machine.store, GRAPH, machine.lines, counts)
     found += [Complaint(STRANDED, f"{line} is left") for line in machine.living.values()]
     return found, armed.reached
+
+
+def _unfired(case: MemoryCase, scenario: Scenario, machine: Machine) -> Iterator[Complaint]:
+    """The slots that were due and have no run. That the disk was full when it should begin is a reason."""
+    allowed = {RAN, LATE, MISSED} if case.action == "enospc" else {RAN, LATE}
+    outcomes = {slot.at: slot.outcome for slot in machine.store.ledger.slots()}
+    for at in scenario.due:
+        if outcomes.get(at) not in allowed:
+            yield Complaint(LOST, f"the slot {at} was due, and is {outcomes.get(at)}")
 
 
 def _beside_the_stopped(case: MemoryCase, scenario: Scenario, machine: Machine) -> Iterator[Complaint]:
@@ -171,6 +225,8 @@ def _beside_the_stopped(case: MemoryCase, scenario: Scenario, machine: Machine) 
     reconcile(machine.scene, end_survivors=False)
     if {name: machine.store.run(name).state for name in mine} != mine:
         yield Complaint(WRONG, f"{mine} was settled while its owner was stopped")
+    if scenario.due and (code := machine.wake(HOURLY.name)):
+        yield Complaint(WRONG, f"another wake beside it ended with {code}")
     if any(name.startswith("pipeline-") for name in machine.locks.taken):
         with suppress(NotNow):
             yield Complaint(WRONG, f"a second run ended with {machine.run(None, scenario.names)}")
@@ -179,10 +235,23 @@ def _beside_the_stopped(case: MemoryCase, scenario: Scenario, machine: Machine) 
 def _mended(case: MemoryCase, scenario: Scenario, machine: Machine, known: set[str]) -> Iterator[Complaint]:
     """A look or a run, then `resume` until all is done; what did not get done."""
     machine.does(_run(scenario.names) if case.run else lambda m: reconcile(m.scene, end_survivors=False))
-    head = _head(scenario, machine, known)
-    if head is None:
+    heads = _fired(machine) if scenario.due else [_head(scenario, machine, known)]
+    if heads == [None]:
         machine.does(_run(scenario.names))
-        head = _head(scenario, machine, known)
+        heads = [_head(scenario, machine, known)]
+    for head in heads:
+        yield from _resumed(head, scenario, machine)
+
+
+def _fired(machine: Machine) -> list[str]:
+    """The runs of slots, oldest first, when the timer has woken us again."""
+    machine.clock.show(machine.clock.now() + timedelta(seconds=ledger.DISPATCH_S + 1))
+    machine.does(_fire)
+    return [run.run_id for run in reversed(machine.store.runs()) if run.slot]
+
+
+def _resumed(head: str | None, scenario: Scenario, machine: Machine) -> Iterator[Complaint]:
+    """`resume` until what the run was for is done; what did not get done."""
     for _ in range(TRIES):
         newest = machine.store.run(chain(machine.store, head)[-1])
         if newest.state == RunState.SUCCEEDED:

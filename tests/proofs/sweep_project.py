@@ -12,11 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
-from proofs.sweep_checks import STRANDED, WRONG, Complaint, Line, of_journal, of_runs
+from proofs.sweep_checks import STRANDED, WRONG, Complaint, Line, of_journal, of_runs, of_slots
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.adapters.locks.table import Busy, LockTable
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
@@ -58,7 +60,7 @@ MODES = {
 GRAPH = {name: Task(name, name, Command(("sh",)), depends_on=needs) for name, (_, needs, _) in PIPELINES.items()}
 
 
-def document(keep: int | None) -> str:
+def document(keep: int | None, schedules: Mapping[str, object]) -> str:
     """The configuration, as JSON, which is YAML too; of old runs so many stay."""
     pipelines = {
         name: {"command": ["sh", str(SCRIPT), word], "depends_on": list(needs), **more}
@@ -66,21 +68,24 @@ def document(keep: int | None) -> str:
     }
     head = {"version": 1, "project": "sweep", "python": sys.executable, "pipelines": pipelines}
     logs = {} if keep is None else {"logs": {"keep": {"runs": keep}}}
-    return json.dumps({**head, **logs, "modes": {name: list(tasks) for name, tasks in MODES.items()}})
+    modes = {name: list(tasks) for name, tasks in MODES.items()}
+    return json.dumps({**head, **logs, "modes": modes, "schedules": schedules})
 
 
 class Project:
     """The folder, the commands that were started there, and what is wrong about how they ended."""
 
-    def __init__(self, root: Path, keep: int | None = None):
+    def __init__(self, root: Path, keep: int | None = None, schedules: Mapping[str, object] = MappingProxyType({})):
         self.root = root
         self.complaints: list[Complaint] = []
         #: Runs that go on beside the command that is hit, and the ids of those that were over before it.
         self.holders: list[subprocess.Popen[str]] = []
         self.known: set[str] = set()
+        #: The slots that are due, each of which a run has to be for.
+        self.due: list[datetime] = []
         root.mkdir(mode=0o700)
         (root / "journal").touch()
-        (root / "orchestration.yaml").write_text(document(keep))
+        (root / "orchestration.yaml").write_text(document(keep, dict(schedules)))
         paths = os.pathsep.join(path for path in sys.path if path)
         self.env = {"PATH": os.environ["PATH"], "HOME": str(root), "PYTHONPATH": paths, "SWEEP": str(root)}
         self._started: list[subprocess.Popen[str]] = []
@@ -183,6 +188,7 @@ class Project:
         yield from self.complaints
         with self.store() as store:
             yield from of_runs(store, GRAPH)
+            yield from of_slots(store)
             yield from of_journal(store, GRAPH, self.lines(), counts)
         self.until_gone()
         yield from (Complaint(STRANDED, f"process {name} is left") for name in self.processes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from proofs.sweep_project import Project, copy
 STORES = Path(__file__).parents[1] / "adapters" / "store"
 #: A run dies here with an attempt under way: with one that lasts a while, and with any.
 LATE_DEATH, EARLY_DEATH = "attempt.running.commit=kill", "spawn.after_fork=kill"
+TIMER = "timer"
 Nth = tuple[int, ...]
 
 
@@ -79,6 +81,31 @@ def _dead(mode: str, death: str) -> Callable[[Path], Project]:
     return prepare
 
 
+def _due_now(folder: Path) -> Project:
+    """A project of which a slot is due, on time."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return _due({"at": f"{now:%Y-%m-%dT%H:%M:%S}"}, [now], folder)
+
+
+def _missed(policy: str, folder: Path) -> Project:
+    """A project of which three slots were missed, an hour between them. `latest` runs the last of them, `all` each."""
+    minute = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
+    slots = [minute - timedelta(hours=hours) for hours in (2, 1, 0)]
+    return _due({"cron": f"{minute.minute} * * * *", "catch_up": policy}, slots, folder)
+
+
+def _due(rule: Mapping[str, str], slots: list[datetime], folder: Path) -> Project:
+    """A project whose schedule by that rule was looked at right before the first of the slots."""
+    project = Project(folder / "due", schedules={TIMER: {"mode": "tiny", **rule}})
+    project.run("status")
+    begin = slots[0] - timedelta(seconds=1)
+    with project.store() as store:
+        [seen] = store.ledger.cursors()
+        store.ledger.settle(seen, seen._replace(since=begin, judged=begin, version=seen.version + 1), [])
+    project.due = slots if rule.get("catch_up") == "all" else slots[-1:]
+    return project
+
+
 class Template:
     """A project with a past, made once and copied."""
 
@@ -137,6 +164,10 @@ _WRAPPED = {
     "child.exited": (1,),
     **_writes("record.write", "attempt.running", "attempt.finish"),
 }
+_FIRE = {
+    **dict.fromkeys(("lock.taken", "lock.release", "spawn.after_fork", "child.exited"), (1,)),
+    **_writes("slots.settle", "run.insert", "attempt.insert", "attempt.finish", "run.finish"),
+}
 _RESUME = {"spawn.after_fork": (1,), **_writes("reconcile.each", "run.insert", "attempt.insert", "attempt.finish")}
 SCENARIOS = {
     "a run": Scenario(_run("all"), "all", _MAIN, _new),
@@ -165,6 +196,13 @@ SCENARIOS = {
     "a dead run": Scenario(("resume",), "all", _RESUME, _dead("all", LATE_DEATH), fresh=False),
     "a dead run that is looked at": Scenario(
         ("show",), "bad", _writes("reconcile.each"), _dead("bad", EARLY_DEATH), fresh=False
+    ),
+    "a slot": Scenario(("fire", TIMER), "tiny", _FIRE, _due_now),
+    "slots that are made up for": Scenario(
+        ("fire", TIMER), "tiny", _writes("run.insert", "run.finish", nth=_TWICE), partial(_missed, "all")
+    ),
+    "slots that are looked at": Scenario(
+        ("schedule", "audit"), "tiny", _writes("slots.settle"), partial(_missed, "latest")
     ),
     "a task that outlives its run": Scenario(
         ("resume",), "wrapped", _writes("reconcile.each", "run.insert"), _dead("wrapped", LATE_DEATH), fresh=False

@@ -35,6 +35,7 @@ ALLOWED = {
     ((*_CREATES, *_MAKES, *_WRITES, *_REMOVES), r"state/tetra\.db(\.\d+\.new)?(-wal|-shm|-journal)?"): (
         "SQLite's own keeping of what is committed already: a commit is the last frame of it in the journal"
     ),
+    ((*_CREATES, *_MAKES, *_WRITES), r"state/cache/slots-\w+(\.\d+)?"): "what is computed again where it is not whole",
     (_REMOVES, r"state/attempts/.*\.(input\.json|output\.jsonl)"): "what nobody needs once the end is recorded",
 }
 

@@ -8,6 +8,8 @@ import re
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 
@@ -19,12 +21,14 @@ from proofs.storefaults_store import KINDS, SURE, FaultyStore
 from support.worlds import Stage, project, task
 from tetra_orchestrator import ports
 from tetra_orchestrator.adapters.store.memory import MemoryStore
+from tetra_orchestrator.core.slots import Cursor
 from tetra_orchestrator.errors import CannotWrite, StoreError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 TESTS = Path(__file__).parents[1]
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 #: A handful of tests in which much is recorded.
-HANDFUL = "test_A_063 or test_retry_does_one_task or test_I15 or flaky or test_on_lost"
+HANDFUL = "test_a_guard_that_is_killed or test_A_063 or test_retry_does_one_task or test_I15 or flaky or test_on_lost"
 FIGURE = re.compile(r"tests \d+, tests with a fault \d+, commands with a store \d+, faults [1-9]\d*, violations 0\n")
 
 
@@ -72,17 +76,21 @@ def faulty(*numbers: float) -> tuple[FaultyStore, MemoryStore, list[str]]:
     return FaultyStore(lambda: behind, "/state/tetra.db", Scripted(1.0, *numbers), told.append), behind, told
 
 
-def methods_of_the_port() -> list[str]:
+def methods_of_the_port(called: str) -> list[str]:
     tree = ast.parse(Path(ports.__file__).read_text())
-    [store] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "Store"]
-    return [node.name for node in store.body if isinstance(node, ast.FunctionDef)]
+    [port] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == called]
+    return [node.name for node in port.body if isinstance(node, ast.FunctionDef) and not node.decorator_list]
 
 
-@pytest.mark.parametrize("name", [name for name in methods_of_the_port() if name not in SURE])
+FAILING = [name for name in methods_of_the_port("Store") if name not in SURE]
+OF_THE_LEDGER = [f"ledger.{name}" for name in methods_of_the_port("Ledger")]
+
+
+@pytest.mark.parametrize("name", [*FAILING, *OF_THE_LEDGER])
 def test_every_method_of_the_store_fails_now_and_then(name: str) -> None:
     store, _, told = faulty(0.0, 0.0, 1.0)
     with pytest.raises((StoreError, CannotWrite)):
-        getattr(store, name)()
+        attrgetter(name)(store)()
     assert told == [f"locked {name} refused"]
 
 
@@ -111,6 +119,14 @@ def test_an_error_may_come_although_the_commit_was_made() -> None:
         store.open_run(run, rows, [], "version: 1")
     assert behind.run(run.run_id) == run
     assert told == ["locked open_run made"]
+
+
+def test_a_slot_may_be_settled_although_an_error_came() -> None:
+    store, behind, told = faulty(0.0, 0.0, 0.0, 1.0)
+    with pytest.raises(StoreError):
+        store.ledger.settle(None, Cursor("nightly", "0 6 * * *", NOON, NOON), [])
+    assert [cursor.name for cursor in behind.ledger.cursors()] == ["nightly"]
+    assert told == ["locked ledger.settle made"]
 
 
 def test_what_is_broken_may_stay_so() -> None:

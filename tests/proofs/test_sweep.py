@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -11,13 +12,16 @@ import pytest
 
 from proofs import sweep, sweep_memory
 from proofs.sweep import Case
-from proofs.sweep_checks import DOUBLED, LOST, UNKNOWN, Line, of_chain, of_journal
+from proofs.sweep_checks import DOUBLED, LOST, STRANDED, UNKNOWN, WRONG, Line, of_chain, of_journal, of_slots
 from proofs.sweep_scenarios import SCENARIOS
 from proofs.sweep_trace import Step, trace_of, unguarded
 from support.components import require
+from support.builders import utc
+from support.schedules import GuardStage, scheduled
 from support.worlds import Stage, project, task
 from tetra_orchestrator import failpoints
-from tetra_orchestrator.engine import again, reconcile
+from tetra_orchestrator.core.slots import EXPECTED, LATE, MISSED, QUEUED, RAN
+from tetra_orchestrator.engine import again, ledger, reconcile
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc, and follows system calls")
 
@@ -98,6 +102,9 @@ def test_every_write_stands_between_two_failpoints(name: str, traces: dict[str, 
         (reconcile, "is_owned", lambda run, scene: False),
         (reconcile, "_sweep", lambda scene: None),
         (again, "_success", lambda row: None),
+        (ledger, "_is_free", lambda slot, scene: slot.outcome == EXPECTED),
+        (ledger, "_is_free", lambda slot, scene: True),
+        (ledger, "_fallen_due", lambda *_: []),
     ],
 )
 def test_an_engine_that_is_wrong_about_what_is_over_is_found_out(
@@ -175,3 +182,54 @@ def test_a_task_that_did_not_get_done_is_found() -> None:
     assert list(of_chain(stage.store, run_id, ["a"])) == []
     found = list(of_chain(stage.store, run_id, ["a", "b"]))
     assert found == [(LOST, f"b has succeeded 0 times in the chain of run {run_id}")]
+
+
+SIX = utc(2026, 3, 2, 6)
+THE_SLOT = "the slot 2026-03-02T06:00:00Z of nightly"
+
+
+def a_slot_that_ran() -> GuardStage:
+    stage = GuardStage(scheduled())
+    stage.at(SIX)
+    assert stage.wake() == 0
+    assert list(of_slots(stage.store)) == []
+    return stage
+
+
+def of_changed(stage: GuardStage, **fields) -> list[tuple[str, str]]:
+    """What is found when these fields of the slot are others."""
+    rows = stage.store.ledger.rows
+    rows["nightly", SIX] = rows["nightly", SIX]._replace(**fields)
+    return list(of_slots(stage.store))
+
+
+def test_a_slot_that_is_left_open_is_found() -> None:
+    stage = GuardStage(scheduled())
+    stage.at(SIX)
+    ledger.claim(stage.project.schedules[0], stage.project, stage.scene)
+    assert list(of_slots(stage.store)) == [(STRANDED, f"{THE_SLOT} is {QUEUED}")]
+
+
+@pytest.mark.parametrize("outcome", [RAN, LATE])
+def test_a_slot_that_ran_without_its_run_is_found_and_so_is_the_run(outcome: str) -> None:
+    stage = a_slot_that_ran()
+    found = of_changed(stage, outcome=outcome, run_id=None)
+    slot = stage.store.ledger.rows["nightly", SIX]
+    assert found == [
+        (WRONG, f"{THE_SLOT} is {outcome}, and its run is None"),
+        (WRONG, f"run {stage.last_run.run_id} is for {THE_SLOT}, which is {slot}"),
+    ]
+
+
+def test_a_slot_that_was_missed_for_no_reason_is_found() -> None:
+    stage = a_slot_that_ran()
+    assert (WRONG, f"{THE_SLOT} is {MISSED} for no reason") in of_changed(stage, outcome=MISSED)
+
+
+def test_a_slot_that_ran_twice_is_found() -> None:
+    stage = a_slot_that_ran()
+    [cursor] = stage.store.ledger.cursors()
+    before = cursor._replace(judged=SIX - timedelta(hours=1), version=cursor.version + 1)
+    stage.store.ledger.settle(cursor, before, [])  # as if it had never been
+    stage.wake()
+    assert (DOUBLED, f"{THE_SLOT} has 2 runs") in list(of_slots(stage.store))

@@ -2,7 +2,7 @@
 
 What no reader can tell is no fault: a journal that ends between two commits is the store as it was then, outputs that
 end between two lines are what the task had written by then, and a log is whatever it is. Reports of our own faults have
-no reader but people.
+no reader but people, and marks of wakes hold nothing that could be cut.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from proofs.specimens import Specimen, attempts, glances, locks, logs, positions, projects
+from proofs.specimens import Specimen, attempts, glances, locks, logs, positions, projects, slots
 from proofs.store_specimens import stores
 
 #: Wrong cuts of one file that are told in full.
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
 
 def specimens(folder: Path) -> Iterator[Specimen]:
     """One of every kind of file, each laid out below `folder` when its turn comes."""
-    for make in (stores, projects, glances, locks, attempts, positions, logs):
+    for make in (stores, projects, glances, slots, locks, attempts, positions, logs):
         place = folder / make.__name__
         place.mkdir(mode=0o700)
         yield from make(place)

@@ -34,6 +34,8 @@ class KeptSlots:
         """The slots after one instant and up to another, both aware UTC."""
         place = os.path.join(self._folder, f"slots-{schedule.name}")
         key = _key(schedule)
+        if key is None:
+            return between(schedule, after, until)
         known = _read(place, key)
         if known is None or not known[0] <= after or not (known[1] is None or until <= known[1]):
             found = between(schedule, after, until)
@@ -42,13 +44,13 @@ class KeptSlots:
         return [at for at in known[2] if after < at <= until]
 
 
-def _key(schedule: Schedule) -> str:
-    """What the slots depend on: the rule, the data about its zone, and how we compute."""
+def _key(schedule: Schedule) -> str | None:
+    """What the slots depend on: the rule, the data about its zone, and how we compute; None where that is not known."""
     try:
         status = os.stat(os.path.join(_ZONES, schedule.timezone))
-        zone = f"{status.st_mtime_ns} {status.st_size}"
     except OSError:
-        zone = "-"
+        return None  # the data is a package's, which may be another one tomorrow
+    zone = f"{status.st_mtime_ns} {status.st_size}"
     return f"{__version__}\t{zone}\t{rule_text(schedule)}"
 
 
@@ -74,7 +76,9 @@ def _write(place: str, key: str, schedule: Schedule, since: datetime) -> None:
     lines = [key, *(repr((at - _EPOCH).total_seconds()) for at in (since, *found))]
     temporary = f"{place}.{os.getpid()}"
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with open(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.write("\n".join([*lines, END if len(found) == KEPT else ALL]))
         os.replace(temporary, place)
     except (OSError, ValueError):

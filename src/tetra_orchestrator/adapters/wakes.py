@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from tetra_orchestrator.errors import CannotWrite
@@ -34,6 +35,15 @@ def marked_at(root: str, name: str) -> datetime | None:
     except OSError:
         return None
     return _EPOCH + status.st_mtime_ns // 1000 * _MICROSECOND
+
+
+def forget(root: str, beginning: str, kept: str) -> None:
+    """Remove the marks whose names begin so, but that one. What cannot be removed does no harm."""
+    folder = os.path.join(root, _FOLDER)
+    for name in os.listdir(folder):
+        if name.startswith(beginning) and name != kept:
+            with suppress(OSError):
+                os.unlink(os.path.join(folder, name))
 
 
 def _place(root: str, name: str) -> str:

@@ -80,6 +80,8 @@ def do_again(found: Earlier, again: Again, loaded: Loaded, options: Options) -> 
         secrets=loaded.secrets,
         given=given,
         again=again,
+        schedule=run.schedule,
+        slot=run.slot,
     )
     return start(request, loaded, style_of(options.progress, as_json=options.as_json))
 

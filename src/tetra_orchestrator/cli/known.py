@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tetra_orchestrator.config.glance import Glance
+    from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.ports import Store
 
@@ -52,6 +53,20 @@ def settled_scene(config: str | None, *, end_survivors: bool = False) -> Iterato
         yield scene
 
 
-def settled(seen: Glance, *, end_survivors: bool = False) -> AbstractContextManager[Scene]:
-    """The same for a glance. Slots are settled where one may have fallen due since the glance before."""
-    return wire.settled(seen.store_url, seen.root, end_survivors=end_survivors, project=seen.project)
+def settled(
+    seen: Glance, *, end_survivors: bool = False, project: Project | None = None
+) -> AbstractContextManager[Scene]:
+    """The same for a glance. Slots are settled for `project`, or where one may have fallen due since the last glance."""
+    return wire.settled(seen.store_url, seen.root, end_survivors=end_survivors, project=project or seen.project)
+
+
+def whole(seen: Glance, config: str | None) -> Project | None:
+    """The project, for commands that change what is due; None while its file is broken."""
+    from tetra_orchestrator.cli.source import Source, load
+
+    if seen.project is not None:
+        return seen.project
+    try:
+        return load(Source(config)).project
+    except ConfigError:
+        return None

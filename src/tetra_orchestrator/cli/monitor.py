@@ -63,7 +63,8 @@ def _renew(project: Project, backend: TimerBackend) -> list[str]:
     from tetra_orchestrator.engine import timers
 
     site, off = site_of(project, backend), disabled(project)
-    applied = timers.renew(timers.survey(site, off), site, off, wire_timers.valid_until(backend.kind))
+    found = timers.survey(site, off)
+    applied = timers.renew(found, site, off.union(found.stopped), wire_timers.valid_until(backend.kind))
     return [action.file for action in applied.done]
 
 

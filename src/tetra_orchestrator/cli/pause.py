@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tetra_orchestrator import failpoints
-from tetra_orchestrator.cli.known import glance, settled
+from tetra_orchestrator.cli.known import glance, settled, whole
 from tetra_orchestrator.cli.output import instant, print_json
 from tetra_orchestrator.cli.pauses import chosen, pause_row, told
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
@@ -37,7 +37,7 @@ def command(
     now = wire.clock().now().replace(microsecond=0)
     end = None if until is None else _end(until, now)
     why = " ".join((reason or "").split()) or None
-    with settled(seen) as scene:
+    with settled(seen, project=whole(seen, config)) as scene:
         for kind, name in wanted:
             failpoints.hit("pause.write")
             scene.store.pause(kind, name, now, end, why)

@@ -92,8 +92,9 @@ def _print(slots: list[Slot], counts: dict[str, int]) -> None:
 def _instant(option: str, text: str) -> datetime:
     """An instant, or the beginning of a day in the machine's zone."""
     try:
-        when = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
         hint = "write an instant (2026-03-01T20:00:00Z) or a date (2026-03-01)"
         raise UsageError(f"{option} {text!r} is not a time", hint=hint) from None
-    return when.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"{option} {text!r} is beyond the calendar", hint="the years are 1 to 9999") from None

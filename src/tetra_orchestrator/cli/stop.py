@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tetra_orchestrator import wire
+from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.cli.cancel import WaitOption, code_for, tell
 from tetra_orchestrator.cli.known import glance, settled_scene
 from tetra_orchestrator.cli.output import print_json
@@ -19,6 +19,7 @@ from tetra_orchestrator.errors import ConfigError, Exit, TetraError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.timer_port import TimerBackend
 
 
 def command(
@@ -30,10 +31,12 @@ def command(
 ) -> int:
     """Disarm every timer of the project until `start`, then end every run as `cancel` does with one."""
     from tetra_orchestrator.engine.cancel import end_all
+    from tetra_orchestrator.engine.foreground import recall
 
     disarmed, failed = _disarm(config, by, system)
     with settled_scene(config, end_survivors=True) as scene:
         runs = end_all(scene.store.runs(active=True, limit=1000), STOP_REQUEST, scene, wait)
+        recall(scene, wait)
     if seen_watching(config):
         print("warning: `start --foreground` goes on waking schedules; end it by a signal to it", file=sys.stderr)
     if as_json:
@@ -58,18 +61,26 @@ def _disarm(config: str | None, by: str | None, system: bool) -> tuple[list[str]
 
     Where the file is broken, the timers are those of how it was before.
     """
+    project, disarmed, failed = _project(config), list[str](), Exit.OK
+    chosen = [any_backend(by, system)] if by or system else map(wire_timers.timers, wire_timers.kinds_here())
+    for backend in chosen:
+        try:
+            if backend is not None and project is not None:
+                disarmed += _disarm_at(backend, project)
+        except TetraError as error:
+            print(f"warning: the timers are not disarmed: {error}", file=sys.stderr)
+            failed = error.exit_code
+    return list(dict.fromkeys(disarmed)), failed
+
+
+def _disarm_at(backend: TimerBackend, project: Project) -> list[str]:
     from tetra_orchestrator.engine import timers
 
-    backend, project = any_backend(by, system), _project(config)
-    try:
-        if backend is None or project is None or not backend.installed(project.name):
-            return [], Exit.OK
-        site = site_of(project, backend)
-        found = timers.survey(site)
-        return timers.disarm(timers.of_ours(found, site), found, site), Exit.OK
-    except TetraError as error:
-        print(f"warning: the timers are not disarmed: {error}", file=sys.stderr)
-        return [], error.exit_code
+    if not backend.installed(project.name):
+        return []
+    site = site_of(project, backend)
+    found = timers.survey(site)
+    return timers.disarm(timers.of_ours(found, site), found, site)
 
 
 def _project(config: str | None) -> Project | None:

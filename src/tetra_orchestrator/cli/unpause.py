@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator import failpoints
-from tetra_orchestrator.cli.known import glance, settled
+from tetra_orchestrator.cli.known import glance, settled, whole
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.pause import Names, ScheduleOption
 from tetra_orchestrator.cli.pauses import chosen, pause_row
@@ -19,9 +19,8 @@ def command(
     names: Names, schedule: ScheduleOption = False, config: ConfigOption = None, as_json: JsonOption = False
 ) -> int:
     """Let pipelines or schedules run again."""
-
     seen = glance(config)
-    with settled(seen) as scene:
+    with settled(seen, project=whole(seen, config)) as scene:
         pauses, now = scene.store.pauses(), scene.clock.now()
         wanted = chosen(names, seen, schedules_only=schedule, paused=pauses)
         removed = {each for each in wanted if _removed(each, scene.store)}

@@ -78,7 +78,7 @@ def _case(schedule: Schedule, asked: datetime, scene: Scene, timer: Timer) -> Ca
         before=before[-1] if before else None,
         after=next(slots_of(schedule, asked), None),
         row=row,
-        cursor=next((one for one in ledger.cursors() if one.name == schedule.name), None),
+        cursor=ledger.cursor(schedule.name),
         run=scene.store.run(run_id) if run_id else None,
         timer=timer,
         booted_at=now - timedelta(seconds=scene.clock.elapsed()),
@@ -125,4 +125,6 @@ def _instant(text: str, schedule: Schedule) -> datetime:
         when = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a time", hint="write it like 2026-03-01T20:00, or with a Z in UTC") from None
+    if not 1970 <= when.year < 9000:
+        raise UsageError(f"{text!r} is beyond what schedules can be due at", hint="the years are 1970 to 8999")
     return (when if when.tzinfo else when.replace(tzinfo=zone(schedule.timezone))).astimezone(UTC)

@@ -27,6 +27,8 @@ RAN, LATE, MISSED = "ran", "late", "missed"
 SKIPPED_OVERLAP, SKIPPED_POLICY, PAUSED = "skipped_overlap", "skipped_policy", "paused"
 OPEN = (EXPECTED, QUEUED, RUNNING)
 FINAL = (RAN, LATE, MISSED, SKIPPED_OVERLAP, SKIPPED_POLICY, PAUSED)
+#: What starts a run for a slot, which has just fallen due, or was missed.
+ON_TIME, MADE_UP = "schedule", "catch_up"
 #: Seconds after its slot within which a run counts as on time.
 GRACE_S = 60.0
 
@@ -57,7 +59,8 @@ class Slot(Record):
 class Cursor(Record):
     """How far a schedule's slots are in the ledger: all of those after `since` up to `judged`, by this rule.
 
-    `rule` is that of `rule_text`; `version` counts the changes, so that two judges cannot both go on from the same.
+    `rule` is that of `rule_text`; `version` counts the changes, so that two judges cannot both go on from the same. It
+    is of the schedule in the file `source`.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Cursor(Record):
     since: datetime
     judged: datetime
     version: int = 0
+    source: str = ""
 
 
 class Span(Record):
@@ -102,7 +106,7 @@ def judge(schedule: Schedule, due: Sequence[datetime], scenery: Scenery) -> list
     """A verdict on each of the slots, given ascending: final, or `queued` where it is to be run now, in this order."""
     verdicts = {at: _held(schedule, at, scenery) for at in due}
     free = [at for at in due if verdicts[at] is None]
-    verdicts |= _by_policy(schedule, free, scenery)
+    verdicts |= _with_room(schedule, _by_policy(schedule, free, scenery), scenery)
     return [_settled(schedule, at, verdicts[at], scenery.now) for at in due]
 
 
@@ -118,7 +122,7 @@ Verdict = tuple[str, Reason | None] | None
 def _held(schedule: Schedule, at: datetime, scenery: Scenery) -> Verdict:
     """What speaks against the slot by itself: a pause, or a run that was active."""
     for pause in scenery.pauses:
-        if pause.since <= at and pause.holds(at):
+        if any(pause.since <= when and pause.holds(when) for when in (at, scenery.now)):
             why = f": {pause.reason}" if pause.reason else ""
             return PAUSED, Reason("paused", f"{pause.kind} {pause.name} was paused since {instant(pause.since)}{why}")
     over = [span for span in scenery.spans if span.covers(at)]
@@ -167,6 +171,19 @@ def _by_policy(schedule: Schedule, free: Sequence[datetime], scenery: Scenery) -
     return {at: verdicts.get(at, (QUEUED, None)) for at in free}
 
 
+def _with_room(schedule: Schedule, verdicts: dict[datetime, Verdict], scenery: Scenery) -> dict[datetime, Verdict]:
+    """The same, but with no more runs than may be active at the same time: the later ones stay expected.
+
+    Whoever ends one of those runs takes the next.
+    """
+    most = _at_once(schedule)
+    if most in (None, 1):
+        return verdicts  # any number, or one after the other in one process
+    room = most - sum(span.own and span.until is None for span in scenery.spans) - len(scenery.waiting)
+    queued = [at for at, verdict in verdicts.items() if verdict == (QUEUED, None)]
+    return verdicts | dict.fromkeys(queued[max(room, 0) :], (EXPECTED, None))
+
+
 def _too_old(schedule: Schedule, at: datetime, now: datetime) -> bool:
     window = schedule.catch_up_window_s
     return window is not None and now - at > timedelta(seconds=window)
@@ -198,7 +215,8 @@ def rule_text(schedule: Schedule) -> str:
     """When the schedule is due, as text that two schedules share only if they are due alike; empty if never."""
     if not schedule.enabled:
         return ""
-    when = schedule.cron or (f"every {schedule.every_s:g}" if schedule.every_s else f"at {schedule.at}")
+    cron = " ".join((schedule.cron or "").split())
+    when = cron or (f"every {schedule.every_s!r}" if schedule.every_s else f"at {schedule.at}")
     return "\t".join((when, schedule.timezone, schedule.dst_gap, schedule.dst_fold))
 
 

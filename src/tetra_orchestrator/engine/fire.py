@@ -7,7 +7,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 
 from tetra_orchestrator.core import slots as words
+from tetra_orchestrator.core.history import SCHEDULE
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.reasons import STOP_REQUEST
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.engine import ledger
 from tetra_orchestrator.engine.overlap import SKIP, Interrupted, pause
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.engine.start import World
 
-#: What a run was started by: its slot has just fallen due, or was missed.
-ON_TIME, MADE_UP = "schedule", "catch_up"
 #: Seconds for which a run that is made up for waits for schedules that go first, in case nothing wakes those.
 OTHERS_S = 60.0
 SIGNALLED = (Exit.INTERRUPTED, Exit.TERMINATED)
@@ -35,13 +35,23 @@ def perform_due(
 ) -> int:
     """Run the slots that are this process's own, and those that fall due meanwhile; returns the worst exit code."""
     code, slots = Exit.OK, list(mine)
-    while slots:
-        for slot in slots:
-            code = max(code, _perform(slot, schedule, project, world, run))
-            if code in SIGNALLED:
-                return code  # those that are left are free again when this process is gone
-        slots = ledger.claim(schedule, project, world.scene)
+    try:
+        while slots:
+            with in_turn(slots, schedule, project, world):
+                for slot in slots:
+                    code = max(code, _perform(slot, schedule, world, run))
+                    if code in SIGNALLED or _stopped(slot, world):
+                        return code  # those that are left are free again when this process is gone
+            slots = ledger.claim(schedule, project, world.scene)
+    except Interrupted as signal:
+        return signal.code
     return code
+
+
+def _stopped(slot: Slot, world: World) -> bool:
+    """Whether somebody has ended the slot's run to have all runs end."""
+    found = world.store.ledger.slots(slot.schedule, since=slot.at, until=slot.at)
+    return any(row.run_id and STOP_REQUEST in world.store.requests(row.run_id) for row in found)
 
 
 def await_jitter(schedule: Schedule, slot: Slot, world: World) -> None:
@@ -55,12 +65,13 @@ def await_jitter(schedule: Schedule, slot: Slot, world: World) -> None:
         pause(world)
 
 
-def _perform(slot: Slot, schedule: Schedule, project: Project, world: World, run: Callable[[Slot], int]) -> int:
+def _perform(slot: Slot, schedule: Schedule, world: World, run: Callable[[Slot], int]) -> int:
+    now = world.clock.now()
     try:
-        with in_turn(slot, schedule, project, world):
-            return run(slot)
-    except Interrupted as signal:
-        return signal.code  # the slot is free again when this process is gone
+        for pause in world.store.pauses():
+            if (pause.kind, pause.name) == (SCHEDULE, schedule.name) and pause.holds(now):
+                raise NotNow(f"it is paused since {instant(pause.since)}", code="paused")
+        return run(slot)
     except NotNow as held:
         outcome = {"busy": words.SKIPPED_OVERLAP, "paused": words.PAUSED}.get(held.code, words.SKIPPED_POLICY)
         world.tell(f"{slot.schedule}: the slot {instant(slot.at)} is not run: {held.message}")
@@ -77,20 +88,20 @@ def _perform(slot: Slot, schedule: Schedule, project: Project, world: World, run
 
 def trigger(slot: Slot, now: datetime) -> str:
     """What a run for the slot that begins now was started by."""
-    return ON_TIME if now <= slot.due_by else MADE_UP
+    return words.ON_TIME if now <= slot.due_by else words.MADE_UP
 
 
 @contextmanager
-def in_turn(slot: Slot, schedule: Schedule, project: Project, world: World) -> Iterator[None]:
+def in_turn(slots: Sequence[Slot], schedule: Schedule, project: Project, world: World) -> Iterator[None]:
     """Hold one of the places for runs that are made up for, so that not all of them start when a machine wakes.
 
-    Those of a higher priority go first, and the starts are spread as `timers` says. A slot on time waits for nothing.
+    Those of a higher priority go first, and the starts are spread as `timers` says. Slots on time wait for nothing.
     """
-    if world.clock.now() <= slot.due_by:
+    if all(world.clock.now() <= slot.due_by for slot in slots):
         yield
         return
     ledger.settle_all(project, world.scene)  # the slots of others, too, whose timers may be about to wake us
-    _spread(slot, schedule, project, world)
+    _spread(schedule, project, world)
     with ExitStack() as place:
         _wait_for_place(schedule, project, world, place)
         yield
@@ -117,7 +128,7 @@ def _before(schedule: Schedule, project: Project, scene: Scene) -> list[str]:
     return [slot.schedule for slot in waiting if slot.schedule in first and slot.run_id is None]
 
 
-def _spread(slot: Slot, schedule: Schedule, project: Project, world: World) -> None:
+def _spread(schedule: Schedule, project: Project, world: World) -> None:
     """Wait for this schedule's part of the time over which starts are spread."""
     if not project.timers.spread_s:
         return

@@ -48,7 +48,10 @@ LOOK_S = 30.0
 
 
 class Watch:
-    """One loop. `load` gives the project as its file is now, and raises `TetraError` where that cannot be used."""
+    """One loop. `load` gives the project as its file is now, and raises `TetraError` where that cannot be used.
+
+    `waiting` gives the schedules with slots that nobody is about to run.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,9 @@ class Watch:
         clock: Clock,
         interrupts: Interrupts,
         tell: Callable[[str], None],
+        waiting: Callable[[], set[str]],
     ):
+        self._waiting = waiting
         self._load, self._guards, self._clock, self._interrupts, self._tell = load, guards, clock, interrupts, tell
         self._project = load()
         self._looked_at = clock.now()
@@ -71,7 +76,7 @@ class Watch:
             self._wake_due()
             self._clock.wait([self._interrupts.fileno()], self._pause_s())
             if None in self._guards.ended():  # all is settled: what that has left waits to be run
-                self._owed |= {schedule.name for schedule in self._enabled()}
+                self._owed |= self._waiting()
             for number in self._interrupts.take():
                 return self._end(number)
 
@@ -161,7 +166,9 @@ def _left(scene: Scene) -> list[Slot]:
 def _take_back(slot: Slot, scene: Scene) -> None:
     """Have it be expected again; whoever was to take it over finds it is not theirs."""
     ledger = scene.store.ledger
-    cursor = next(one for one in ledger.cursors() if one.name == slot.schedule)
+    cursor = ledger.cursor(slot.schedule)
+    if cursor is None:
+        return
     with suppress(StateConflict):  # somebody is faster, and it is looked at again
         ledger.settle(
             cursor, cursor._replace(version=cursor.version + 1), [slot._replace(outcome=EXPECTED, owner=None)]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from tetra_orchestrator.core.history import Pause
     from tetra_orchestrator.core.model import Project, Reason
     from tetra_orchestrator.core.slots import Span
     from tetra_orchestrator.engine.reconcile import Scene
@@ -36,12 +37,12 @@ TRIES = 20
 
 def settle_all(project: Project, scene: Scene) -> None:
     """Settle every schedule's slots as far as that needs no run, and those that the project has no more."""
-    known = {cursor.name: cursor for cursor in scene.store.ledger.cursors()}
+    own = {schedule.name for schedule in project.schedules}
     for schedule in project.schedules:
         _retried(schedule, project, scene)
-    for name in known.keys() - {schedule.name for schedule in project.schedules}:
-        if known[name].rule:
-            _retried(Schedule(name, None, None, "UTC", enabled=False), project, scene)
+    for cursor in scene.store.ledger.cursors():
+        if cursor.rule and cursor.source == project.file and cursor.name not in own:
+            _retried(Schedule(cursor.name, None, None, "UTC", enabled=False), project, scene)
     from tetra_orchestrator.core.schedule import next_slots
 
     scene.store.ledger.announce(next_slots(project, scene.clock.now()))
@@ -57,11 +58,16 @@ def claim(schedule: Schedule, project: Project, scene: Scene, *, dispatched: boo
     return _retried(schedule, project, scene, owner)
 
 
+def waiting(scene: Scene) -> set[str]:
+    """The schedules that have slots which nobody is about to run."""
+    return {slot.schedule for slot in scene.store.ledger.slots(unsettled=True) if _is_free(slot, scene)}
+
+
 def adopt(schedule: Schedule, at: datetime, scene: Scene) -> Slot | None:
     """Take over a slot that another process has left to this one; None where it is settled, or somebody else's."""
     ledger = scene.store.ledger
     for _ in range(TRIES):
-        cursor = next((one for one in ledger.cursors() if one.name == schedule.name), None)
+        cursor = ledger.cursor(schedule.name)
         found = ledger.slots(schedule.name, since=at, until=at, unsettled=True)
         if cursor is None or not found or not found[0].owner or not found[0].owner.startswith(DISPATCHED):
             return None
@@ -78,11 +84,13 @@ def close(slot: Slot, outcome: str, reason: Reason, scene: Scene) -> None:
     """Settle a slot of this process's own that was not run after all; nothing where it is settled already."""
     ledger = scene.store.ledger
     for _ in range(TRIES):
-        cursor = next(one for one in ledger.cursors() if one.name == slot.schedule)
+        cursor = ledger.cursor(slot.schedule)
         found = ledger.slots(slot.schedule, since=slot.at, until=slot.at, unsettled=True)
-        if not found or found[0].run_id is not None:
+        if cursor is None or not found or found[0].run_id is not None:
             return None
-        settled = slot._replace(outcome=outcome, reason=reason, settled_at=scene.clock.now(), owner=None)
+        # a slot that was settled after the cursor would be taken for one of a clock that was wrong
+        at = min(scene.clock.now(), cursor.judged)
+        settled = slot._replace(outcome=outcome, reason=reason, settled_at=at, owner=None)
         try:
             return ledger.settle(cursor, cursor._replace(version=cursor.version + 1), [settled])
         except StateConflict:
@@ -100,7 +108,9 @@ def expect_startup(schedule: Schedule, scene: Scene) -> None:
     """Have a slot of this second be expected, as the machine has started."""
     ledger, now = scene.store.ledger, scene.clock.now().replace(microsecond=0)
     for _ in range(TRIES):
-        was = next(one for one in ledger.cursors() if one.name == schedule.name)  # it has been settled up to now
+        was = ledger.cursor(schedule.name)
+        if was is None:
+            return None
         slot = Slot(schedule.name, now, words.EXPECTED, words.due_by(schedule, now), schedule.mode)
         after = was._replace(version=was.version + 1, judged=max(now, was.judged))
         if ledger.slots(schedule.name, since=now, until=now):
@@ -123,18 +133,21 @@ def _retried(schedule: Schedule, project: Project, scene: Scene, owner: str | No
 def _settle(schedule: Schedule, project: Project, scene: Scene, owner: str | None) -> list[Slot]:
     """One look at one schedule; the slots that `owner` is to run."""
     ledger, now, rule = scene.store.ledger, scene.clock.now(), rule_text(schedule)
-    was = next((one for one in ledger.cursors() if one.name == schedule.name), None)
-    cursor = was or _first_sight(schedule.name, rule, now, woken=owner is not None)
+    was = ledger.cursor(schedule.name)
+    first = _first_sight(schedule.name, rule, now, project.file, woken=owner is not None)
+    cursor = was._replace(source=project.file) if was else first
     if cursor.judged > now + WRONG_CLOCK:
         cursor = _set_back(cursor, scene)
     open_ = ledger.slots(schedule.name, unsettled=True)
-    due = [slot.at for slot in open_ if slot.at <= now and _is_free(slot, scene)]
-    due = sorted({*due, *_fallen_due(by_rule(schedule, cursor.rule), cursor, scene)})
-    if cursor.rule == rule:
-        verdicts = judge(schedule, due, _scenery(schedule, project, scene, due, open_)) if due else []
-    else:
-        verdicts = changed(schedule, due, now)
-        cursor = cursor._replace(rule=rule, since=now)
+    due = {slot.at for slot in open_ if slot.at <= now and _is_free(slot, scene)}
+    due |= set(_fallen_due(by_rule(schedule, cursor.rule), cursor, now, scene))
+    verdicts = []
+    if cursor.rule != rule:
+        new = set(_fallen_due(schedule, first, now, scene))
+        verdicts, due = changed(schedule, sorted(due - new), now), new
+        cursor = first._replace(version=cursor.version)
+    if due:
+        verdicts += judge(schedule, sorted(due), _scenery(schedule, project, now, scene, sorted(due), open_))
     if not verdicts and cursor == was:
         return []  # only time has passed: nothing is written
     after = cursor._replace(judged=max(now, cursor.judged), version=cursor.version + 1)
@@ -145,10 +158,10 @@ def _settle(schedule: Schedule, project: Project, scene: Scene, owner: str | Non
     return [slot for slot in taken if slot.outcome == words.QUEUED]
 
 
-def _first_sight(name: str, rule: str, now: datetime, *, woken: bool) -> Cursor:
-    """Where the slots of a schedule begin that is new: a timer that has woken us for it was not too early."""
+def _first_sight(name: str, rule: str, now: datetime, source: str, *, woken: bool) -> Cursor:
+    """Where the slots of a rule begin that is new: a timer that has woken us for it was not too early."""
     begin = now - timedelta(seconds=words.GRACE_S) if woken else now
-    return Cursor(name, rule, begin, begin)
+    return Cursor(name, rule, begin, begin, source=source)
 
 
 def _set_back(cursor: Cursor, scene: Scene) -> Cursor:
@@ -179,10 +192,13 @@ def _is_free(slot: Slot, scene: Scene) -> bool:
     return abs((scene.clock.now() - left_at).total_seconds()) > DISPATCH_S
 
 
-def _fallen_due(schedule: Schedule, cursor: Cursor, scene: Scene) -> list[datetime]:
-    """The slots since the cursor that the ledger does not have."""
-    now = scene.clock.now()
-    due = scene.due(schedule, cursor.judged, now)
+def _fallen_due(schedule: Schedule, cursor: Cursor, now: datetime, scene: Scene) -> list[datetime]:
+    """The slots since the cursor that the ledger does not have.
+
+    None before the schedule was known, unless the clock was ahead then.
+    """
+    begin = cursor.judged if cursor.since > now else max(cursor.judged, cursor.since)
+    due = scene.due(schedule, begin, now)
     if not due:
         return []
     found = scene.store.ledger.slots(schedule.name, since=due[0], until=now)
@@ -191,19 +207,26 @@ def _fallen_due(schedule: Schedule, cursor: Cursor, scene: Scene) -> list[dateti
 
 
 def _scenery(
-    schedule: Schedule, project: Project, scene: Scene, due: Sequence[datetime], open_: Sequence[Slot]
+    schedule: Schedule, project: Project, now: datetime, scene: Scene, due: Sequence[datetime], open_: Sequence[Slot]
 ) -> Scenery:
     pipelines = project.pipelines_of(schedule)
     held = scene.store.pauses()
     own = [pause for pause in held if (pause.kind, pause.name) == (SCHEDULE, schedule.name)]
-    every = [pause for pause in held if pause.kind == PIPELINE and pause.name in pipelines]
+    each = [pause for pause in held if pause.kind == PIPELINE and pause.name in pipelines]
     return Scenery(
-        scene.clock.now(),
-        (*own, *(every if len(every) == len(pipelines) else ())),
+        now,
+        (*own, *([_together(each)] if pipelines and len(each) == len(pipelines) else ())),
         [span for span in scene.store.ledger.spans(schedule.name, pipelines, due[0]) if _end_was_seen(span, scene)],
         [slot.at for slot in open_ if slot.outcome == words.QUEUED and slot.at not in due],
-        scene.clock.now() - timedelta(seconds=scene.clock.elapsed()),
+        now - timedelta(seconds=scene.clock.elapsed()),
     )
+
+
+def _together(pauses: Sequence[Pause]) -> Pause:
+    """When all that a schedule runs is paused: while each of them is."""
+    last = max(pauses, key=lambda pause: pause.since)
+    ends = [pause.until for pause in pauses if pause.until is not None]
+    return last._replace(until=min(ends, default=None))
 
 
 def _end_was_seen(span: Span, scene: Scene) -> bool:

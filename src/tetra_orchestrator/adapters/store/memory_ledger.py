@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts
-from tetra_orchestrator.core.slots import EXPECTED, LATE, MISSED, OPEN, QUEUED, RAN, RUNNING, Slot, Span
+from tetra_orchestrator.core.slots import (
+    EXPECTED,
+    LATE,
+    MADE_UP,
+    MISSED,
+    ON_TIME,
+    OPEN,
+    QUEUED,
+    RAN,
+    RUNNING,
+    Slot,
+    Span,
+)
 from tetra_orchestrator.core.states import RUN_TERMINAL, RunState
 
 TYPE_CHECKING = False
@@ -31,6 +43,10 @@ class MemoryLedger:
         """How far each schedule's slots are in the ledger, by name."""
         return [cursor for _, cursor in sorted(self._cursors.items())]
 
+    def cursor(self, name: str) -> Cursor | None:
+        """How far the schedule's slots are in the ledger; None where that does not know of it."""
+        return self._cursors.get(name)
+
     def slots(
         self,
         schedule: str | None = None,
@@ -54,14 +70,11 @@ class MemoryLedger:
         """Move the cursor and write the slots, or raise `StateConflict` where somebody else was faster."""
         if (was.version if was else None) != self._version(cursor.name):
             raise conflicts.judged_already(cursor.name)
-        kept = {key: one for key, one in self.rows.items() if key[0] != cursor.name or _is_past(one, cursor)}
         for slot in slots:
-            before = kept.get((slot.schedule, slot.at))
-            if before is not None and not (before.outcome in _FREE and before.run_id is None):
+            before = self.rows.get((slot.schedule, slot.at))
+            if before is not None and not _is_open(before, cursor):
                 raise conflicts.judged_already(cursor.name)
-            kept[slot.schedule, slot.at] = slot
-        self.rows.clear()
-        self.rows.update(kept)
+        self.rows.update({(slot.schedule, slot.at): slot for slot in slots})
         self._cursors[cursor.name] = cursor
 
     def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]:
@@ -78,7 +91,7 @@ class MemoryLedger:
 
     def take(self, run: Run) -> None:
         """Have the slot that the run is for be the run's, else `StateConflict`."""
-        if run.schedule is None or run.slot is None:
+        if run.schedule is None or run.slot is None or run.trigger not in (ON_TIME, MADE_UP):
             return
         slot = self.rows.get((run.schedule, run.slot))
         if slot is None or slot.outcome != QUEUED or slot.run_id is not None:
@@ -96,6 +109,8 @@ class MemoryLedger:
             return _begun(slot, change.at)
         if change.after not in RUN_TERMINAL:
             return None
+        if slot.outcome == QUEUED and change.after is RunState.LOST:
+            return slot._replace(outcome=EXPECTED, run_id=None)
         if slot.outcome == QUEUED:
             return slot._replace(outcome=MISSED, reason=change.reason, settled_at=change.at)
         late = slot.at.timestamp() + (slot.lateness_s or 0) > slot.due_by.timestamp()
@@ -106,9 +121,10 @@ class MemoryLedger:
         return cursor.version if cursor else None
 
 
-def _is_past(slot: Slot, cursor: Cursor) -> bool:
-    by_now = slot.settled_at is None or slot.settled_at <= cursor.judged or slot.run_id is not None
-    return slot.at <= cursor.judged and by_now
+def _is_open(slot: Slot, cursor: Cursor) -> bool:
+    """Whether a judge may write over it: nobody has begun to run it, or a clock that was ahead has settled it."""
+    ahead = slot.settled_at is not None and slot.settled_at > cursor.judged
+    return slot.run_id is None and (slot.outcome in _FREE or ahead)
 
 
 def _begun(slot: Slot, at: datetime) -> Slot:

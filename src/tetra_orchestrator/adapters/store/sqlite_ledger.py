@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts
 from tetra_orchestrator.adapters.store.rows import instant, micros, plain, reason_of, reason_pair
-from tetra_orchestrator.core.slots import OPEN, Cursor, Slot, Span
+from tetra_orchestrator.adapters.store.sqlite_changes import marks
+from tetra_orchestrator.core.slots import MADE_UP, ON_TIME, OPEN, Cursor, Slot, Span
+from tetra_orchestrator.core.states import RUN_ACTIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Run
 
 _COLUMNS = "schedule, slot, outcome, due_by, mode, reason_code, reason_text, run_id, lateness_s, settled_at, owner"
+_CURSOR = "rule, since, judged, version, source"
 #: Written as in the index of open slots, or it would not be used.
 _OPEN = f"outcome IN {tuple(sorted(OPEN))}"
 _FREE = "outcome IN ('expected', 'queued') AND run_id IS NULL"
@@ -26,18 +29,18 @@ INSERT INTO slots ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET outcome = excluded.outcome, due_by = excluded.due_by, mode = excluded.mode,
     reason_code = excluded.reason_code, reason_text = excluded.reason_text, settled_at = excluded.settled_at,
     owner = excluded.owner
-WHERE {_FREE}
+WHERE run_id IS NULL AND (outcome IN ('expected', 'queued') OR settled_at > ?)
 """
 _TAKE = f"""
 UPDATE slots SET outcome = ?, run_id = ?, lateness_s = ?, owner = NULL
 WHERE schedule = ? AND slot = ? AND outcome = 'queued' AND {_FREE}
 """
-_DROP = "DELETE FROM slots WHERE schedule = ? AND (slot > ? OR (settled_at > ? AND run_id IS NULL))"
-#: So many of the latest runs are looked through for those that were active at a time.
+_ACTIVE = tuple(sorted(RUN_ACTIVE))
+#: So many of the latest runs, and all that are active, are looked through for those that were active at a time.
 RECENT = 500
 _SPANS = f"""
 SELECT DISTINCT run_id, runs.started_at, runs.finished_at, schedule FROM task_runs JOIN runs ON runs.id = run
-WHERE run > (SELECT coalesce(max(id), 0) - {RECENT} FROM runs) AND runs.started_at IS NOT NULL
+WHERE (run > (SELECT coalesce(max(id), 0) - {RECENT} FROM runs) OR runs.state IN {_ACTIVE}) AND runs.started_at IS NOT NULL
     AND (runs.finished_at IS NULL OR runs.finished_at > ?) AND pipeline IN ({{}})
 ORDER BY runs.id
 """
@@ -55,6 +58,11 @@ class SqliteLedger:
         """How far each schedule's slots are in the ledger, by name."""
         return [_cursor(row) for row in self._rows("SELECT * FROM schedules ORDER BY name")]
 
+    def cursor(self, name: str) -> Cursor | None:
+        """How far the schedule's slots are in the ledger; None where that does not know of it."""
+        found = self._rows("SELECT * FROM schedules WHERE name = ?", name)
+        return _cursor(found[0]) if found else None
+
     def slots(
         self,
         schedule: str | None = None,
@@ -67,7 +75,8 @@ class SqliteLedger:
         where: list[str] = [_OPEN] if unsettled else ["TRUE"]
         given = {"schedule = ?": schedule, "slot >= ?": micros(since), "slot <= ?": micros(until)}
         where += [condition for condition, value in given.items() if value is not None]
-        query = f"SELECT {_COLUMNS} FROM slots WHERE {' AND '.join(where)} ORDER BY slot, schedule"
+        index = "INDEXED BY unsettled_slots" if unsettled else ""  # it would rather walk the whole history
+        query = f"SELECT {_COLUMNS} FROM slots {index} WHERE {' AND '.join(where)} ORDER BY slot, schedule"
         return [_slot(row) for row in self._rows(query, *(value for value in given.values() if value is not None))]
 
     def settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None:
@@ -76,8 +85,8 @@ class SqliteLedger:
 
     def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]:
         """The runs with a task of one of the pipelines that were active after `since`, oldest first."""
-        marks = ", ".join("?" for _ in pipelines)
-        found = self._rows(_SPANS.format(marks), micros(since), *pipelines)
+        names = ", ".join("?" for _ in pipelines)
+        found = self._rows(_SPANS.format(names), micros(since), *pipelines)
         return [Span(run_id, _at(began), instant(ended), own == schedule) for run_id, began, ended, own in found]
 
     def announce(self, next_slots: Mapping[str, datetime]) -> None:
@@ -91,24 +100,23 @@ class SqliteLedger:
 
     def _settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None:
         execute, changed = self._db.execute, self._db.changes
-        row = (cursor.rule, micros(cursor.since), micros(cursor.judged), cursor.version)
+        row = (cursor.rule, micros(cursor.since), micros(cursor.judged), cursor.version, cursor.source)
         if was is None:
-            execute("INSERT INTO schedules VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", (cursor.name, *row))
+            execute(f"INSERT INTO schedules VALUES (?, {marks(_CURSOR)}) ON CONFLICT DO NOTHING", (cursor.name, *row))
         else:
-            query = "UPDATE schedules SET rule = ?, since = ?, judged = ?, version = ? WHERE name = ? AND version = ?"
+            query = f"UPDATE schedules SET ({_CURSOR}) = ({marks(_CURSOR)}) WHERE name = ? AND version = ?"
             execute(query, (*row, cursor.name, was.version))
         if changed() != 1:
             raise conflicts.judged_already(cursor.name)
-        execute(_DROP, (cursor.name, micros(cursor.judged), micros(cursor.judged)))
         for slot in slots:
-            execute(_PUT, _row(slot))
+            execute(_PUT, (*_row(slot), micros(cursor.judged)))
             if changed() != 1:
                 raise conflicts.judged_already(cursor.name)
 
 
 def take(db: apsw.Connection, run: Run) -> None:
     """Have the slot that the run is for be the run's; inside the transaction that opens it. Else `StateConflict`."""
-    if run.schedule is None or run.slot is None:
+    if run.schedule is None or run.slot is None or run.trigger not in (ON_TIME, MADE_UP):
         return
     begun = run.started_at if run.state == "running" else None
     late = None if begun is None else (begun - run.slot).total_seconds()
@@ -133,8 +141,8 @@ def _slot(row: Row) -> Slot:
 
 
 def _cursor(row: Row) -> Cursor:
-    name, rule, since, judged, version = row
-    return Cursor(name, rule, _at(since), _at(judged), version)
+    name, rule, since, judged, version, source = row
+    return Cursor(name, rule, _at(since), _at(judged), version, source)
 
 
 def _at(stored: int) -> datetime:

@@ -277,13 +277,15 @@ ALTER TABLE attempts ADD COLUMN note TEXT;
 
 _AGAIN = "ALTER TABLE runs ADD COLUMN params TEXT; ALTER TABLE attempts ADD COLUMN duration_s REAL;"
 
-#: A slot goes with the run that is for it: it runs when the run begins, and is settled when the run ends.
+#: A slot goes with the run that is for it: it runs when the run begins, and is settled when the run ends. It is free
+#: again where whoever waited with it has died.
 _LEDGER = f"""
 ALTER TABLE runs ADD COLUMN schedule TEXT;
 ALTER TABLE slots ADD COLUMN due_by INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE slots ADD COLUMN owner TEXT;
 ALTER TABLE pipelines ADD COLUMN next_slot INTEGER;
 CREATE INDEX unsettled_slots ON slots (schedule, slot) WHERE outcome IN ({words(OPEN)});
+CREATE INDEX slots_by_time ON slots (slot);
 CREATE INDEX slots_of_runs ON slots (run_id) WHERE run_id IS NOT NULL;
 
 CREATE TABLE schedules (
@@ -291,7 +293,8 @@ CREATE TABLE schedules (
     rule TEXT NOT NULL,
     since INTEGER NOT NULL,
     judged INTEGER NOT NULL,
-    version INTEGER NOT NULL
+    version INTEGER NOT NULL,
+    source TEXT NOT NULL
 ) STRICT;
 
 CREATE TRIGGER slot_runs AFTER UPDATE OF state ON runs WHEN NEW.schedule IS NOT NULL AND NEW.state = 'running'
@@ -300,7 +303,9 @@ BEGIN UPDATE slots SET outcome = 'running', lateness_s = (NEW.started_at - slot)
 
 CREATE TRIGGER slot_settled AFTER UPDATE OF state ON runs
 WHEN NEW.schedule IS NOT NULL AND NEW.state IN ({words(RUN_TERMINAL)})
-BEGIN UPDATE slots SET settled_at = NEW.finished_at, outcome = CASE
+BEGIN UPDATE slots SET outcome = 'expected', run_id = NULL
+    WHERE run_id = NEW.run_id AND outcome = 'queued' AND NEW.state = 'lost';
+UPDATE slots SET settled_at = NEW.finished_at, outcome = CASE
         WHEN outcome = 'queued' THEN 'missed'
         WHEN slot + lateness_s * 1e6 > due_by THEN 'late'
         ELSE 'ran' END,

@@ -127,7 +127,7 @@ def _process(spec: TimerSpec) -> Iterator[Line]:
 
 
 def _end(spec: TimerSpec) -> Iterator[Line]:
-    """The guard ends its tasks itself, within their grace: what it leaves behind is for systemd to kill (systemd.kill(5)).
+    """The guard ends its tasks itself, within their grace: what it leaves is for systemd to kill (systemd.kill(5)).
 
     Where some of that is to outlive it, systemd has only the guard to end.
     """
