@@ -62,6 +62,7 @@ def console_in(tmp_path, patch, capture, backend):
     for name in ("PIPELINE_CONFIG", "TETRA_HOME", "TETRA_STATE", "LOG_DIR"):
         patch.delenv(name, raising=False)
     patch.setattr(wire_timers, "timers", lambda by=None, system=False: backend)
+    patch.setattr(wire_timers, "kinds_here", lambda: [backend.kind])
     console = Console(tmp_path / "my project", capture, backend)
     patch.chdir(console.root)
     return console
@@ -91,6 +92,7 @@ def alone(console, monkeypatch):
         raise UsageError("there is no scheduler here: neither systemd, launchd nor cron")
 
     monkeypatch.setattr(wire_timers, "timers", none)
+    monkeypatch.setattr(wire_timers, "kinds_here", list)
     return console
 
 

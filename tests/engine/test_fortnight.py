@@ -117,6 +117,7 @@ class Fortnight:
         for _ in range(50):
             for one in self.stage.project.schedules:
                 self.wake(one.name)
+            self.stage.look()
             if not self.stage.store.ledger.slots(unsettled=True):
                 return
 

@@ -31,7 +31,7 @@ class Machine:
         self.specs = timer_specs(whole, Placement(python, "systemd-user", "/usr/bin:/bin", "/home/ann"))
 
     def site(self):
-        mark = lambda name: self.marks.__setitem__(name, utc(2026, 5, 1))  # noqa: E731
+        mark = lambda: lambda name: self.marks.__setitem__(name, utc(2026, 5, 1))  # noqa: E731
         looks = (lambda root: False, self.marks.get, mark)
         return timers.Site(self.backend, "demo", "/project", self.specs, utc(2026, 5, 1), *looks)
 

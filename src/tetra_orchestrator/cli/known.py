@@ -56,7 +56,7 @@ def settled_scene(config: str | None, *, end_survivors: bool = False) -> Iterato
 def settled(
     seen: Glance, *, end_survivors: bool = False, project: Project | None = None
 ) -> AbstractContextManager[Scene]:
-    """The same for a glance. Slots are settled for `project`, or where one may have fallen due since the last glance."""
+    """The same for a glance. Slots of `project` are settled, else those that fell due since the last glance."""
     return wire.settled(seen.store_url, seen.root, end_survivors=end_survivors, project=project or seen.project)
 
 
