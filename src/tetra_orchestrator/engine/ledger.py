@@ -88,9 +88,7 @@ def close(slot: Slot, outcome: str, reason: Reason, scene: Scene) -> None:
         found = ledger.slots(slot.schedule, since=slot.at, until=slot.at, unsettled=True)
         if cursor is None or not found or found[0].run_id is not None:
             return None
-        # a slot that was settled after the cursor would be taken for one of a clock that was wrong
-        at = min(scene.clock.now(), cursor.judged)
-        settled = slot._replace(outcome=outcome, reason=reason, settled_at=at, owner=None)
+        settled = slot._replace(outcome=outcome, reason=reason, settled_at=scene.clock.now(), owner=None)
         try:
             return ledger.settle(cursor, cursor._replace(version=cursor.version + 1), [settled])
         except StateConflict:
