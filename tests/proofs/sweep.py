@@ -2,7 +2,8 @@
 
 A case is one place, one of its hits, and what happens there: `kill`, `raise`, `enospc` or `stop`. On SQLite a command
 of a small real project is hit; in memory the engine is. One other command comes after it, then `resume` until it
-succeeds; where a slot was due, the next wake of its timer comes in between. Nothing may be lost, done twice or left behind then. Linux only.
+succeeds; where a slot was due, the next wake of its timer comes in between. Nothing may be lost, done twice or left
+behind then. Linux only.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from proofs.sweep import Case
 from proofs.sweep_checks import DOUBLED, LOST, STRANDED, UNKNOWN, WRONG, Line, of_chain, of_journal, of_slots
 from proofs.sweep_scenarios import SCENARIOS
 from proofs.sweep_trace import Step, trace_of, unguarded
-from support.components import require
 from support.builders import utc
+from support.components import require
 from support.schedules import GuardStage, scheduled
 from support.worlds import Stage, project, task
 from tetra_orchestrator import failpoints

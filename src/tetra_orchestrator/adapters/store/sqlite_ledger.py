@@ -40,8 +40,8 @@ _ACTIVE = tuple(sorted(RUN_ACTIVE))
 RECENT = 500
 _SPANS = f"""
 SELECT DISTINCT run_id, runs.started_at, runs.finished_at, schedule FROM task_runs JOIN runs ON runs.id = run
-WHERE (run > (SELECT coalesce(max(id), 0) - {RECENT} FROM runs) OR runs.state IN {_ACTIVE}) AND runs.started_at IS NOT NULL
-    AND (runs.finished_at IS NULL OR runs.finished_at > ?) AND pipeline IN ({{}})
+WHERE (run > (SELECT coalesce(max(id), 0) - {RECENT} FROM runs) OR runs.state IN {_ACTIVE})
+    AND runs.started_at IS NOT NULL AND (runs.finished_at IS NULL OR runs.finished_at > ?) AND pipeline IN ({{}})
 ORDER BY runs.id
 """
 
