@@ -89,8 +89,8 @@ By profiles on the machine of the published figures, outside the rounds:
   twentieth is making the folder for checkpoints that every task finds. The rest is Python.
 - A journal kept from one run to the next would spare growing it, and 4 % of W5. It is not kept: a store restored by
   copying a file beside an old journal would be damaged.
-- W1: a third is the bare interpreter, and most of the rest is importing our modules and SQLite. Until there is `fire`,
-  it is measured by `run`.
+- W1: a third is the bare interpreter, and most of the rest is importing our modules and SQLite. A timer's guard does
+  the same and keeps the ledger of slots beside it, which is one commit and some modules more: `fire` in W9.
 - W6: each task starts about 2 ms after the one before has ended, as the machine wakes from a pause; `sleep` itself is
   1.6 ms late.
 - W7, for the first time: reading YAML's events and checking the document by pydantic are most of it.
@@ -107,8 +107,6 @@ By profiles on the machine of the published figures, outside the rounds:
   beside make; the column `÷ make` says what even make does not reach here.
 - Ratios move by a tenth from one run to the next on a machine that does other things too; a verdict that close to its
   budget is not settled by one run. Figures of one, two or three rounds show the order of magnitude.
-- `run` of one task is held to what firing a timer is to take, as it does the same work; the guard that finds nothing
-  due comes with schedules.
 - The first command after a change of the configuration reads and checks it anew; only the table of W7 shows that.
 - On a few no-op tasks make wins and will go on winning: it is done before a bare interpreter has started.
 - macOS is not measured.

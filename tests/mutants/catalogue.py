@@ -18,6 +18,9 @@ ENDINGS = "tests/faults/test_fault_endings.py"
 STARTS = "tests/faults/test_fault_starts.py"
 TREES = "tests/faults/test_fault_trees.py"
 FILTER = "tests/adapters/runner/test_filter.py"
+SLOTS = "tests/core/test_slots.py"
+LEDGER = "tests/contracts/test_ledger.py"
+GUARD = "tests/engine/test_guard.py"
 
 
 class Mutant(NamedTuple):
@@ -232,5 +235,50 @@ MUTANTS = (
         "fcntl.LOCK_SH if shared else fcntl.LOCK_EX",
         "fcntl.LOCK_SH",
         (f"{LOCKS}::test_a_lock_is_refused_to_others_with_its_holders_name",),
+    ),
+    Mutant(
+        "two judges go on from the same cursor",
+        "adapters/store/sqlite_ledger.py",
+        "WHERE name = ? AND version = ?",
+        "WHERE name = ? AND ? IS NOT NULL",
+        (f"{LEDGER}::test_two_judges_do_not_both_go_on_from_the_same_cursor",),
+    ),
+    Mutant(
+        "a slot that is settled is settled again",
+        "adapters/store/sqlite_ledger.py",
+        "WHERE run_id IS NULL AND (outcome IN ('expected', 'queued') OR settled_at > ?)",
+        "WHERE run_id IS NULL OR ? IS NOT NULL",
+        (
+            f"{LEDGER}::test_a_slot_that_is_settled_is_never_settled_again",
+            f"{LEDGER}::test_a_slot_that_has_a_run_is_not_settled_by_a_judge",
+        ),
+    ),
+    Mutant(
+        "a run takes a slot whatever became of that",
+        "adapters/store/sqlite_ledger.py",
+        "WHERE schedule = ? AND slot = ? AND outcome = 'queued' AND {_FREE}",
+        "WHERE schedule = ? AND slot = ?",
+        (f"{LEDGER}::test_of_two_runs_for_one_slot_the_second_is_not_opened",),
+    ),
+    Mutant(
+        "a slot is late as soon as it is due",
+        "core/slots.py",
+        "late = now > due_by(schedule, at) and",
+        "late = now > at and",
+        (f"{GUARD}::test_other_commands_settle_what_needs_no_run",),
+    ),
+    Mutant(
+        "a slot is run beside a run that was active",
+        "core/slots.py",
+        "over = [span for span in scenery.spans if span.covers(at)]",
+        "over: list[Span] = []",
+        (f"{SLOTS}::test_slots_that_fell_while_a_run_was_active_are_skipped_also_when_nobody_looked",),
+    ),
+    Mutant(
+        "a slot stays taken when its taker has died",
+        "engine/ledger.py",
+        "return not scene.processes.is_alive(owner)",
+        "return False",
+        (f"{GUARD}::test_what_a_process_has_claimed_and_not_begun_is_free_when_it_has_died",),
     ),
 )

@@ -28,6 +28,7 @@ from proofs.powercut_judge import Left, Outputs, Told, complaints
 from proofs.powercut_lowered import LEVELS
 from proofs.powercut_workload import FUNCTIONS, PRINTED, SCENARIOS
 from proofs.strace import BY_DESCRIPTOR, STRACE, Call, Replay, read_trace
+from tetra_orchestrator.core.slots import PAUSED, RAN, SKIPPED_OVERLAP, SKIPPED_POLICY
 from tetra_orchestrator.core.states import RUN_TERMINAL, TERMINAL
 
 VERSION_1 = Path(__file__).parents[1] / "adapters" / "store" / "version_1.sql"
@@ -35,7 +36,12 @@ VERSION_1 = Path(__file__).parents[1] / "adapters" / "store" / "version_1.sql"
 PATIENCE_S = 300.0
 IMAGES = 2000
 #: Of all these the whole workload has to tell.
-STATES = {"pipeline paused", *(f"task {one}" for one in TERMINAL), *(f"run {one}" for one in RUN_TERMINAL)}
+STATES = {
+    "pipeline paused",
+    *(f"slot {one}" for one in (RAN, SKIPPED_POLICY, SKIPPED_OVERLAP, PAUSED)),
+    *(f"task {one}" for one in TERMINAL),
+    *(f"run {one}" for one in RUN_TERMINAL),
+}
 
 
 class Recording(NamedTuple):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from proofs import sweep_checks
 from proofs.disk import File
+from proofs.sweep_checks import of_pairs
 from support.fakes import FakeClock
+from support.schedules import GuardStage, scheduled
 from tetra_orchestrator import wire
 from tetra_orchestrator.adapters.runner.wrapped.record import read_record
 from tetra_orchestrator.adapters.store.sqlite_file import RESERVE_BYTES
@@ -20,7 +24,9 @@ from tetra_orchestrator.config.cache import read
 from tetra_orchestrator.config.glance import last_known
 from tetra_orchestrator.config.kept import from_lines
 from tetra_orchestrator.core.history import Run
-from tetra_orchestrator.core.model import SQLITE
+from tetra_orchestrator.core.model import SQLITE, Schedule
+from tetra_orchestrator.core.slots import FINAL, by_rule
+from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import RUN_TERMINAL, TERMINAL, TaskState
 from tetra_orchestrator.engine.reconcile import Scene, reconcile
 from tetra_orchestrator.errors import TetraError
@@ -40,15 +46,17 @@ class Told:
         self.tasks: dict[tuple[str, str], tuple[str, Any]] = {}
         self.pipelines: dict[tuple[str, str], str] = {}
         self.pauses: list[tuple[str, str]] = []
+        self.slots: dict[tuple[str, str], tuple[str, str | None]] = {}
         self._unread: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, (self.events, self.runs, self.tasks, self.pipelines, self.pauses)))
+        return sum(map(len, (self.events, self.runs, self.tasks, self.pipelines, self.pauses, self.slots)))
 
     def states(self) -> set[str]:
         """Every state of a task or of a run that was told, such as `task failed`."""
         told = {f"{'task' if task else 'run'} {state}" for _, _, (_, task, _, state) in self.events}
         told |= {f"{kind} paused" for kind, _ in self.pauses}
+        told |= {f"slot {outcome}" for outcome, _ in self.slots.values()}
         return told | {f"run {state}" for state in self.runs.values()} | {f"task {s}" for s, _ in self.tasks.values()}
 
     def take(self, path: str, data: bytes) -> None:
@@ -77,6 +85,9 @@ class Told:
                     self._take_run(run, ())
             case "tetra.pause/1":
                 self.pauses += [(row["kind"], row["name"]) for row in said["paused"]]
+            case "tetra.schedule.audit/1":
+                final = [row for row in said["slots"] if row["outcome"] in FINAL]
+                self.slots |= {(row["schedule"], row["slot"]): (row["outcome"], row["run_id"]) for row in final}
             case "tetra.status/1":
                 for row in said["pipelines"]:
                     if row["state"] == "idle" and row["last_run"]:
@@ -120,12 +131,14 @@ def _of_scene(scene: Scene, told: Told, outputs: Outputs) -> Iterator[str]:
         yield f"the store is damaged: {checked[:3]}"
         return
     yield from _of_ends(store, told)  # before reconcile ends what had not ended
+    yield from _of_slots(store, told)
     reconcile(scene, end_survivors=False)
     yield from _of_events(store, told)
     paused = [(one.kind, one.name) for one in store.pauses()]
     yield from (f"{kind} {name} was told to be paused" for kind, name in told.pauses if (kind, name) not in paused)
     for run in store.runs(limit=1_000_000):
         yield from _of_run(store, run, outputs)
+    yield from _of_wakes(store)
 
 
 def _of_reserve(path: Path) -> Iterator[str]:
@@ -148,6 +161,25 @@ def _of_ends(store: Any, told: Told) -> Iterator[str]:
         states = [task.state for task in store.task_runs(run_id) if task.pipeline == pipeline]
         if not states or word(rank(states)) != state:
             yield f"pipeline {pipeline} of run {run_id} was told to be {state}, and its tasks are {states}"
+
+
+def _of_slots(store: Any, told: Told) -> Iterator[str]:
+    """What was told of a slot is so, and none has run without its run."""
+    yield from of_pairs(store)
+    slots = {(slot.schedule, instant(slot.at)): (slot.outcome, slot.run_id) for slot in store.ledger.slots()}
+    for key, said in told.slots.items():
+        if slots.get(key) != said:
+            yield f"slot {key} was told to be {said}, and is {slots.get(key)}"
+
+
+def _of_wakes(store: Any) -> Iterator[str]:
+    """One more wake of each timer, a second after it was last looked at, leaves each slot settled once."""
+    for cursor in store.ledger.cursors():
+        given = by_rule(Schedule(cursor.name, "all", None, "UTC"), cursor.rule)
+        stage = GuardStage(scheduled(given)._replace(file=cursor.source), store=store)
+        stage.at(cursor.judged + timedelta(seconds=1))
+        stage.wake(given.name)
+    yield from (complaint.text for complaint in sweep_checks.of_slots(store))
 
 
 def _of_events(store: Any, told: Told) -> Iterator[str]:

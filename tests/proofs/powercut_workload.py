@@ -11,13 +11,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 PRINTED = "printed"
-BEGUN = "begun"
+BEGUN, SLOW = "begun", "slow"
+TIMER, AUDIT = "secondly", ("schedule", "audit", "--since", "2020-01-01")
 ROWS = """echo '{"rows": 3}' >>"$TETRA_OUTPUT"\n"""
 READY = """echo '{"ready": true}' >>"$TETRA_OUTPUT"\n"""
 FUNCTIONS = """
@@ -34,6 +36,8 @@ def fail(frame):
 NAMES = [f"one_pipeline_of_very_many_{n:03}" for n in range(240)]
 #: Of anything that should take a moment: the machine may be busy.
 PATIENCE_S = 60.0
+#: Within so many seconds a slot falls due that falls due every second.
+NEXT_SLOT_S = 1.05
 
 
 class Commands:
@@ -51,9 +55,10 @@ class Commands:
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Start it with a file of its own to print to."""
         path = self._printed / f"{len(os.listdir(self._printed)):02}-{words[0]}"
+        argv = [*self._program, *words, *(() if words[0] == "fire" else ("--json",))]
         with path.open("wb") as out:
             process = subprocess.Popen(
-                [*self._program, *words, "--json"],
+                argv,
                 cwd=self.root,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
@@ -63,11 +68,11 @@ class Commands:
         self._started.append(process)
         return process
 
-    def start_waiting(self) -> subprocess.Popen[bytes]:
-        """A run whose task `waits` has begun."""
+    def start_waiting(self, *words: str) -> subprocess.Popen[bytes]:
+        """A run whose task `waits` has begun; by a command that is not `run`, if there are words."""
         begun = self.root / BEGUN
         begun.unlink(missing_ok=True)
-        process = self.start("run", "--mode", "all")
+        process = self.start(*(words or ("run", "--mode", "all")))
         _until(begun.exists, "attempt began")
         return process
 
@@ -87,11 +92,15 @@ class Commands:
 
 
 class Scenario(NamedTuple):
-    """`pipelines` are the file's, `perform` starts the commands; if `old`, there is a store of version 1 before."""
+    """`pipelines` and `schedules` are the file's, `perform` starts the commands.
+
+    If `old`, there is a store of version 1 before.
+    """
 
     pipelines: dict[str, dict[str, Any]]
     perform: Callable[[Commands], None]
     old: bool = False
+    schedules: Mapping[str, dict[str, Any]] = MappingProxyType({})
 
     def outputs(self) -> dict[str, dict[str, int]]:
         """What its tasks hand on when they succeed."""
@@ -101,7 +110,7 @@ class Scenario(NamedTuple):
         """The file, as JSON, which is YAML too."""
         head = {"version": 1, "project": "cut", "python": sys.executable, "sessions": {"s": {}}}
         defaults = {"task": {"kill_grace": "1s"}}
-        schedules = {"nightly": {"mode": "all", "cron": "0 3 * * *"}}
+        schedules = {"nightly": {"mode": "all", "cron": "0 3 * * *"}, **self.schedules}
         modes = {"all": list(self.pipelines)}
         body = {"pipelines": self.pipelines, "modes": modes, "defaults": defaults, "schedules": schedules}
         return json.dumps({**head, **body, "host": {"max_parallel": 4}})
@@ -184,6 +193,25 @@ def _upgrade(commands: Commands) -> None:
     commands.look()
 
 
+def _fire(commands: Commands) -> None:
+    """A timer wakes us: in time, beside a run that dies later, and while it is paused. A slot is due every second."""
+    commands.run("fire", TIMER)
+    commands.run(*AUDIT)
+    (commands.root / SLOW).touch()
+    time.sleep(NEXT_SLOT_S)
+    process = commands.start_waiting("fire", TIMER)
+    time.sleep(NEXT_SLOT_S)
+    commands.run("fire", TIMER)
+    commands.run(*AUDIT)
+    process.kill()
+    process.wait(PATIENCE_S)
+    commands.run(*AUDIT)
+    commands.run("pause", TIMER, "--schedule")
+    time.sleep(NEXT_SLOT_S)
+    commands.run("fire", TIMER)
+    commands.run(*AUDIT)
+
+
 def _until(condition: Callable[[], bool], what: str) -> None:
     until = time.monotonic() + PATIENCE_S
     while not condition():
@@ -233,6 +261,11 @@ SCENARIOS = {
     ),
     "crowd": Scenario({name: {"shell": ROWS} for name in ("one", "two", "three")}, _crowd),
     "upgrade": Scenario({name: {"shell": ROWS} for name in ("one", "two")}, _upgrade, old=True),
+    "slots": Scenario(
+        {"work": {"shell": f"if [ -e {SLOW} ]; then : >{BEGUN}; sleep 60; fi\n{ROWS}"}},
+        _fire,
+        schedules={TIMER: {"pipelines": ["work"], "every": "1s"}},
+    ),
     "much": Scenario({name: {"shell": "true"} for name in NAMES}, _much),
 }
 

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from proofs.sweep_checks import KINDS, LOST, STRANDED, WRONG, Complaint, chain, of_chain
+from proofs.sweep_checks import KINDS, LOST, STRANDED, WRONG, Complaint, chain, fired, of_chain
 from proofs.sweep_memory import memory_cases, perform_in_memory
 from proofs.sweep_project import MODES, Project, stopped
 from proofs.sweep_scenarios import SCENARIOS, TIMER, Scenario
@@ -193,8 +193,7 @@ def _mended(case: Case, scenario: Scenario, project: Project) -> Iterator[Compla
         yield from _unfired(case, project)
     elif _head(scenario.mode, project) is None:
         project.run("run", "--mode", scenario.mode)
-    heads = _fired(project) if project.due else [_head(scenario.mode, project)]
-    for head in heads:
+    for head in _heads(scenario, project):
         yield from _resumed(head, scenario.mode, project)
 
 
@@ -208,10 +207,12 @@ def _unfired(case: Case, project: Project) -> Iterator[Complaint]:
             yield Complaint(LOST, f"the slot {instant(at)} was due, and is {outcomes.get(at)}")
 
 
-def _fired(project: Project) -> list[str]:
-    """The runs of slots, oldest first."""
+def _heads(scenario: Scenario, project: Project) -> list[str | None]:
+    """The runs whose tasks have to get done: those of slots, where some were due."""
+    if not project.due:
+        return [_head(scenario.mode, project)]
     with project.store() as store:
-        return [run.run_id for run in reversed(store.runs(limit=1000)) if run.slot]
+        return [run.run_id for run in fired(store)]
 
 
 def _resumed(head: str | None, mode: str, project: Project) -> Iterator[Complaint]:

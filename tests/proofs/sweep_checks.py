@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from soak.invariants import of_rows
+from tetra_orchestrator.core.history import Run
 from tetra_orchestrator.core.model import Task
-from tetra_orchestrator.core.slots import FINAL, LATE, OPEN, RAN, RUNNING, Slot
+from tetra_orchestrator.core.slots import FINAL, LATE, MADE_UP, ON_TIME, OPEN, RAN, RUNNING, Slot
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import RUN_TERMINAL, TaskState
 from tetra_orchestrator.engine.again import ALREADY_SUCCEEDED
@@ -82,8 +83,14 @@ def of_slots(store) -> Iterator[Complaint]:
     slots = store.ledger.slots()
     yield from (Complaint(STRANDED, f"{_name(slot)} is {slot.outcome}") for slot in slots if slot.outcome in OPEN)
     yield from (Complaint(WRONG, text) for text in of_pairs(store))
-    runs = Counter((run.schedule, run.slot) for run in store.runs(limit=1000) if run.slot)
+    runs = Counter((run.schedule, run.slot) for run in fired(store))
     yield from (Complaint(DOUBLED, f"{_name(slot)} has {runs[slot[:2]]} runs") for slot in slots if runs[slot[:2]] > 1)
+
+
+def fired(store) -> list[Run]:
+    """The runs that have begun for slots, oldest first; those that resume one of them are for none themselves."""
+    runs = reversed(store.runs(limit=1000))
+    return [run for run in runs if run.slot and run.started_at and run.trigger in (ON_TIME, MADE_UP)]
 
 
 def of_pairs(store) -> Iterator[str]:
@@ -98,9 +105,9 @@ def of_pairs(store) -> Iterator[str]:
             yield f"{_name(slot)} is {slot.outcome} for no reason"
         if run is not None and (slot.outcome in FINAL) != (run.state in RUN_TERMINAL):
             yield f"{_name(slot)} is {slot.outcome}, and its run is {run.state}"
-    for run in runs.values():
+    for run in fired(store):
         own = slots.get((run.schedule, run.slot))
-        if run.slot and (own is None or own.run_id != run.run_id):
+        if own is None or own.run_id != run.run_id:
             yield f"run {run.run_id} is for the slot {instant(run.slot)} of {run.schedule}, which is {own}"
 
 

@@ -8,7 +8,18 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from proofs.sweep_checks import LOST, STRANDED, WRONG, Complaint, chain, of_chain, of_journal, of_runs, of_slots
+from proofs.sweep_checks import (
+    LOST,
+    STRANDED,
+    WRONG,
+    Complaint,
+    chain,
+    fired,
+    of_chain,
+    of_journal,
+    of_runs,
+    of_slots,
+)
 from proofs.sweep_machine import GRAPH, HOURLY, Armed, Machine
 from support.fakes import START
 from support.schedules import GuardStage
@@ -247,7 +258,7 @@ def _fired(machine: Machine) -> list[str]:
     """The runs of slots, oldest first, when the timer has woken us again."""
     machine.clock.show(machine.clock.now() + timedelta(seconds=ledger.DISPATCH_S + 1))
     machine.does(_fire)
-    return [run.run_id for run in reversed(machine.store.runs()) if run.slot]
+    return [run.run_id for run in fired(machine.store)]
 
 
 def _resumed(head: str | None, scenario: Scenario, machine: Machine) -> Iterator[Complaint]:

@@ -52,7 +52,7 @@ def put(disk: Disk, path: str, content: bytes = b"") -> File:
 # The proof
 
 
-@pytest.mark.parametrize("scenario", ["endings", "surviving", "crowd", "upgrade"])
+@pytest.mark.parametrize("scenario", ["endings", "surviving", "crowd", "upgrade", "slots"])
 def test_fault_51_whenever_the_power_fails_nothing_that_was_told_is_lost(scenario: str) -> None:
     require("strace")
     found = powercut.cut(scenario, SEED, LEAST)

@@ -28,7 +28,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes t
 TESTS = Path(__file__).parents[1]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 #: A handful of tests in which much is recorded.
-HANDFUL = "test_a_guard_that_is_killed or test_A_063 or test_retry_does_one_task or test_I15 or flaky or test_on_lost"
+HANDFUL = "test_three_nights or test_A_063 or test_retry_does_one_task or test_I15 or flaky or test_on_lost"
 FIGURE = re.compile(r"tests \d+, tests with a fault \d+, commands with a store \d+, faults [1-9]\d*, violations 0\n")
 
 
