@@ -114,16 +114,19 @@ def slots(folder: Path) -> Iterator[Specimen]:
     """The next slots of a schedule in the cache: as many as are kept, and all that there will ever be."""
     (folder / "state" / "cache").mkdir(parents=True, mode=0o700)
     kept, until = KeptSlots(str(folder)), NOW + timedelta(days=99)
-    for name, rule in (("nightly", {"cron": "0 3 * * *"}), ("once", {"at": "2026-05-01T02:00"})):
-        schedule = Schedule(name, "all", rule.get("cron"), "America/New_York", at=rule.get("at"))
+    zone, at = "America/New_York", "2026-05-01T02:00"
+    for schedule in (
+        Schedule("daily", "all", None, zone, every_s=86_400.0),
+        Schedule("once", "all", None, zone, at=at),
+    ):
         expected = between(schedule, NOW, until)
         kept(schedule, NOW, until)
-        path = folder / "state" / "cache" / f"slots-{name}"
+        path = folder / "state" / "cache" / f"slots-{schedule.name}"
 
         def judge(_: int, schedule: Schedule = schedule, expected: Any = expected) -> str | None:
             return difference(kept(schedule, NOW, until), expected)
 
-        yield Specimen(f"cache of the slots of a schedule, {name}", path, path.read_bytes(), judge, {})
+        yield Specimen(f"cache of the slots of a schedule, {schedule.name}", path, path.read_bytes(), judge, {})
 
 
 def locks(folder: Path) -> Iterator[Specimen]:

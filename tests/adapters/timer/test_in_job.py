@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import plistlib
+import shlex
 import shutil
 import sys
 
@@ -73,7 +74,9 @@ def programs(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     for name, source in (("systemd-run", SYSTEMD_RUN), ("launchctl", LAUNCHCTL)):
-        (folder / name).write_text(f"#!{sys.executable} -S\n{source}")
+        (folder / f"{name}.py").write_text(source)
+        started = shlex.join([sys.executable, "-S", str(folder / f"{name}.py")])  # `#!` takes no path with a space
+        (folder / name).write_text(f'#!/bin/sh\nexec {started} "$@"\n')
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("TOKEN", "only in your shell")

@@ -22,7 +22,7 @@ from tetra_orchestrator.errors import CannotWrite
 
 READ_ONLY = """
 mount --bind {home} {home} && mount -o remount,bind,ro {home} || exit 9
-exec {python} -c "
+exec '{python}' -c "
 from tetra_orchestrator.adapters.timer.folder import UnitFolder
 print(UnitFolder('{home}/.config/systemd/user').obstacle())"
 """

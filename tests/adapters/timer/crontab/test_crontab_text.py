@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -197,12 +199,20 @@ NASTY = [
 PRINTS = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['NASTY'], os.getcwd()]))"
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path, as cron takes no long command."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "py").symlink_to(sys.executable)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("cron", CRONS)
-def test_the_shell_gives_the_command_what_was_meant(cron, tmp_path: Path) -> None:
-    folder = tmp_path / "100% it's \\a \\\\ folder"
+def test_the_shell_gives_the_command_what_was_meant(cron, short: Path) -> None:
+    folder = short / "100% it's \\a \\\\ folder"
     folder.mkdir()
     log = folder / "of $HOME %\\.log"
-    argv = (sys.executable, "-c", PRINTS, *NASTY)
+    argv = (str(short / "py"), "-c", PRINTS, *NASTY)
     spec = timer_spec("* * * * *", argv=argv, cwd=str(folder), log=str(log), env=(("NASTY", "".join(NASTY)),))
     subprocess.run(["/bin/sh", "-c", cron(command_of(spec))], env={"HOME": "/"}, check=True, timeout=30)
     assert json.loads(log.read_text()) == [NASTY, "".join(NASTY), str(folder)]
