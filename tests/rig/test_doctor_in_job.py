@@ -57,9 +57,11 @@ def test_a_service_of_the_system_is_started_and_compared(machine: Machine, root:
 
 
 def test_what_lies_below_tmp_is_missing_in_a_strict_sandbox(machine: Machine, root: Path) -> None:
-    outside = root.parent / "outside"
-    outside.mkdir()
-    (root / "data").rmdir()
-    (root / "data").symlink_to(outside)
-    assert str(outside).startswith("/tmp/"), "the sandbox has a /tmp of its own"
-    assert {"folder_missing", "interpreter_missing"} & set(findings(machine, root, "strict")), "what of them is there"
+    assert str(root).startswith("/tmp/"), "the sandbox has a /tmp of its own"
+    found = findings(machine, root, "strict")
+    told = {code: found[code]["message"] for code in ("cwd", "interpreter_missing") if code in found}
+    # systemd looks for the interpreter before it enters the folder: where this suite's own lies decides
+    assert told in (
+        {"cwd": f"{root}: the job cannot enter the project's folder"},
+        {"interpreter_missing": f"{sys.executable}: the job cannot execute the interpreter"},
+    )
