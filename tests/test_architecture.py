@@ -29,6 +29,7 @@ LAYERS = (
         "signals",
         "failpoints",
         "core",
+        "store_parts",
         "ports",
         "timer_port",
         "config",

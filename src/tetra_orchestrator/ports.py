@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.core.facts import Bounds, Facts
-    from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, RunFilter, TaskRun
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
-    from tetra_orchestrator.core.slots import Cursor, Slot, Span
+    from tetra_orchestrator.store_parts import Backfills, Ledger, Results
 
 
 class Call(Record):
@@ -119,36 +119,6 @@ class AttemptFiles(Record):
 
 if TYPE_CHECKING:
 
-    class Ledger(Protocol):
-        """The slots of all schedules, each at most once. What a run is for becomes final with the run's own end."""
-
-        # By name; those of schedules that the configuration no longer has included.
-        def cursors(self) -> list[Cursor]: ...
-
-        def cursor(self, name: str) -> Cursor | None: ...
-
-        # Of one schedule or all, in the order of their instants; `since` and `until` are inclusive.
-        def slots(
-            self,
-            schedule: str | None = None,
-            *,
-            since: datetime | None = None,
-            until: datetime | None = None,
-            unsettled: bool = False,
-        ) -> list[Slot]: ...
-
-        # Moves the cursor from `was` (None: a schedule that is not known yet) and writes the slots, in one commit: each
-        # is new, or replaces one without a run that is open, or was settled after `cursor.judged`: by a clock that was
-        # ahead.
-        # `StateConflict` when somebody else was faster.
-        def settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None: ...
-
-        # The runs with a task of one of the pipelines that were active after `since`, of the latest 500 runs of all.
-        def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]: ...
-
-        # When the pipelines are due next, for whoever reads the tables.
-        def announce(self, next_slots: Mapping[str, datetime]) -> None: ...
-
     class Store(Protocol):
         """The memory of all runs. One conformance suite holds for every implementation.
 
@@ -157,6 +127,12 @@ if TYPE_CHECKING:
 
         @property
         def ledger(self) -> Ledger: ...
+
+        @property
+        def backfills(self) -> Backfills: ...
+
+        @property
+        def results(self) -> Results: ...
 
         # Inserts the run, its tasks, the pipelines it knows and the configuration text, in one commit. A run for a slot
         # takes that from the ledger, where it has to be queued without a run: else `StateConflict`.
@@ -171,6 +147,9 @@ if TYPE_CHECKING:
 
         # Newest first.
         def runs(self, *, limit: int = 50, active: bool = False, pipeline: str | None = None) -> list[Run]: ...
+
+        # Those that fit, newest first.
+        def search(self, wanted: RunFilter, limit: int) -> list[Run]: ...
 
         # In the order of the plan, with outputs.
         def task_runs(self, run_id: str) -> list[TaskRun]: ...

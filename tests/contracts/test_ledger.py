@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.store.history import AT, later, run, task
-from tetra_orchestrator.adapters.store.memory import MemoryStore
-from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+from contracts.stores import STORES
 from tetra_orchestrator.core.changes import RunMoved
 from tetra_orchestrator.core.history import PipelineState
 from tetra_orchestrator.core.model import Reason
@@ -34,12 +33,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from tetra_orchestrator.ports import Ledger, Store
+    from tetra_orchestrator.ports import Store
+    from tetra_orchestrator.store_parts import Ledger
 
-STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(str(folder / "state" / "tetra.db")),
-}
 FIRST = Cursor("nightly", "0 6 * * *\tUTC\tshift\tfirst", AT, AT, 1)
 WHY = Reason("late_wake", "nothing woke us")
 FASTER = (

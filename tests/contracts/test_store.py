@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.store.history import A_PIPELINE, AT, DAY, Diary, attempt, event, later, moved, run, task
-from tetra_orchestrator.adapters.store.memory import MemoryStore
-from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+from contracts.stores import STORES
 from tetra_orchestrator.core.changes import (
     AttemptClosed,
     AttemptOpened,
@@ -43,7 +42,7 @@ from tetra_orchestrator.core.states import (
 from tetra_orchestrator.errors import StateConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tetra_orchestrator.core.changes import Change
@@ -51,10 +50,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import PipelineSummary, Store
 
 _T, _R = TaskState, RunState
-STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(str(folder / "state" / "tetra.db")),
-}
 SEE = "\n  hint: another process has recorded something else; see `tetra-orchestrator show r1`"
 
 

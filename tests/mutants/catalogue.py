@@ -238,14 +238,14 @@ MUTANTS = (
     ),
     Mutant(
         "two judges go on from the same cursor",
-        "adapters/store/sqlite_ledger.py",
+        "adapters/store/sql_ledger.py",
         "WHERE name = ? AND version = ?",
         "WHERE name = ? AND ? IS NOT NULL",
         (f"{LEDGER}::test_two_judges_do_not_both_go_on_from_the_same_cursor",),
     ),
     Mutant(
         "a slot that is settled is settled again",
-        "adapters/store/sqlite_ledger.py",
+        "adapters/store/sql_ledger.py",
         "WHERE run_id IS NULL AND (outcome IN ('expected', 'queued') OR settled_at > ?)",
         "WHERE run_id IS NULL OR ? IS NOT NULL",
         (
@@ -255,7 +255,7 @@ MUTANTS = (
     ),
     Mutant(
         "a run takes a slot whatever became of that",
-        "adapters/store/sqlite_ledger.py",
+        "adapters/store/sql_ledger.py",
         "WHERE schedule = ? AND slot = ? AND outcome = 'queued' AND {_FREE}",
         "WHERE schedule = ? AND slot = ?",
         (f"{LEDGER}::test_of_two_runs_for_one_slot_the_second_is_not_opened",),

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tetra_orchestrator.adapters.store import sqlite_faults
-from tetra_orchestrator.adapters.store.sqlite_changes import STATEMENTS
+from tetra_orchestrator.adapters.store.sql_changes import STATEMENTS
 from tetra_orchestrator.core.changes import TaskMoved
 
 if sys.platform != "linux":

@@ -31,7 +31,8 @@ class Run(Record):
     """One execution of a selection. What is known at its end only stays None until then.
 
     `params` are the parameters that it was given by name, as texts; None stands for a secret, which is not kept.
-    A schedule started it for its `slot`.
+    A schedule started it for its `slot`, the `backfill` of that id for its partition. `tags` are those of its tasks and
+    of its schedule, each once as `name=value`, with `tenant=NAME` for the owners of its tasks.
     """
 
     run_id: str
@@ -51,6 +52,24 @@ class Run(Record):
     owner: str | None = None
     params: Mapping[str, str | None] | None = None
     schedule: str | None = None
+    tags: tuple[str, ...] = ()
+    backfill: str | None = None
+
+
+class RunFilter(Record):
+    """Which runs are asked for; what is None or empty does not matter. Instants are aware UTC, `until` is exclusive.
+
+    `tags` are all there, as `name=value`. `before` is a run id: only runs that were recorded before that one.
+    """
+
+    pipeline: str | None = None
+    mode: str | None = None
+    states: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    before: str | None = None
+    backfill: str | None = None
 
 
 class Attempt(Record):
@@ -93,6 +112,16 @@ class TaskRun(Record):
     finished_at: datetime | None = None
     attempts: int = 0
     outputs: Mapping[str, Json] | None = None
+
+
+class Result(Record):
+    """What a task made of the inputs that `key` stands for, and in which run."""
+
+    task_id: str
+    key: str
+    run_id: str
+    made_at: datetime
+    outputs: Mapping[str, Json]
 
 
 class PipelineState(Record):

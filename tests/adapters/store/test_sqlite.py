@@ -705,7 +705,7 @@ def test_all_tables_and_views_are_there(store: SqliteStore) -> None:
     named = rows(store, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
     expected = (
         "runs task_runs attempts outputs events slots pauses backfills configs pipelines alerts metrics requests"
-        " schedules schema_version pipeline_state pipeline_runs"
+        " schedules schema_version pipeline_state pipeline_runs partitions results"
     )
     assert {name for (name,) in named} == set(expected.split())  # type: ignore[misc]
 
@@ -724,7 +724,7 @@ def test_what_the_hot_commands_ask_does_not_grow_with_the_history(
         plans.extend(row[3] for row in rows(store, f"EXPLAIN QUERY PLAN {query}", *values))  # type: ignore[index]
         return []
 
-    monkeypatch.setattr(store, "_rows", explain)
+    monkeypatch.setattr(store._db, "rows", explain)
     store.runs(active=True)
     store.runs(limit=1)
     store.summaries()

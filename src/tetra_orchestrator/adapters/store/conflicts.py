@@ -12,13 +12,15 @@ from tetra_orchestrator.core.changes import (
 )
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import RUN_TERMINAL, TERMINAL
-from tetra_orchestrator.errors import StateConflict
+from tetra_orchestrator.errors import NotNow, StateConflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tetra_orchestrator.core.backfill import Backfill
     from tetra_orchestrator.core.changes import AttemptClosed, Change
+    from tetra_orchestrator.core.history import Partition
 
 HINT = "another process has recorded something else; see `tetra-orchestrator show {run}`"
 
@@ -103,4 +105,31 @@ def slot_taken(schedule: str, slot: datetime) -> StateConflict:
         f"schedule {schedule}: the slot {instant(slot)} is taken by another run, or settled",
         hint=f"`tetra schedule audit` tells what became of it; `tetra schedule run-now {schedule}` runs it again",
         code="slot_taken",
+    )
+
+
+def partition_taken(backfill_id: str, partition: Partition) -> StateConflict:
+    """The error for a run whose partition is not waiting to be run."""
+    return StateConflict(
+        f"backfill {backfill_id}: the partition {partition.start} to {partition.end} is taken by another run, or done",
+        hint=f"`tetra backfill status {backfill_id}` tells how each stands",
+        code="partition_taken",
+    )
+
+
+def backfill_moved(backfill_id: str, before: str) -> StateConflict:
+    """The error for a change to a backfill that another process has changed."""
+    return StateConflict(
+        f"backfill {backfill_id} is not {before} any more",
+        hint=f"`tetra backfill status {backfill_id}` tells how it stands",
+        code="backfill_moved",
+    )
+
+
+def backfill_open(backfill: Backfill, other: str | None) -> NotNow:
+    """The error for a second backfill of a mode."""
+    return NotNow(
+        f"mode '{backfill.mode}' is being backfilled already, by {other or backfill.backfill_id}",
+        hint=f"`tetra backfill continue {other}` goes on with it, `tetra backfill cancel {other}` ends it",
+        code="backfill_open",
     )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts
 from tetra_orchestrator.adapters.store.durations import RECENT, medians
+from tetra_orchestrator.adapters.store.memory_backfills import MemoryBackfills
 from tetra_orchestrator.adapters.store.memory_ledger import MemoryLedger
+from tetra_orchestrator.adapters.store.memory_results import MemoryResults
+from tetra_orchestrator.adapters.store.memory_search import search
 from tetra_orchestrator.adapters.store.rows import (
     from_json,
     micros,
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, TaskRun
+    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, RunFilter, TaskRun
     from tetra_orchestrator.core.model import Reason
 
 
@@ -63,6 +66,8 @@ class MemoryStore:
         self._pauses: dict[tuple[str, str], Pause] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self.ledger = MemoryLedger(self._with_pipelines)
+        self.backfills = MemoryBackfills(self._with_pipelines)
+        self.results = MemoryResults()
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
         """Insert the run, its tasks and the pipelines it knows; `StateConflict` when the run is there already."""
@@ -70,6 +75,7 @@ class MemoryStore:
         if run.run_id in self._folders or len({task.task_id for task in kept}) < len(kept):
             raise conflicts.opened_already(run.run_id)
         self.ledger.take(run)
+        self.backfills.take(run)
         self._folders[run.run_id] = _Folder(run._replace(log=plain(run.log)), kept, config)
         self._pipelines |= {pipeline.name: pipeline for pipeline in pipelines}
 
@@ -101,6 +107,10 @@ class MemoryStore:
             and (pipeline is None or any(task.pipeline == pipeline for task in folder.tasks.values()))
         ]
         return found[:limit]
+
+    def search(self, wanted: RunFilter, limit: int) -> list[Run]:
+        """The runs that fit, newest first."""
+        return search(wanted, self._with_pipelines(), limit)
 
     def task_runs(self, run_id: str) -> list[TaskRun]:
         """The run's tasks in the order of the plan, with outputs."""
@@ -266,6 +276,8 @@ class MemoryStore:
         self._put(self._folders[change.run_id].run, change.run_id, moved)
         if (slot := self.ledger.moved(moved, change)) is not None:
             self._put(self.ledger.rows, (slot.schedule, slot.at), slot)
+        if (partition := self.backfills.moved(moved, change)) is not None:
+            self._put(self.backfills.rows, *partition)
 
     def _open(self, change: AttemptOpened) -> None:
         attempt = change.attempt

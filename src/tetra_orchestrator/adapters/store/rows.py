@@ -69,6 +69,24 @@ def from_json(text: str | None) -> dict[str, Json] | None:
     return values
 
 
+def tags_text(tags: Sequence[str]) -> str | None:
+    """Tags as stored: a JSON list, in which each can be looked for with its quotes."""
+    if not tags:
+        return None
+    import json
+
+    return json.dumps(tags, separators=(",", ":"))
+
+
+def tags_of(text: str | None) -> tuple[str, ...]:
+    """Stored tags as values."""
+    if text is None:
+        return ()
+    import json
+
+    return tuple(json.loads(text))
+
+
 def reason_pair(reason: Reason | None) -> tuple[str | None, str | None]:
     """A reason as its two columns."""
     return (None, None) if reason is None else (reason.code, plain(reason.text))
@@ -97,7 +115,7 @@ def run_row(run: Run) -> tuple[Any, ...]:
     return (
         run.run_id, run.project, run.mode, run.trigger, run.state, run.config_hash, micros(run.started_at),
         micros(run.finished_at), run.duration_s, run.exit_code, plain(run.log), micros(run.slot), *partition,
-        run.resumes, run.owner, to_json(run.params), run.schedule,
+        run.resumes, run.owner, to_json(run.params), run.schedule, tags_text(run.tags), run.backfill,
     )  # fmt: skip
 
 
@@ -105,14 +123,13 @@ def run_of(row: Row) -> Run:
     """A run from `RUN_COLUMNS`."""
     partition = None if row[12] is None else Partition(row[12], row[13])
     times = instant(row[6]), instant(row[7])
-    return Run._make(
-        (*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:16], from_json(row[16]), row[17])
-    )
+    rest = from_json(row[16]), row[17], tags_of(row[18]), row[19]
+    return Run._make((*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:16], *rest))
 
 
 RUN_COLUMNS = (
     "run_id, project, mode, trigger, state, config_hash, started_at, finished_at, duration_s, exit_code, log, slot,"
-    " partition_start, partition_end, resumes, owner, params, schedule"
+    " partition_start, partition_end, resumes, owner, params, schedule, tags, backfill"
 )
 
 

@@ -7,6 +7,8 @@ A state is its word. `run` refers to `runs.id`; `runs.run_id` is the name people
 from __future__ import annotations
 
 from tetra_orchestrator.adapters.store.standing import PARTIAL, SKIPPED, SUCCEEDED, UNFINISHED, rank_sql
+from tetra_orchestrator.core.backfill import BACKFILL_OPEN, BACKFILL_STATES, PENDING
+from tetra_orchestrator.core.backfill import SKIPPED as SKIPPED_PARTITION
 from tetra_orchestrator.core.slots import FINAL, OPEN
 from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
 
@@ -317,5 +319,62 @@ DROP VIEW pipeline_state;
 {_pipeline_state(_shown("pipelines.next_slot"))}
 """
 
+#: A partition goes with the run that is for it, as a slot does; that of a lost run is to be run again.
+_PARTITIONS = f"""
+ALTER TABLE runs ADD COLUMN tags TEXT;
+ALTER TABLE runs ADD COLUMN backfill TEXT;
+
+DROP TABLE backfills;
+CREATE TABLE backfills (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    backfill_id TEXT NOT NULL UNIQUE,
+    mode TEXT NOT NULL,
+    partition_start TEXT NOT NULL,
+    partition_end TEXT NOT NULL,
+    slice TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ({words(BACKFILL_STATES)})),
+    newest_first INTEGER NOT NULL CHECK (newest_first IN (0, 1)),
+    parallel INTEGER NOT NULL CHECK (parallel >= 1),
+    params TEXT,
+    config_hash TEXT NOT NULL REFERENCES configs,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX open_backfills ON backfills (mode) WHERE state IN ({words(BACKFILL_OPEN)});
+
+CREATE TABLE partitions (
+    backfill INTEGER NOT NULL REFERENCES backfills ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    partition_start TEXT NOT NULL,
+    partition_end TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ({words((PENDING, SKIPPED_PARTITION, *RunState))})),
+    run_id TEXT,
+    reason_code TEXT,
+    reason_text TEXT,
+    PRIMARY KEY (backfill, partition_start, partition_end)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX partitions_of_runs ON partitions (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX runs_of_partitions ON runs (mode, partition_start, partition_end) WHERE partition_start IS NOT NULL;
+
+CREATE TRIGGER partition_runs AFTER UPDATE OF state ON runs WHEN NEW.backfill IS NOT NULL
+BEGIN UPDATE partitions SET state = CASE NEW.state WHEN 'lost' THEN '{PENDING}' ELSE NEW.state END
+    WHERE run_id = NEW.run_id; END;
+
+CREATE TABLE results (
+    task_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (task_id, key)
+) STRICT, WITHOUT ROWID;
+"""
+
 #: The script that leads to each version: a store of version n is upgraded by all scripts after the first n.
-SCRIPTS = (_VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS + _pipeline_state("NULL"), _FACTS, _AGAIN, _LEDGER)
+SCRIPTS = (
+    _VERSIONS + _RUNS + _SCHEDULES + _TRIGGERS + _VIEWS + _pipeline_state("NULL"),
+    _FACTS,
+    _AGAIN,
+    _LEDGER,
+    _PARTITIONS,
+)

@@ -1,21 +1,20 @@
-"""The slots of all schedules in a SQLite store. Its triggers settle a slot with the run that is for it."""
+"""The slots of all schedules in an SQL store. Its triggers settle a slot with the run that is for it."""
 
 from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts
 from tetra_orchestrator.adapters.store.rows import instant, micros, plain, reason_of, reason_pair
-from tetra_orchestrator.adapters.store.sqlite_changes import marks
+from tetra_orchestrator.adapters.store.sql_changes import marks
 from tetra_orchestrator.core.slots import MADE_UP, ON_TIME, OPEN, Cursor, Slot, Span
 from tetra_orchestrator.core.states import RUN_ACTIVE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
-    import apsw
-
+    from tetra_orchestrator.adapters.store.database import Database
     from tetra_orchestrator.adapters.store.rows import Row
     from tetra_orchestrator.core.history import Run
 
@@ -26,7 +25,7 @@ _OPEN = f"outcome IN {tuple(sorted(OPEN))}"
 _FREE = "outcome IN ('expected', 'queued') AND run_id IS NULL"
 _PUT = f"""
 INSERT INTO slots ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET outcome = excluded.outcome, due_by = excluded.due_by, mode = excluded.mode,
+ON CONFLICT (schedule, slot) DO UPDATE SET outcome = excluded.outcome, due_by = excluded.due_by, mode = excluded.mode,
     reason_code = excluded.reason_code, reason_text = excluded.reason_text, settled_at = excluded.settled_at,
     owner = excluded.owner
 WHERE run_id IS NULL AND (outcome IN ('expected', 'queued') OR settled_at > ?)
@@ -46,21 +45,19 @@ ORDER BY runs.id
 """
 
 
-class SqliteLedger:
-    """The `Ledger` of a store; `rows` asks it, `commit` does something to it in one durable transaction."""
+class SqlLedger:
+    """The `Ledger` of a store in that database."""
 
-    def __init__(self, db: apsw.Connection, rows: Callable[..., list[Any]], commit: Callable[..., None]):
+    def __init__(self, db: Database):
         self._db = db
-        self._rows = rows
-        self._commit = commit
 
     def cursors(self) -> list[Cursor]:
         """How far each schedule's slots are in the ledger, by name."""
-        return [_cursor(row) for row in self._rows("SELECT * FROM schedules ORDER BY name")]
+        return [_cursor(row) for row in self._db.rows("SELECT * FROM schedules ORDER BY name")]
 
     def cursor(self, name: str) -> Cursor | None:
         """How far the schedule's slots are in the ledger; None where that does not know of it."""
-        found = self._rows("SELECT * FROM schedules WHERE name = ?", name)
+        found = self._db.rows("SELECT * FROM schedules WHERE name = ?", name)
         return _cursor(found[0]) if found else None
 
     def slots(
@@ -77,52 +74,50 @@ class SqliteLedger:
         where += [condition for condition, value in given.items() if value is not None]
         index = "INDEXED BY unsettled_slots" if unsettled else ""  # it would rather walk the whole history
         query = f"SELECT {_COLUMNS} FROM slots {index} WHERE {' AND '.join(where)} ORDER BY slot, schedule"
-        return [_slot(row) for row in self._rows(query, *(value for value in given.values() if value is not None))]
+        return [_slot(row) for row in self._db.rows(query, *(value for value in given.values() if value is not None))]
 
     def settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None:
         """Move the cursor and write the slots, or raise `StateConflict` where somebody else was faster."""
-        self._commit(lambda: self._settle(was, cursor, slots))
+        self._db.commit(lambda: self._settle(was, cursor, slots))
 
     def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]:
         """The runs with a task of one of the pipelines that were active after `since`, oldest first."""
         names = ", ".join("?" for _ in pipelines)
-        found = self._rows(_SPANS.format(names), micros(since), *pipelines)
+        found = self._db.rows(_SPANS.format(names), micros(since), *pipelines)
         return [Span(run_id, _at(began), instant(ended), own == schedule) for run_id, began, ended, own in found]
 
     def announce(self, next_slots: Mapping[str, datetime]) -> None:
         """Note when the pipelines are due next, for the view `pipeline_state`."""
-        found = dict(self._rows("SELECT name, next_slot FROM pipelines"))
+        found = dict(self._db.rows("SELECT name, next_slot FROM pipelines"))
         wanted = {name: micros(next_slots.get(name)) for name in found}
         values = [(at, name) for name, at in wanted.items() if at != found[name]]
         if values:
             query = "UPDATE pipelines SET next_slot = ? WHERE name = ?"
-            self._commit(lambda: self._db.executemany(query, values))
+            self._db.commit(lambda: self._db.change_all(query, values))
 
     def _settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None:
-        execute, changed = self._db.execute, self._db.changes
         row = (cursor.rule, micros(cursor.since), micros(cursor.judged), cursor.version, cursor.source)
         if was is None:
-            execute(f"INSERT INTO schedules VALUES (?, {marks(_CURSOR)}) ON CONFLICT DO NOTHING", (cursor.name, *row))
+            query = f"INSERT INTO schedules VALUES (?, {marks(_CURSOR)}) ON CONFLICT DO NOTHING"
+            moved = self._db.change(query, (cursor.name, *row))
         else:
             query = f"UPDATE schedules SET ({_CURSOR}) = ({marks(_CURSOR)}) WHERE name = ? AND version = ?"
-            execute(query, (*row, cursor.name, was.version))
-        if changed() != 1:
+            moved = self._db.change(query, (*row, cursor.name, was.version))
+        if moved != 1:
             raise conflicts.judged_already(cursor.name)
         for slot in slots:
-            execute(_PUT, (*_row(slot), micros(cursor.judged)))
-            if changed() != 1:
+            if self._db.change(_PUT, (*_row(slot), micros(cursor.judged))) != 1:
                 raise conflicts.judged_already(cursor.name)
 
 
-def take(db: apsw.Connection, run: Run) -> None:
+def take(db: Database, run: Run) -> None:
     """Have the slot that the run is for be the run's; inside the transaction that opens it. Else `StateConflict`."""
     if run.schedule is None or run.slot is None or run.trigger not in (ON_TIME, MADE_UP):
         return
     begun = run.started_at if run.state == "running" else None
     late = None if begun is None else (begun - run.slot).total_seconds()
     outcome = "queued" if begun is None else "running"
-    db.execute(_TAKE, (outcome, run.run_id, late, run.schedule, micros(run.slot)))
-    if db.changes() != 1:
+    if db.change(_TAKE, (outcome, run.run_id, late, run.schedule, micros(run.slot))) != 1:
         raise conflicts.slot_taken(run.schedule, run.slot)
 
 

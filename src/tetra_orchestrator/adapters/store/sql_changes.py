@@ -51,7 +51,7 @@ WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
 _OUTPUTS = f"""
 INSERT INTO outputs (run, task_id, document) VALUES ({RUN}, ?, ?)
-ON CONFLICT DO UPDATE SET document = excluded.document
+ON CONFLICT (run, task_id) DO UPDATE SET document = excluded.document
 """
 _EVENT = f"INSERT INTO events (run, {rows.EVENT_COLUMNS}) VALUES ({RUN}, {marks(rows.EVENT_COLUMNS)})"
 

@@ -1,0 +1,81 @@
+"""The parts of a store that have a port of their own: slots, backfills, results. Every store has all of them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from typing import Protocol
+
+    from tetra_orchestrator.core.backfill import Backfill, PartitionState
+    from tetra_orchestrator.core.history import Result, Run
+    from tetra_orchestrator.core.slots import Cursor, Slot, Span
+
+    class Ledger(Protocol):
+        """The slots of all schedules, each at most once. What a run is for becomes final with the run's own end."""
+
+        # By name; those of schedules that the configuration no longer has included.
+        def cursors(self) -> list[Cursor]: ...
+
+        def cursor(self, name: str) -> Cursor | None: ...
+
+        # Of one schedule or all, in the order of their instants; `since` and `until` are inclusive.
+        def slots(
+            self,
+            schedule: str | None = None,
+            *,
+            since: datetime | None = None,
+            until: datetime | None = None,
+            unsettled: bool = False,
+        ) -> list[Slot]: ...
+
+        # Moves the cursor from `was` (None: a schedule that is not known yet) and writes the slots, in one commit: each
+        # is new, or replaces one without a run that is open, or was settled after `cursor.judged`: by a clock that was
+        # ahead.
+        # `StateConflict` when somebody else was faster.
+        def settle(self, was: Cursor | None, cursor: Cursor, slots: Sequence[Slot]) -> None: ...
+
+        # The runs with a task of one of the pipelines that were active after `since`, of the latest 500 runs of all.
+        def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]: ...
+
+        # When the pipelines are due next, for whoever reads the tables.
+        def announce(self, next_slots: Mapping[str, datetime]) -> None: ...
+
+    class Backfills(Protocol):
+        """The backfills and their partitions. A partition's state follows its run's, in the same commit.
+
+        A run of a backfill takes its partition when it is opened (`Store.open_run`), which has to be pending there:
+        else `StateConflict`. The partition of a lost run is pending again.
+        """
+
+        # In one commit. `NotNow` where another backfill of that mode is open.
+        def add(self, backfill: Backfill, partitions: Sequence[PartitionState], config: str) -> None: ...
+
+        def get(self, backfill_id: str) -> Backfill | None: ...
+
+        # Newest first.
+        def all(self, limit: int = 50) -> list[Backfill]: ...
+
+        # By their places in time.
+        def partitions(self, backfill_id: str) -> list[PartitionState]: ...
+
+        # `StateConflict` where it is in another state than `before`.
+        def move(self, backfill_id: str, before: str, after: str, at: datetime) -> None: ...
+
+        # The newest run of the mode for each partition that one was for, by (start, end).
+        def latest(self, mode: str) -> Mapping[tuple[str, str], Run]: ...
+
+    class Results(Protocol):
+        """What tasks have made of what they were given, so that they need not do it again. Keys are the caller's."""
+
+        def get(self, task_id: str, key: str) -> Result | None: ...
+
+        # Newest first, of one task or all.
+        def all(self, task_id: str | None = None) -> list[Result]: ...
+
+        # Replaces what there is under that key; of each task the newest `most` stay.
+        def put(self, result: Result, most: int) -> None: ...
+
+        # Of one task or all; returns how many there were.
+        def clear(self, task_id: str | None = None) -> int: ...
