@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -77,7 +78,7 @@ def checkout(tmp_path):
 
 
 def expected_calls(mode):
-    today = date.today().isoformat()  # noqa: DTZ011 - the wrapper asks date(1), which answers in local time
+    today = datetime.now(ZoneInfo(ZONE)).date().isoformat()  # the wrapper asks date(1), which answers in local time
     return [[word.format(today=today) for word in call] for call in EXPECTED["modes"][mode]]
 
 
