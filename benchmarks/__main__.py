@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from string import ascii_lowercase
 
-from benchmarks import commands, idle, output, page, planning, running, simulation, syncs, tools
+from benchmarks import backfill, commands, history, idle, output, page, planning, running, simulation, syncs, tools
 from benchmarks.results import Options, Part, load, save, stamped
 
 OUT = Path("benchmarks/results/latest.json")
@@ -21,6 +21,8 @@ PARTS: dict[str, Callable[[Path, Options], Part]] = {
     "W8": idle.look,
     "W9": commands.answer,
     "W10": output.write,
+    "W11": history.look_back,
+    "W12": backfill.work_off,
     "syncs": syncs.count,
 }
 

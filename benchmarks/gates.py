@@ -137,6 +137,11 @@ GATES = (
         1.1,
         None,
     ),
+    *(
+        Gate(f"W11: `{title}` over 1,000,000 tasks, seconds of processor", processor("W11", name), 0.5, None)
+        for name, title in (("status", "status"), ("history", "history"), ("tag", "history --tag T"))
+    ),
+    Gate("W12: a backfill of 365 no-op days, times a run of as many tasks", ratio("W12", "alone", "chain"), 2, None),
     Gate("W4x: memory at 10,000 tasks, MB", megabytes("W4x", "ours"), 40, 20),
     *(
         Gate(f"W4: times faster than {peer}", ratio("W4", peer, "ours"), gate, aim, least=True)

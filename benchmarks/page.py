@@ -30,6 +30,8 @@ INTRO = {
     "W8": "W8: between runs",
     "W9": "W9: commands that run nothing",
     "W10": "W10: a gigabyte of output",
+    "W11": "W11: looking back over a long history",
+    "W12": "W12: a backfill of a year",
 }
 PLANNING = """\
 
@@ -50,6 +52,12 @@ SIMULATED = """\
 Simulated by the plan that a run performs, {seeds} graphs a row. Durations are log-normal; those learned from an earlier
 run are off by 30 % (sigma of their logarithm). With nothing learned, the plan goes by the number of tasks behind.
 """
+BACKFILL = """\
+
+Each of the {days} days is a run of its own: with its locks, its row, its log, its verdict, and three commits. That is
+{alone:.1f} ms for a day, {crew:.1f} ms with two processes, beside {chain:.1f} ms for a task of the chain, all with the
+start of the command.
+"""
 OUTPUT = """\
 
 Without what starting takes, which is what the same takes with nothing to print:
@@ -57,6 +65,12 @@ Without what starting takes, which is what the same takes with nothing to print:
 {table}
 
 The program prints lines of {line} bytes in blocks. Each time has a new file for the log, which is removed behind it.
+"""
+HISTORY = """\
+
+The store holds {runs:,} runs of {tasks:,} tasks in all, each with its attempt, and is a file of {size:,.0f} MB. Of its
+20 pipelines one has failed since the first run, one has never succeeded, and one was left out of all runs but the
+first: what was last known of them has to be looked for the longest. `--tag owner=nobody` fits no run.
 """
 TAIL = """\
 ## How
@@ -116,7 +130,8 @@ By profiles on the machine of the published figures, outside the rounds:
 def render(parts: Parts) -> str:
     """The whole page."""
     packages = "\n".join(f"  `{' '.join(tool.packages)}`" for tool in TOOLS.values() if tool.packages)
-    sections = [_running(parts), _uneven(parts), _planning(parts), _idle(parts), _commands(parts), _output(parts)]
+    makers = (_running, _uneven, _planning, _idle, _commands, _output, _history, _backfill)
+    sections = [make(parts) for make in makers]
     budgets = f"## Budgets\n\n{markdown(gate_rows(judge(parts)))}\n"
     tail = TAIL.format(no_op=NO_OP, peers=PEERS, packages=packages)
     found = [HEAD.format(measured=_measured(parts)), budgets, *filter(None, sections), tail]
@@ -232,6 +247,23 @@ def _commands(parts: Parts) -> str:
     if "W9" not in parts:
         return ""
     return f"## {INTRO['W9']}\n\n{markdown(figure_rows(parts['W9'], {'bare': 'bare'}, processor=True))}\n"
+
+
+def _history(parts: Parts) -> str:
+    part = parts.get("W11")
+    if part is None:
+        return ""
+    table = markdown(figure_rows(part, {"bare": "bare"}, processor=True, memory=True))
+    return f"## {INTRO['W11']}\n\n{table}\n" + HISTORY.format(**part["facts"], size=part["facts"]["bytes"] / 1e6)
+
+
+def _backfill(parts: Parts) -> str:
+    part = parts.get("W12")
+    if part is None:
+        return ""
+    table = markdown(figure_rows(part, {"chain": "chain"}, processor=True))
+    told = BACKFILL.format(days=part["facts"]["days"], **part["facts"]["each_ms"])
+    return f"## {INTRO['W12']}\n\n{table}\n{told}"
 
 
 def _output(parts: Parts) -> str:

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import pytest
 
+from support.postgres import _no_server_stays, postgres, postgres_url  # noqa: F401
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 REPOSITORY = Path(__file__).resolve().parent.parent
 #: What a user keeps there is the user's: `make run` writes it, no test may.

@@ -28,6 +28,7 @@ LAYERS = (
         "errors",
         "signals",
         "failpoints",
+        "pipeline_cache",
         "core",
         "store_parts",
         "ports",
@@ -36,7 +37,20 @@ LAYERS = (
         "engine",
         "adapters",
     ),
-    *("wire", "wire_timers", "timers", "launch", "scheduled", "fire", "foreground", "api", "cli", "__main__"),
+    *(
+        "wire",
+        "wire_timers",
+        "wire_state",
+        "timers",
+        "launch",
+        "scheduled",
+        "backfilling",
+        "fire",
+        "foreground",
+        "api",
+        "cli",
+        "__main__",
+    ),
 )
 #: What runs in the tasks' own interpreter, where neither our dependencies nor this Python version may be there.
 CHILD_SIDE = {"task_types", "stages", "worker"}
@@ -48,6 +62,7 @@ FORBIDDEN = {
     "timers": {"adapters"},
     "launch": {"adapters"},
     "scheduled": {"adapters"},
+    "backfilling": {"adapters"},
     "fire": {"adapters"},
     "foreground": {"adapters"},
     "cli": {"adapters"},

@@ -8,17 +8,34 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import gate, gates, graphs, idle, output, page, running, simulation, table, timing, tools, written
+from benchmarks import (
+    gate,
+    gates,
+    graphs,
+    history,
+    idle,
+    output,
+    page,
+    running,
+    simulation,
+    table,
+    timing,
+    tools,
+    written,
+)
 from benchmarks.gates import Gate
 from benchmarks.graphs import Work
 from benchmarks.results import load, save
 from benchmarks.timing import Case, Figure
+from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.config.load import load_project
+from tetra_orchestrator.core.history import RunFilter
 from tetra_orchestrator.core.model import Command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -162,6 +179,27 @@ def test_the_workloads_have_as_many_tasks_and_edges_as_they_say():
     sizes = {name: (len(load.work.graph), graphs.edges(load.work.graph)) for name, load in running.WORKLOADS.items()}
     assert [sizes[name] for name in ("W1", "W2", "W3")] == [(1, 0), (4, 3), (100, 99)]
     assert [sizes[name] for name in ("W4", "W4x", "W5")] == [(1000, 0), (10_000, 0), (1000, 3000)]
+
+
+# -- a long history ---------------------------------------------------------------------------------------------------
+
+
+def test_the_history_is_one_that_our_own_store_can_read_and_has_what_the_page_says(tmp_path):
+    path = history.prepare(tmp_path)
+    history.fill(path, 30)
+    with closing(SqliteStore(str(path))) as store:
+        found = store.runs(limit=99)
+        assert len(found) == 30
+        assert len({run.run_id for run in found}) == 30
+        assert [len(store.task_runs(run.run_id)) for run in found[:2]] == [history.PIPELINES * history.TASKS] * 2
+        known = {summary.pipeline.name: summary for summary in store.summaries()}
+        assert known["p0"].last_run_id == found[0].run_id
+        assert known[f"p{history.FAILED_ALWAYS}"].last_success_at is None
+        assert known[f"p{history.FAILED_SINCE}"].last_success_at < found[-2].started_at
+        assert known[f"p{history.SKIPPED_SINCE}"].last_run_id == found[-1].run_id
+        assert {attempt.kind for attempt in store.attempts(found[0].run_id)} == {"exited"}
+        assert store.search(RunFilter(tags=("owner=nobody",)), 9) == []
+    assert history.RUNS * history.PIPELINES * history.TASKS == 1_000_000
 
 
 # -- simulation -------------------------------------------------------------------------------------------------------

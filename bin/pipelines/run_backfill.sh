@@ -1,5 +1,6 @@
 #!/bin/bash
-# run_backfill.sh [START [END]] [OPTIONS]: same as `orchestrator.sh backfill [START [END]] [OPTIONS]`.
+# run_backfill.sh [START [END]] [OPTIONS]: the mode backfill from 2020-01-01 until today, kept until all of it is done.
+# `tetra-orchestrator backfill continue` goes on with one that was cut short. OPTIONS are those of `backfill`.
 set -e
 
 self=$0
@@ -9,4 +10,12 @@ while [[ -L $self ]]; do
     [[ $link == /* ]] || link=${self%/*}/$link
     self=$link
 done
-exec "${self%/*}/orchestrator.sh" backfill "$@"
+# shellcheck source-path=SCRIPTDIR source=_home.sh
+. "${self%/*}/_home.sh"
+
+start=2020-01-01
+case ${1-} in -*) ;; *) start=${1:-$start}; [[ $# -eq 0 ]] || shift ;; esac
+end=$(date +%Y-%m-%d)
+case ${1-} in -*) ;; *) end=${1:-$end}; [[ $# -eq 0 ]] || shift ;; esac
+
+tetra backfill --mode backfill --only all --progress plain --from "$start" --to "$end" "$@"

@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ConfigError": "errors",
+    "PipelineCache": "pipeline_cache",
     "Project": "api",
     "RunEvent": "core.events",
     "RunRefused": "api",
@@ -17,7 +18,7 @@ _HOMES = {
     "UsageError": "errors",
     "load": "api",
 }
-__all__ = ["ConfigError", "Project", "RunEvent", "RunRefused", "RunResult", "TaskType"]
+__all__ = ["ConfigError", "PipelineCache", "Project", "RunEvent", "RunRefused", "RunResult", "TaskType"]
 __all__ += ["TetraError", "UsageError", "load"]
 
 

@@ -32,7 +32,10 @@ _WRITES = (
     *("cache.write", "lock.file", "log.open", "run.insert", "run.start", "input.write", "attempt.insert"),
     *("attempt.running", "attempt.finish", "outputs.insert", "retry.scheduled", "downstream.skip", "run.finish"),
     *("request.insert", "pause.write", "reconcile.each", "record.write", "prune.files", "prune.rows", "store.make"),
-    *("migrate.step", "reserve.make", "slots.settle"),
+    *("migrate.step", "reserve.make", "slots.settle", "owner.write", "seen.write", "backup.write", "restore.write"),
+    "checkpoint.write",
+    *("backfill.insert", "backfill.move"),
+    *("result.keep", "result.drop"),
 )
 NAMES = (*_PLACES, *(name for write in _WRITES for name in (write, f"{write}.commit")))
 

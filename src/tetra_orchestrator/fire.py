@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.core.backfill import Backfill
     from tetra_orchestrator.core.model import Project, Schedule
     from tetra_orchestrator.core.slots import Slot
     from tetra_orchestrator.engine.reconcile import Scene
@@ -159,6 +160,8 @@ def _sweep(project: Project, by: str | None) -> int:
                     ledger.expect_startup(schedule, scene)
             wire_timers.note_boot(project.root)
         waiting = ledger.waiting(scene)
+        left = [one.backfill_id for one in scene.store.backfills.all() if _is_left(one, scene)]
+    _go_on(left, by or FOREGROUND, project)
     if by == FOREGROUND:
         return Exit.OK  # whoever started us looks after all of them when we have ended
     from tetra_orchestrator import timers
@@ -168,6 +171,23 @@ def _sweep(project: Project, by: str | None) -> int:
             wire_timers.mark_wake(project.root, swept(schedule.name))
             timers.wake(by or FOREGROUND, project, schedule.name)
     return Exit.OK
+
+
+def _is_left(backfill: Backfill, scene: Scene) -> bool:
+    """Whether a backfill that nobody has paused is worked on by nobody."""
+    from tetra_orchestrator.core.backfill import RUNNING
+
+    return backfill.state == RUNNING and not scene.locks.is_held(f"backfill-{backfill.backfill_id}")
+
+
+def _go_on(backfills: Sequence[str], by: str, project: Project) -> None:
+    """Start a process for each of them."""
+    if not backfills:
+        return
+    from tetra_orchestrator import timers
+
+    for backfill_id in backfills:
+        timers.go_on(by, project, backfill_id)
 
 
 def _settle_without(path: str) -> None:

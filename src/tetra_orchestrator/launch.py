@@ -12,29 +12,46 @@ from tetra_orchestrator.engine.start import perform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.core.checkpoint import Keeping
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import Request, World
+    from tetra_orchestrator.ports import Reporter, Subject
 
 #: The loader's word for a task type that nobody has registered. What has types never comes from the cache.
 UNREGISTERED = "unregistered_type"
 
 
-def start(request: Request, loaded: Loaded, style: str, notify: str | None = None) -> int:
-    """Perform what is asked for, shown in that style, and return the exit code."""
+def start(
+    request: Request, loaded: Loaded, style: str, notify: str | None = None, keeping: Keeping | None = None
+) -> int:
+    """Perform what is asked for, shown in that style, and return the exit code. `keeping` has it leave checkpoints."""
     refuse_unregistered(loaded, request)
     project = request.project
     remember(project)
     notifier = wire.notifier(notify) if notify else None
     live_long()
     with wire.screen() as screen, wire.world(project, os.environ) as world:
-        code = perform(request, world, wire.reporters(style, screen))
+        code = perform(request, world, wire.reporters(style, screen, _checkpoints(keeping, request)))
         screen.settled = True
         wire.prune(project, world)
         settle_slots(project, world)
     if code == 0 and notifier:
         notifier.notify(project.title or project.name.title(), "Pipeline completed")
     return code
+
+
+def _checkpoints(keeping: Keeping | None, request: Request) -> list[Callable[[Subject], Reporter]]:
+    if keeping is None:
+        return []
+    from tetra_orchestrator.core.graph import levels
+
+    # services last longer than their group
+    batch = {task.id for task in request.selection.tasks if task.service is None}
+    groups = levels({task.id: task.depends_on for task in request.selection.tasks})
+    return [wire.checkpoints(keeping, [[name for name in group if name in batch] for group in groups])]
 
 
 def settle_slots(project: Project, world: World) -> None:

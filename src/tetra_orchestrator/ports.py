@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, RunFilter, TaskRun
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
+    from tetra_orchestrator.core.retention import Stray
     from tetra_orchestrator.store_parts import Backfills, Ledger, Results
 
 
@@ -90,7 +91,7 @@ class Subject(Record):
     """What a reporter knows of the run besides its events. `expected_s` and `tasks` follow the plan's order.
 
     `config` is the file to name, where it is not found by itself. `log_of(task, attempt)` is a path; `tail_of(path)`
-    the last lines of that log.
+    the last lines of that log; `rows()` its tasks as the store has them.
     """
 
     run_id: str
@@ -101,6 +102,7 @@ class Subject(Record):
     log_of: Callable[[str, int], str]
     tail_of: Callable[[str], str]
     config: str | None = None
+    rows: Callable[[], Sequence[TaskRun]] = list
 
 
 #: A wrapper leaves the outputs without secrets in a file called like theirs with this behind it.
@@ -148,11 +150,20 @@ if TYPE_CHECKING:
         # Newest first.
         def runs(self, *, limit: int = 50, active: bool = False, pipeline: str | None = None) -> list[Run]: ...
 
+        # Ids of those of the `latest` runs that are in one of the states, newest first.
+        def among(self, latest: int, states: Collection[str]) -> list[str]: ...
+
         # Those that fit, newest first.
         def search(self, wanted: RunFilter, limit: int) -> list[Run]: ...
 
+        # Those whose ids begin so, newest first.
+        def named(self, beginning: str, limit: int) -> list[Run]: ...
+
         # In the order of the plan, with outputs.
         def task_runs(self, run_id: str) -> list[TaskRun]: ...
+
+        # The task's row in the newest run in which it is in one of the states; None where it is in none.
+        def latest(self, pipeline: str, task_id: str, states: Collection[str]) -> TaskRun | None: ...
 
         # The configuration that the run was started with, as `open_run` was given it; None where there is no run.
         def config_text(self, run_id: str) -> str | None: ...
@@ -190,8 +201,14 @@ if TYPE_CHECKING:
         # How it keeps its promises: which library, how durable, whether it is whole.
         def diagnose(self) -> list[Diagnosis]: ...
 
+        # Whether its rows agree with each other, whatever has happened to it; takes a while where there are many.
+        def check(self) -> list[Diagnosis]: ...
+
         # Frees the disk space that is kept for the last words of a run; the next command keeps it again.
         def make_room(self) -> None: ...
+
+        # Bytes of it that are free for new rows; None where that is its server's affair.
+        def spare_bytes(self) -> int | None: ...
 
         # Removes the run with all that belongs to it, in one commit; nothing where it is unknown or active.
         def forget(self, run_id: str) -> None: ...
@@ -259,6 +276,9 @@ if TYPE_CHECKING:
         # run of whose task this one is a part: what that one and its own parents take is not held against it.
         def shares(self, run_id: str, parent: str | None = None) -> AbstractContextManager[Shares]: ...
 
+        # Has the run's owner look at what it was asked for, where it is on another host; here a signal does that.
+        def nudge(self, run_id: str) -> None: ...
+
     class Shares(Protocol):
         """What the live runs of a project take of what all of them share: amounts by name."""
 
@@ -268,6 +288,12 @@ if TYPE_CHECKING:
 
         # Publishes what this run takes from now on; within a turn.
         def take(self, amounts: Mapping[str, int]) -> None: ...
+
+        # When the next turn is due although nothing has happened to the run.
+        def wakeup(self) -> Wakeup: ...
+
+        # Whether the run may have been asked for something since the last call.
+        def asked(self) -> bool: ...
 
     class Clock(Protocol):
         """The time, and waiting for it to pass."""
@@ -361,3 +387,12 @@ if TYPE_CHECKING:
 
         # The last lines of the log as text, at most `limit` bytes of it.
         def tail(self, log: str, limit: int = 4096) -> str: ...
+
+    class Strays(Protocol):
+        """Files that are called like those of runs and belong to none, and what was left half made."""
+
+        # Unchanged since `idle_since`, runs' own logs also since `logs_since`. `runs` are all there are.
+        def find(self, runs: Iterable[Run], idle_since: datetime, logs_since: datetime) -> list[Stray]: ...
+
+        # `CannotWrite` when it stays.
+        def remove(self, stray: Stray) -> None: ...

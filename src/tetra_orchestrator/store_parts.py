@@ -39,6 +39,12 @@ if TYPE_CHECKING:
         # The runs with a task of one of the pipelines that were active after `since`, of the latest 500 runs of all.
         def spans(self, schedule: str, pipelines: Sequence[str], since: datetime) -> list[Span]: ...
 
+        # How many settled slots were due before that instant.
+        def outdated(self, before: datetime) -> int: ...
+
+        # Removes the oldest of them, at most so many, in one commit; returns how many there were.
+        def forget(self, before: datetime, most: int) -> int: ...
+
         # When the pipelines are due next, for whoever reads the tables.
         def announce(self, next_slots: Mapping[str, datetime]) -> None: ...
 
@@ -46,7 +52,7 @@ if TYPE_CHECKING:
         """The backfills and their partitions. A partition's state follows its run's, in the same commit.
 
         A run of a backfill takes its partition when it is opened (`Store.open_run`), which has to be pending there:
-        else `StateConflict`. The partition of a lost run is pending again.
+        else `StateConflict`. The partition of a run that was lost, or ended for one of `ENDED_EARLY`, is pending again.
         """
 
         # In one commit. `NotNow` where another backfill of that mode is open.
@@ -60,8 +66,22 @@ if TYPE_CHECKING:
         # By their places in time.
         def partitions(self, backfill_id: str) -> list[PartitionState]: ...
 
+        # The pending partition whose turn it is, None where none is pending or the backfill is not running.
+        def next(self, backfill_id: str) -> PartitionState | None: ...
+
         # `StateConflict` where it is in another state than `before`.
         def move(self, backfill_id: str, before: str, after: str, at: datetime) -> None: ...
+
+        # In one commit: it is running, and its partitions that ended without success are pending. `StateConflict` as
+        # `move`, `NotNow` as `add`.
+        def reopen(self, backfill_id: str, before: str, at: datetime) -> None: ...
+
+        # The configuration that it was added with.
+        def config_text(self, backfill_id: str) -> str | None: ...
+
+        # The newest row of each partition of the mode whose run is over, with when its backfill was added: also of
+        # runs that are forgotten. By (start, end).
+        def settled(self, mode: str) -> Mapping[tuple[str, str], tuple[PartitionState, datetime]]: ...
 
         # The newest run of the mode for each partition that one was for, by (start, end).
         def latest(self, mode: str) -> Mapping[tuple[str, str], Run]: ...
@@ -77,5 +97,5 @@ if TYPE_CHECKING:
         # Replaces what there is under that key; of each task the newest `most` stay.
         def put(self, result: Result, most: int) -> None: ...
 
-        # Of one task or all; returns how many there were.
-        def clear(self, task_id: str | None = None) -> int: ...
+        # Of one task or all, with `key` only that one of the task; returns how many there were.
+        def clear(self, task_id: str | None = None, key: str | None = None) -> int: ...

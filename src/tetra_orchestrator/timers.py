@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tetra_orchestrator import wire, wire_timers
-from tetra_orchestrator.core.units import BOOT_SWEEP, timer_specs
+from tetra_orchestrator.core.units import BOOT_SWEEP, continuation, timer_specs
 from tetra_orchestrator.timer_port import FOREGROUND
 
 TYPE_CHECKING = False
@@ -44,6 +44,15 @@ def leave(by: str, project: Project, name: str, options: Sequence[str]) -> None:
         return wire_timers.detach(argv, os.environ, spec.cwd, spec.log)
     unit = "-".join([project.name, name, *(word.strip("-").replace(":", "") for word in options)])
     return wire_timers.timers(by).dispatch(unit, argv, dict(spec.env), spec.cwd, spec.log)
+
+
+def go_on(by: str, project: Project, backfill_id: str) -> None:
+    """Start a process that outlives us and goes on with the backfill."""
+    spec = continuation(backfill_id, project, wire_timers.placement(project, by))
+    if by == FOREGROUND:
+        return wire_timers.detach(spec.argv, os.environ, spec.cwd, spec.log)
+    unit = f"{project.name}-{backfill_id}"
+    return wire_timers.timers(by).dispatch(unit, spec.argv, dict(spec.env), spec.cwd, spec.log)
 
 
 def _spec(by: str, project: Project, name: str) -> TimerSpec:

@@ -6,19 +6,23 @@ import os
 import sys
 from contextlib import contextmanager
 
-from tetra_orchestrator.core.model import SQLITE
+from tetra_orchestrator.core.model import SQLITE, Host
+from tetra_orchestrator.core.store_address import is_postgres
 from tetra_orchestrator.errors import CannotWrite, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from typing import Any
 
     from tetra_orchestrator.adapters.kept_slots import KeptSlots
     from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.adapters.runner.waiters import Waiter
+    from tetra_orchestrator.core.checkpoint import Holdings, Keeping
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.engine.backfill import Crew
+    from tetra_orchestrator.engine.materials import InputFiles
     from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.engine.start import World
     from tetra_orchestrator.ports import (
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
         Reporter,
         Runner,
         Store,
+        Strays,
         Subject,
         Workspace,
     )
@@ -37,6 +42,8 @@ if TYPE_CHECKING:
 
 #: The folder of our own files, below the project's root.
 STATE = "state"
+#: A host of which only the silence counts.
+ANY_HOST = Host(1)
 
 
 def clock() -> Clock:
@@ -85,9 +92,22 @@ def notifier(name: str) -> Notifier:
 
 def store(url: str) -> Store:
     """The store that a project's `store_url` names."""
+    if is_postgres(url):
+        return _postgres(url)
     from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 
     return SqliteStore(url.removeprefix(SQLITE))
+
+
+def _postgres(url: str) -> Store:
+    try:
+        from tetra_orchestrator.adapters.store.postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        hint = "pip install 'tetra-orchestrator[postgres]'"
+        raise UsageError("a store in PostgreSQL needs psycopg, which is not installed", hint=hint) from None
+    return PostgresStore(url)
 
 
 @contextmanager
@@ -97,7 +117,8 @@ def scene(url: str, root: str) -> Iterator[Scene]:
 
     opened = store(url)
     try:
-        yield Scene(opened, clock(), processes(), locks(root), _workspace(os.path.join(root, "logs"), root), _due(root))
+        with _others(url, root) as (seen, held):
+            yield Scene(opened, clock(), seen, held, _workspace(os.path.join(root, "logs"), root), _due(root))
     finally:
         opened.close()
 
@@ -123,15 +144,50 @@ def settled(url: str, root: str, *, end_survivors: bool = False, project: Projec
 
 
 def locks(root: str) -> Locks:
-    """The locks of the project in `root`."""
+    """The locks of the project in `root` on this host."""
     from tetra_orchestrator.adapters.locks.table import LockTable
 
     return LockTable(os.path.join(root, STATE, "locks"))
 
 
+@contextmanager
+def _others(
+    url: str, root: str, host: Host = ANY_HOST, shared: Collection[str] = ()
+) -> Iterator[tuple[Processes, Locks]]:
+    """What tells of others that run the project in `root`: on this host, and on all where its store can be reached."""
+    from tetra_orchestrator.adapters.locks.table import LockTable
+
+    here = LockTable(os.path.join(root, STATE, "locks"))
+    if not is_postgres(url):
+        yield processes(), here
+        return
+    from tetra_orchestrator.adapters.locks.advisory import AdvisoryTable
+    from tetra_orchestrator.adapters.locks.presence import Presence
+
+    everywhere = AdvisoryTable(here, url, host.timeout_s, shared)
+    try:
+        yield Presence(processes(), everywhere), everywhere
+    finally:
+        everywhere.close()
+
+
+def inputs(root: str) -> InputFiles:
+    """The files that tasks of the project in `root` name."""
+    from tetra_orchestrator.adapters.inputs import ProjectInputs
+
+    return ProjectInputs(root)
+
+
 def workspace(project: Project) -> Workspace:
     """The files of the project's runs."""
     return _workspace(project.logs.dir, project.root)
+
+
+def strays(project: Project) -> Strays:
+    """The files around the project that belong to no run."""
+    from tetra_orchestrator.adapters.strays import FolderStrays
+
+    return FolderStrays(project.logs.dir, os.path.join(project.root, STATE))
 
 
 def _workspace(logs: str, root: str) -> Workspace:
@@ -156,18 +212,22 @@ def world(project: Project, environ: Mapping[str, str], opened: Store | None = N
     used = opened or store(project.store_url)
     _enter(project.root)
     try:
-        with SignalInterrupts(children=waiter.fd is None) as interrupts:
+        with (
+            SignalInterrupts(children=waiter.fd is None) as interrupts,
+            _others(project.store_url, project.root, project.host, project.shared_pools) as (seen, held),
+        ):
             yield World(
                 store=used,
                 runner=_runner(project, waiter),
                 workspace=workspace(project),
                 clock=clock(),
                 interrupts=interrupts,
-                processes=processes(),
-                locks=locks(project.root),
+                processes=seen,
+                locks=held,
                 entropy=os.urandom,
                 environ=inherited(environ),
                 tell=_tell,
+                inputs=lambda: inputs(project.root),
                 due=_due(project.root),
             )
     finally:
@@ -189,6 +249,13 @@ def _runner(project: Project, waiter: Waiter) -> Runner:
     from tetra_orchestrator.adapters.runner.dispatch import Dispatch
 
     return Dispatch(processes)
+
+
+def crew(argv: Sequence[str]) -> Crew:
+    """Processes of that command, side by side."""
+    from tetra_orchestrator.adapters.crew import CrewProcesses
+
+    return CrewProcesses(argv)
 
 
 def _waiter(environ: Mapping[str, str]) -> Waiter:
@@ -243,8 +310,10 @@ def _tell(text: str) -> None:
         errors.write(f"{text}\n")
 
 
-def reporters(style: str, outlet: Outlet) -> Callable[[Subject], Reporter]:
-    """A maker of the run's reporters: its log file, and `live`, `plain`, `steps` or `json` on the outlet."""
+def reporters(
+    style: str, outlet: Outlet, more: Sequence[Callable[[Subject], Reporter]] = ()
+) -> Callable[[Subject], Reporter]:
+    """A maker of the run's reporters: its log file, the one of that style on the outlet, and `more`."""
 
     def make(subject: Subject) -> Reporter:
         from tetra_orchestrator.adapters.report.fanout import Fanout
@@ -253,9 +322,29 @@ def reporters(style: str, outlet: Outlet) -> Callable[[Subject], Reporter]:
         file = open(subject.log, "a", encoding="utf-8")  # noqa: SIM115 - the reporter closes it
         log, shown = LineReporter(subject, file, own=True), _shown(style, subject, outlet)
         names = {id(log): f"the run's log {subject.log}", id(shown): "what is shown of the run"}
-        return Fanout([log, shown], lambda failed, error: _warn(f"{names[id(failed)]} is incomplete: {error}"))
+        others = [each(subject) for each in more]
+        names |= {id(each): "what the run leaves for others" for each in others}
+        return Fanout([log, shown, *others], lambda failed, error: _warn(f"{names[id(failed)]} is incomplete: {error}"))
 
     return make
+
+
+def checkpoints(keeping: Keeping, groups: Sequence[Sequence[str]]) -> Callable[[Subject], Reporter]:
+    """A maker of the reporter that leaves checkpoints after these groups of tasks."""
+
+    def make(subject: Subject) -> Reporter:
+        from tetra_orchestrator.adapters.checkpoints.reporter import CheckpointReporter
+
+        return CheckpointReporter(subject, keeping, groups, _warn)
+
+    return make
+
+
+def checkpoints_in(folder: str) -> Holdings:
+    """What there is in a folder of checkpoints. Raises `UsageError` where it cannot be read."""
+    from tetra_orchestrator.adapters.checkpoints.files import look
+
+    return look(folder)
 
 
 def _shown(style: str, subject: Subject, outlet: Outlet) -> Reporter:
@@ -263,6 +352,10 @@ def _shown(style: str, subject: Subject, outlet: Outlet) -> Reporter:
         from tetra_orchestrator.adapters.report.jsonl import JsonReporter
 
         return JsonReporter(outlet)
+    if style == "silent":
+        from tetra_orchestrator.adapters.report.fanout import Fanout
+
+        return Fanout(())
     if style == "steps":
         from tetra_orchestrator.adapters.report.steps import StepReporter
 

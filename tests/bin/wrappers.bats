@@ -134,14 +134,14 @@ orchestrator() { "$project/bin/pipelines/orchestrator.sh" "$@"; }
     calls run --mode weekly --progress plain --param "a=b c"
 }
 
-@test "T-085 run_backfill.sh is orchestrator.sh backfill" {
-    "$project/bin/pipelines/run_backfill.sh" 2021-01-01 2021-12-31
-    calls run --mode backfill --progress plain --start-date 2021-01-01 --end-date 2021-12-31
+@test "T-085 run_backfill.sh is the command backfill, for what orchestrator.sh backfill runs" {
+    "$project/bin/pipelines/run_backfill.sh" 2021-01-01 2021-12-31 --newest-first
+    calls backfill --mode backfill --only all --progress plain --from 2021-01-01 --to 2021-12-31 --newest-first
     before=$(date +%Y-%m-%d)
     "$project/bin/pipelines/run_backfill.sh"
     after=$(date +%Y-%m-%d)
-    calls run --mode backfill --progress plain --start-date 2020-01-01 --end-date "$before" ||
-        calls run --mode backfill --progress plain --start-date 2020-01-01 --end-date "$after"
+    calls backfill --mode backfill --only all --progress plain --from 2020-01-01 --to "$before" ||
+        calls backfill --mode backfill --only all --progress plain --from 2020-01-01 --to "$after"
 }
 
 @test "pipeline_monitor.py is the command monitor" {
@@ -276,7 +276,7 @@ orchestrator() { "$project/bin/pipelines/orchestrator.sh" "$@"; }
     chmod +x tools/readlink
     ln -s "my project/bin/pipelines/run_backfill.sh" link
     PATH="$base/tools" ./link 2021-01-01 2021-12-31
-    calls run --mode backfill --progress plain --start-date 2021-01-01 --end-date 2021-12-31
+    calls backfill --mode backfill --only all --progress plain --from 2021-01-01 --to 2021-12-31
 }
 
 # The interpreter

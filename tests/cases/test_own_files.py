@@ -10,7 +10,6 @@ A folder `own/<dialect>/<name>/` holds one configuration with what runs beside i
     runs:                              # one after the other in the same folder
       - args: [--mode, daily]
         exit: 0
-        later: 7                       # the issue that makes it true; until then it is refused with the reason
         states: {a: succeeded}         # every task of the run, unless `only_some: true`
         attempts: {a: 1}
         outputs: {a: {rows: 3}}
@@ -158,9 +157,6 @@ def test_runs_of_the_file(case: tuple[Path, dict[str, Any]]) -> None:
     for run in expect.get("runs", []):
         done = _tetra(folder, "run", "--json", *options, *map(str, run.get("args", [])), env=env)
         said = f"run {run.get('args', [])}\n{done.stdout}{done.stderr}"
-        if "later" in run:
-            assert (done.returncode, "which this version does not" in done.stderr) == (64, True), said
-            continue
         assert done.returncode == run["exit"], said
         if "states" not in run:
             continue

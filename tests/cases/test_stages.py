@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,6 @@ HERE = Path(__file__).parent / "stages"
 EXPECTED = yaml.safe_load((HERE / "expect.yaml").read_text())
 FOUR = "character_dataset_pipeline.yaml"
 PACKAGE = "scripts/scenarios/data_pipeline_automation"
-
-LATER = {
-    "stages": {
-        "defaults.checkpoint_dir": 7,
-        f"{FOUR}.resume_from_checkpoint_sample.json": 7,
-        "empty_checkpoint_dir_resume": 7,
-    }
-}
 
 # The user's classes, each of which also hands on the configuration it was given.
 RECORDER = """\
@@ -260,6 +253,66 @@ def test_A_024_A_042_A_052_four_stages_run_at_the_same_time_or_as_many_as_asked_
     steps = [line.split() for line in (checkout.root / "times").read_text().splitlines()]
     running = [sum(int(step) for _, step in sorted(steps)[: n + 1]) for n in range(len(steps))]
     assert max(running) == most
+
+
+@holds("stages", "defaults.checkpoint_dir", f"{FOUR}.resume_from_checkpoint_sample.json")
+def test_A_033_A_059_A_060_the_documented_checkpoint_is_resumed_from_the_documented_folder(checkout):
+    checkout.record()
+    folder = checkout.root / EXPECTED["defaults"]["checkpoint_dir"]
+    folder.mkdir()
+    shutil.copy(checkout.root / "checkpoint_sample.json", folder)
+    done = checkout.tetra("run", "--config", FOUR, "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, tasks = checkout.last_run(FOUR)
+    expected = EXPECTED[FOUR]["resume_from_checkpoint_sample.json"]
+    by_state = {state: [name for name in tasks if tasks[name]["state"] == state] for state in ("succeeded", "skipped")}
+    assert by_state == {"succeeded": expected["executed"], "skipped": expected["skipped"]}
+    assert tasks["cluster"]["outputs"]["config"]["input_dir"] == "/data/segmented/characters"
+    newest = max(folder.glob("2*.json"))
+    assert json.loads(newest.read_text())["completed_stages"] == [*expected["skipped"], *expected["executed"]]
+
+
+@holds("stages", "empty_checkpoint_dir_resume")
+def test_A_065_an_empty_folder_of_checkpoints_is_told(checkout):
+    expected = EXPECTED["empty_checkpoint_dir_resume"]
+    checkout.bind("plugins: [stub_executors]\n")
+    (checkout.root / "checkpoints").mkdir()
+    done = checkout.tetra("run", "--config", FOUR, "--resume")
+    assert expected["exit"] == "nonzero"
+    assert done.returncode == 64
+    assert done.stderr == (
+        f"error: {expected['error']}: there is none of 'character_dataset_pipeline' in {checkout.root}/checkpoints\n"
+        "  hint: name another folder with --checkpoint-dir, or start anew without --resume\n"
+    )
+
+
+def test_A_073_A_102_the_first_run_is_expected_to_take_what_its_executor_estimates(checkout):
+    checkout.bind('types: {my_custom_type: "patient:Patient"}\n')
+    checkout.write(
+        "patient.py",
+        "import os, time\nfrom my_custom_executor import MyCustomExecutor\n\n"
+        "class Patient(MyCustomExecutor):\n"
+        "    def execute(self, inputs):\n"
+        "        open('begun', 'w').close()\n"
+        "        while not os.path.exists('go'):\n"
+        "            time.sleep(0.02)\n"
+        "        return super().execute(inputs)\n",
+    )
+    command = [sys.executable, "-m", "tetra_orchestrator", "run", "--config", "custom_stage.yaml"]
+    run = subprocess.Popen(command, cwd=checkout.root, env=checkout.environ, stdout=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 60
+    while not (checkout.root / "begun").exists():
+        assert time.monotonic() < limit, "it did not begin in time"
+        time.sleep(0.02)
+    shown = json.loads(checkout.tetra("show", "--json", "--config", "custom_stage.yaml").stdout)
+    words = ("status", "--pipeline-id", shown["run"]["run_id"], "--config", "custom_stage.yaml", "--json")
+    told = json.loads(checkout.tetra(*words).stdout)
+    (checkout.root / "go").touch()
+    out, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, out
+    assert told["state"] == "RUNNING"
+    assert 240.0 <= told["eta_s"] <= 300.0
+    assert told["elapsed_s"] + told["eta_s"] == pytest.approx(300.0, abs=30.0)
 
 
 def test_A_083_no_stage_at_all_is_a_usage_error(checkout):

@@ -126,12 +126,12 @@ def test_only_the_last_fifty_are_shown_to_people(site):
         (
             ("--since", "yesterday"),
             "error: --since 'yesterday' is not a time\n"
-            "  hint: write an instant (2026-03-01T20:00:00Z) or a date (2026-03-01)\n",
+            "  hint: write an instant (2026-03-01T20:00:00Z), a date (2026-03-01) or how long ago (7d, 12h)\n",
         ),
         (
             ("--until", "25:00"),
             "error: --until '25:00' is not a time\n"
-            "  hint: write an instant (2026-03-01T20:00:00Z) or a date (2026-03-01)\n",
+            "  hint: write an instant (2026-03-01T20:00:00Z), a date (2026-03-01) or how long ago (7d, 12h)\n",
         ),
         (
             ("weekly",),

@@ -216,7 +216,7 @@ def test_a_slot_that_cannot_be_read_is_refused(site, text):
     site.configure(NIGHTLY)
     assert refused(site, "nightly", "--slot", text) == (
         64,
-        f"error: --slot '{text}' is not an instant\n  hint: write it like 2026-03-01T20:00:00Z\n",
+        f"error: --slot '{text}' is not a time\n  hint: write it like 2026-03-01T20:00:00Z\n",
     )
 
 

@@ -98,6 +98,17 @@ FILE = """
             "error: No such command 'rnu'. Did you mean 'run'?\n"
             "  hint: `tetra-orchestrator --help` lists what it takes\n",
         ),
+        (["run", "--mode", ""], "error: Unknown mode: \n  hint: modes: daily, backfill\n"),
+        (
+            ["cache"],
+            "error: `cache` needs a command: list, clear\n"
+            "  hint: `tetra-orchestrator cache --help` lists what it takes\n",
+        ),
+        (
+            ["cache", "clear", "data"],
+            "error: Got unexpected extra argument(s) (data)\n"
+            "  hint: `tetra-orchestrator cache clear --help` lists what it takes\n",
+        ),
     ],
 )
 def test_a_wrong_command_line_ends_with_64_and_says_what_to_do(site, args, text):

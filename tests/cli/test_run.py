@@ -204,27 +204,6 @@ def test_T_242_a_dry_run_prints_the_exact_commands_in_order(site):
     assert site.json("run", "--mode", "all", "--dry-run")["tasks"][2]["command"] == ["echo", "{one.rows}", "a b"]
 
 
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        (
-            ("list",),
-            "error: this version has no command 'list' yet\n  hint: `tetra status` shows every pipeline's last run,"
-            " `tetra show` the newest run\n",
-        ),
-        (
-            ("run", "--resume"),
-            "error: --resume is for checkpoints, which this version does not write yet\n"
-            "  hint: leave it out; `tetra show` shows what every task handed on\n",
-        ),
-    ],
-)
-def test_what_other_systems_documents_show_and_is_not_there_yet_is_said_so(site, words, text):
-    site.configure(CHAIN)
-    done = site.run(*words)
-    assert (done.returncode, done.stderr) == (64, text)
-
-
 def test_A_084_a_run_without_checkpoints_is_accepted(site):
     site.configure(CHAIN)
     assert site.run("run", "--no-checkpoint", "--max-parallel", "4").returncode == 0
@@ -247,7 +226,7 @@ def test_a_pipeline_alone_needs_force_until_what_it_depends_on_has_succeeded(sit
     done = site.run("run", "--pipeline", "two")
     assert (done.returncode, done.stdout) == (75, "")
     assert done.stderr == (
-        "error: two cannot start: one has not succeeded in its last run\n"
+        "error: two cannot start: one has never run\n"
         "  hint: run that first, or run the mode that holds both, or go ahead regardless with --force\n"
     )
     assert site.json("run", "-p", "two", "--dry-run")["tasks"][0]["decision"] == "wait"

@@ -61,10 +61,10 @@ def test_status_notices_a_changed_file_at_once(ran):
 
 def test_show_has_the_published_shape(ran):
     body = ran.json("show")
-    assert list(body) == ["schema", "run", "tasks"]
+    assert list(body) == ["schema", "run", "tasks", "resumed_by", "config_diff"]
     assert list(body["run"]) == [
         *("run_id", "project", "mode", "trigger", "state", "config_hash", "started_at", "finished_at", "duration_s"),
-        *("exit_code", "log", "slot", "partition", "resumes", "params", "schedule"),
+        *("exit_code", "log", "slot", "partition", "resumes", "params", "schedule", "tags", "backfill"),
     ]
     assert [task["id"] for task in body["tasks"]] == ["data", "report.draw", "report.send"]
     task = body["tasks"][0]

@@ -175,9 +175,7 @@ def test_a_dependency_that_has_not_succeeded(demo):
     demo.clock.set(SIX + timedelta(seconds=1))
     demo.run("fire", "report")
     done = demo.run("why-not", "report", "2026-03-02T01:00", "--by", "crontab")
-    assert done.stdout.splitlines()[0] == (
-        "report 2026-03-02 06:00:00 UTC: load cannot start: data has not succeeded in its last run"
-    )
+    assert done.stdout.splitlines()[0] == "report 2026-03-02 06:00:00 UTC: load cannot start: data has never run"
 
 
 def test_it_did_run(demo):

@@ -25,9 +25,9 @@ logs:
   redact: true
   redact_patterns: ["[0-9]{4}-[0-9]{4}", token=.+]
   keep: {runs: 50, days: 90, bytes: 5GB}
-host: {cpu: 7.5, memory: 16GB, gpu: 1, max_parallel: 4}
+host: {cpu: 7.5, memory: 16GB, gpu: 1, max_parallel: 4, timeout: 90s}
 timers: {sandbox: strict, at_once: 2, spread: 5m}
-pools: {warehouse: 2, api: 5}
+pools: {warehouse: 2, api: {size: 5, scope: host}}
 sessions:
   etl: {threads: 2, python: python3}
 params:
@@ -78,6 +78,7 @@ pipelines:
     expected: 10m
     tags: {team: sales}
     tenant: acme
+    cache: {inputs: ["data/{params.region}/*.csv", src], max_age: 24h}
     idempotent: true
     on_lost: resume
     background: false

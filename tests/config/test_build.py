@@ -6,6 +6,7 @@ import pytest
 
 from config.configs import Folder
 from tetra_orchestrator.core.model import (
+    Cache,
     Command,
     Environment,
     Keep,
@@ -178,14 +179,9 @@ def test_the_store_is_an_absolute_address(folder: Folder, state: str, url: str) 
     assert folder.native(f"state: {state}\n{ONE}").project.store_url == url.format(root=folder.path)
 
 
-@pytest.mark.parametrize("state", ["postgresql://host/db", "postgres://host/db"])
-def test_a_postgresql_store_is_refused_for_now(folder: Folder, state: str) -> None:
-    assert folder.faults(f"state: {state}\n{ONE}") == (
-        "f.yaml:3:8: this version has no PostgreSQL store yet\n"
-        f"  state: {state}\n"
-        "         ^\n"
-        "  hint: use sqlite:///state/tetra.db"
-    )
+@pytest.mark.parametrize("state", ["postgresql://host/db", "postgres://me@host:5433/db?sslmode=require"])
+def test_a_store_in_postgresql_is_the_address_as_it_is_written(folder: Folder, state: str) -> None:
+    assert folder.native(f"state: {state}\n{ONE}").project.store_url == state
 
 
 @pytest.mark.parametrize("state", ["x.db", "sqlite:///", "sqlite:///x/", "mysql://x"])
@@ -194,8 +190,29 @@ def test_another_store_is_refused(folder: Folder, state: str) -> None:
         f"f.yaml:3:8: '{state}' is not the address of a store\n"
         f"  state: {state}\n"
         "         ^\n"
-        "  hint: write sqlite:///FILE, relative to the project's root, or sqlite:////absolute/FILE"
+        "  hint: write sqlite:///FILE, relative to the project's root, sqlite:////absolute/FILE, or postgresql://..."
     )
+
+
+def test_what_a_task_makes_its_result_of_reaches_the_model(folder: Folder) -> None:
+    text = """
+        pipelines:
+          a: {module: m, cache: {inputs: ["data/*.csv", src], max_age: 24h}}
+          b: {module: m, cache: {}}
+          c: {module: m}
+        """
+    found = [task.cache for task in folder.native(text).project.tasks()]
+    assert found == [Cache(("data/*.csv", "src"), 86400.0), Cache(), None]
+
+
+@pytest.mark.parametrize(("max_age", "counts"), [("2h", 7200.0), ("3d", 86400.0), (None, 86400.0)])
+def test_no_result_counts_for_longer_than_the_data_of_its_pipeline_are_fresh(
+    folder: Folder, max_age: str | None, counts: float
+) -> None:
+    own = f"{{max_age: {max_age}}}" if max_age else "{}"
+    text = f"pipelines: {{a: {{max_data_age: 1d, tasks: {{t: {{module: m, cache: {own}}}}}}}}}"
+    [task] = folder.native(text).project.tasks()
+    assert task.cache == Cache((), counts)
 
 
 def test_limits_of_tasks_runs_and_logs_reach_the_model(folder: Folder) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from config.configs import Folder
-from tetra_orchestrator.core.model import Command, Shell
+from tetra_orchestrator.core.model import Cache, Command, Shell
 
 CHAIN = """\
 params: {{days: 5}}
@@ -111,6 +111,21 @@ def test_the_partition_is_known_to_the_arguments_of_a_mode_that_has_one(folder: 
         '    ugly: [{a: ["{partition.start}"]}]\n'
         "                ^\n"
         "  hint: give the mode `partition: range`"
+    )
+
+
+def test_an_owner_in_the_inputs_of_a_task_becomes_a_full_task_id(folder: Folder) -> None:
+    text = CHAIN.format("x").replace("depends_on: [extract]", "depends_on: [extract], cache: {inputs: ['{extract.p}']}")
+    tasks = {task.id: task for task in folder.native(text).project.tasks()}
+    assert tasks["features.build"].cache == Cache(("{features.extract.p}",))
+
+
+def test_an_input_that_refers_to_what_is_not_there_is_told_in_its_place(folder: Folder) -> None:
+    assert folder.faults("pipelines: {a: {command: [x], cache: {inputs: [data, '{params.day}']}}}") == (
+        "f.yaml:3:54: {params.day}: there is no parameter 'day'\n"
+        "  pipelines: {a: {command: [x], cache: {inputs: [data, '{params.day}']}}}\n"
+        "                                                       ^\n"
+        "  hint: declare it under `params`, or for literal braces write {{ and }}"
     )
 
 

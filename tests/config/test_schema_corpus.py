@@ -163,7 +163,7 @@ PROBES: list[Any] = [
 ]
 KEYS = ("unknown", "not a name", "", "9x", "${N:-a}", "a" * 101, "A-b_9")
 #: Without these a mapping is refused whatever else it holds, or another key of it is read differently.
-KEPT = ("name", "condition", "pipelines", "type", "default")
+KEPT = ("name", "condition", "pipelines", "type", "default", "size")
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

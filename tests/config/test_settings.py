@@ -105,7 +105,7 @@ def test_every_setting_without_effect_is_told_once(folder: Folder) -> None:
         logs: {keep: {runs: 3}, level: debug}
         """
     found = [text.partition("'")[2].partition("'")[0] for text in folder.warnings(text)]
-    assert found == ["partition", "monitor", "level"]
+    assert found == ["monitor", "level"]
 
 
 def test_an_interval_an_instant_and_single_pipelines_make_schedules(folder: Folder) -> None:

@@ -35,6 +35,41 @@ from tetra_orchestrator.core.model import ContinueOn, Function, Resources, RunIf
             "  hint: add it: `sessions: {s: {}}`",
         ),
         (
+            "sessions: {s: {}}\npipelines: {a: {function: m.f, session: s, cache: {}}}",
+            "f.yaml:4:44: 'a' is a call, whose values stay in the session's worker: it cannot have a 'cache'\n"
+            "  pipelines: {a: {function: m.f, session: s, cache: {}}}\n"
+            "                                             ^\n"
+            "  hint: remove it, or the `session`",
+        ),
+        (
+            "pipelines: {a: {module: m, until: stopped, cache: {}}}",
+            "f.yaml:3:44: 'a' is a service, which is needed while it runs: it cannot have a 'cache'\n"
+            "  pipelines: {a: {module: m, until: stopped, cache: {}}}\n"
+            "                                             ^\n"
+            "  hint: remove it, or the `until`",
+        ),
+        (
+            "pipelines: {a: {module: m, background: true, cache: {}}}",
+            "f.yaml:3:46: 'a' leaves something running, which is gone next time: it cannot have a 'cache'\n"
+            "  pipelines: {a: {module: m, background: true, cache: {}}}\n"
+            "                                               ^\n"
+            "  hint: remove it, or the `background`",
+        ),
+        (
+            "pipelines: {a: {tasks: {b: {module: m}}, cache: {}}}",
+            "f.yaml:3:42: 'cache' belongs to a task, and 'a' has tasks of its own\n"
+            "  pipelines: {a: {tasks: {b: {module: m}}, cache: {}}}\n"
+            "                                           ^\n"
+            "  hint: move it into the tasks",
+        ),
+        (
+            "pipelines: {a: {module: m, cache: {input: [x]}}}",
+            "f.yaml:3:36: unknown key 'input'\n"
+            "  pipelines: {a: {module: m, cache: {input: [x]}}}\n"
+            "                                     ^\n"
+            "  hint: did you mean 'inputs'?",
+        ),
+        (
             "tenants: {acme: {}}\npipelines: {a: {module: m, tenant: acne}}",
             "f.yaml:4:36: there is no tenant 'acne'\n"
             "  pipelines: {a: {module: m, tenant: acne}}\n"

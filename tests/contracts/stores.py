@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from support.postgres import passing_store
 from tetra_orchestrator.adapters.store.memory import MemoryStore
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 
@@ -16,4 +17,5 @@ if TYPE_CHECKING:
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda folder: MemoryStore(),
     "sqlite": lambda folder: SqliteStore(str(folder / "state" / "tetra.db")),
+    "postgres": lambda folder: passing_store(),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.store.history import AT, later, run, task
+from adapters.store.history import AT, DAY, later, run, task
 from contracts.stores import STORES
 from tetra_orchestrator.core.changes import RunMoved
 from tetra_orchestrator.core.history import PipelineState
@@ -290,3 +290,28 @@ def test_a_run_that_is_forgotten_leaves_its_slot(store: Store, ledger: Ledger) -
     store.record([RunMoved("r1", RunState.RUNNING, RunState.SUCCEEDED, later(500))])
     store.forget("r1")
     assert (the(ledger, 10).outcome, the(ledger, 10).run_id) == (RAN, "r1")
+
+
+# -- forgetting ---------------------------------------------------------------------------------------------------
+
+
+def test_settled_slots_from_before_an_instant_are_forgotten_oldest_first(ledger: Ledger) -> None:
+    settled(
+        ledger, slot(5), slot(10, QUEUED), *(slot(20 + n, outcome) for n, outcome in enumerate(FINAL)), slot(99, RAN)
+    )
+    assert ledger.outdated(later(99)) == len(FINAL)
+    assert ledger.forget(later(99), 2) == 2
+    assert [one.at for one in ledger.slots()][2:] == [*(later(22 + n) for n in range(len(FINAL) - 2)), later(99)]
+    assert ledger.forget(later(99), 100) == len(FINAL) - 2
+    assert [(one.at, one.outcome) for one in ledger.slots()] == [
+        (later(5), EXPECTED), (later(10), QUEUED), (later(99), RAN),
+    ]  # fmt: skip
+    assert (ledger.outdated(later(99)), ledger.forget(later(99), 100)) == (0, 0)
+
+
+def test_the_slot_of_a_run_that_goes_on_is_not_forgotten(store: Store, ledger: Ledger) -> None:
+    settled(ledger, slot(10, QUEUED))
+    start(store, later(10))
+    assert (ledger.outdated(later(DAY)), ledger.forget(later(DAY), 9)) == (0, 0)
+    store.record([RunMoved("r1", RunState.RUNNING, RunState.SUCCEEDED, later(90))])
+    assert ledger.forget(later(DAY), 9) == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.store.history import A_PIPELINE, AT, DAY, Diary, attempt, event, later, moved, run, task
 from contracts.stores import STORES
+from tetra_orchestrator.adapters.store.standing import STILL_TO_RUN
 from tetra_orchestrator.core.changes import (
     AttemptClosed,
     AttemptOpened,
@@ -21,6 +22,7 @@ from tetra_orchestrator.core.changes import (
 )
 from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, TaskRun
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.narrowing import NOT_SELECTED
 from tetra_orchestrator.core.outcome import (
     Cancelled,
     Exited,
@@ -39,6 +41,7 @@ from tetra_orchestrator.core.states import (
     RunState,
     TaskState,
 )
+from tetra_orchestrator.engine.again import NOT_RETRIED
 from tetra_orchestrator.errors import StateConflict
 
 if TYPE_CHECKING:
@@ -439,7 +442,7 @@ def test_a_megabyte_of_outputs_and_of_tail_is_kept(diary: Diary) -> None:
     assert diary.store.attempts("r1")[0].tail == large
 
 
-@pytest.mark.parametrize("text", ["", "a\x00b", "'; DROP TABLE runs; --", "ünï → 字 \U0001f600", "\r\n\t\x1b[0m"])
+@pytest.mark.parametrize("text", ["", "a\x01b", "'; DROP TABLE runs; --", "ünï → 字 \U0001f600", "\r\n\t\x1b[0m"])
 def test_any_text_is_kept(diary: Diary, text: str) -> None:
     diary.store.record(
         [
@@ -454,8 +457,8 @@ def test_any_text_is_kept(diary: Diary, text: str) -> None:
     assert diary.store.events("r1")[0].reason == Reason("failed", text)
 
 
-def test_what_utf8_cannot_carry_is_kept_as_an_escape(diary: Diary) -> None:
-    odd = b"caf\xe9.csv".decode("utf-8", "surrogateescape")
+def test_what_no_database_can_carry_is_kept_as_an_escape(diary: Diary) -> None:
+    odd = b"caf\xe9\x00.csv".decode("utf-8", "surrogateescape")
     diary.store.record(
         [
             moved("a", _T.PENDING, _T.FAILED, 0, 0, AT, Reason("failed", odd)),
@@ -465,7 +468,7 @@ def test_what_utf8_cannot_carry_is_kept_as_an_escape(diary: Diary) -> None:
         ]
     )
     (one,) = diary.store.attempts("r1")
-    shown = r"caf\udce9.csv"
+    shown = r"caf\udce9\x00.csv"
     assert (one.log, one.tail, one.text) == (shown, shown, f"could not start: {shown} (ENOENT)")
     first = diary.store.task_runs("r1")[0]
     assert (first.reason, first.outputs) == (Reason("failed", shown), {"file": odd})
@@ -628,6 +631,54 @@ def test_a_pipeline_stands_as_the_worst_of_its_tasks(store: Store, states: list[
     assert found.last_success_at == (AT if word == "succeeded" else None)
 
 
+@pytest.mark.parametrize("code", STILL_TO_RUN)
+def test_a_pipeline_of_which_tasks_have_still_to_run_is_partial_though_all_that_ran_succeeded(
+    store: Store, code: str
+) -> None:
+    Diary(store).open("r0", "p.one", "p.two")
+    Diary(store).end("r0", **{"p.one": _T.SUCCEEDED, "p.two": _T.SUCCEEDED})
+    rows = [task("r1", "p.one", 0), task("r1", "p.two", 1)._replace(reason=Reason(code, "left out"))]
+    store.open_run(run("r1"), rows, [PipelineState("p")], "")
+    store.record([moved("p.one", _T.PENDING, _T.SUCCEEDED, 0, 1, later(9))])
+    store.record([moved("p.two", _T.PENDING, _T.SKIPPED, 0, 0, later(9))._replace(reason=Reason(code, "left out"))])
+    found = the(store, "p")
+    assert (found.last_run_id, found.last_state, found.last_success_at) == ("r1", "partial", AT)
+
+
+def test_a_pipeline_of_which_no_task_ran_did_not_run_whatever_has_still_to_run(store: Store) -> None:
+    rows = [task("r1", "p.one", 0), task("r1", "p.two", 1)]
+    store.open_run(run("r1"), rows, [PipelineState("p")], "")
+    for name in ("p.one", "p.two"):
+        reason = Reason("not_retried", "left out")
+        store.record([moved(name, _T.PENDING, _T.SKIPPED, 0, 0, later(9))._replace(reason=reason)])
+    assert the(store, "p").last_run_id is None
+
+
+def test_the_codes_of_what_has_still_to_run_are_those_that_runs_give() -> None:
+    assert {NOT_RETRIED.code, NOT_SELECTED.code} == set(STILL_TO_RUN)
+
+
+# -- the latest row of a task -------------------------------------------------------------------------------------
+
+
+def test_the_latest_row_of_a_task_is_that_of_the_newest_run_in_which_it_is_in_one_of_the_states(diary: Diary) -> None:
+    diary.store.record([OutputsSaved("r1", "a", {"rows": 7})])
+    diary.end("r1", a=_T.SUCCEEDED, b=_T.FAILED)
+    diary.open("r2", "a", "b")
+    diary.end("r2", a=_T.SKIPPED, b=_T.SUCCEEDED)
+    [a, b], [_, newest] = diary.store.task_runs("r1"), diary.store.task_runs("r2")
+    assert diary.store.latest("a", "a", {"succeeded", "partial"}) == a
+    assert a.outputs == {"rows": 7}
+    assert diary.store.latest("b", "b", set(TaskState) - {_T.SKIPPED}) == newest
+    assert diary.store.latest("b", "b", {"failed"}) == b
+
+
+def test_a_task_that_was_never_in_such_a_state_has_no_latest_row(diary: Diary) -> None:
+    assert diary.store.latest("a", "a", {"succeeded"}) is None
+    assert diary.store.latest("b", "a", {"pending"}) is None
+    assert diary.store.latest("zzz", "zzz", set(TaskState)) is None
+
+
 # -- pauses -------------------------------------------------------------------------------------------------------
 
 
@@ -744,10 +795,11 @@ TASKS = ("a", "b", "p.one", "p.two")
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(data=st.data())
+@pytest.mark.parametrize("durable", [name for name in STORES if name != "memory"])
 def test_any_legal_history_reads_the_same_in_every_store(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, durable: str, data: st.DataObject
 ) -> None:
-    stores = [make(tmp_path_factory.mktemp("store")) for make in STORES.values()]
+    stores = [STORES[name](tmp_path_factory.mktemp("store")) for name in ("memory", durable)]
     try:
         _live(stores, data)
     finally:
@@ -790,3 +842,10 @@ def _verdict(store: Store, changes: list[Change]) -> str:
     except StateConflict as conflict:
         return str(conflict)
     return "applied"
+
+
+def test_what_was_recorded_agrees_with_itself(diary: Diary) -> None:
+    run_id = diary.fresh("x", "y")
+    diary.try_once(run_id, "x", 1, Exited(0))
+    diary.end(run_id, x=TaskState.SUCCEEDED, y=TaskState.SKIPPED)
+    assert [one for one in diary.store.check() if one.severity != "ok"] == []

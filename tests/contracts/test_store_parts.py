@@ -78,6 +78,20 @@ def test_a_run_that_waits_was_not_started_at_any_time(store: Store) -> None:
     assert (named(store, since=AT), named(store, until=AT), named(store)) == ([], [], ["waits"])
 
 
+def test_runs_are_found_by_the_beginning_of_their_ids(store: Store) -> None:
+    for run_id in ("20260301T200000Z-aaaaaa", "20260301T200000Z-ab_aaa", "20260302T200000Z-aaaaaa"):
+        store.open_run(run(run_id), [], [], "{}")
+
+    def named(beginning: str, limit: int = 9) -> list[str]:
+        return [one.run_id[-9:] for one in store.named(beginning, limit)]
+
+    assert named("20260301T200000Z-a") == ["0Z-ab_aaa", "0Z-aaaaaa"]
+    assert named("2026", 2) == ["0Z-aaaaaa", "0Z-ab_aaa"]
+    assert named("20260302") == ["0Z-aaaaaa"]
+    for stranger in ("2027", "20260301T200000z", "%", "20260301T200000Z-a__", "T20"):
+        assert named(stranger) == []
+
+
 def test_a_search_goes_on_before_a_run(store: Store) -> None:
     for number in range(4):
         kept(store, run(f"r{number}"))
@@ -90,16 +104,26 @@ def test_a_search_goes_on_before_a_run(store: Store) -> None:
 @given(
     st.lists(st.sampled_from(["a=%", "a=b", "a=_", 'a="x"', "a=b!", "ä=ö", "a=b,c", "tenant=x", "a=\\"]), unique=True)
 )
-def test_tags_are_kept_and_found_whole(tmp_path_factory: pytest.TempPathFactory, tags: list[str]) -> None:
-    for make in STORES.values():
-        store = make(tmp_path_factory.mktemp("tags"))
-        kept(store, run("tagged")._replace(tags=tuple(tags)))
-        kept(store, run("other")._replace(tags=("a=bb",)))
-        assert store.run("tagged").tags == tuple(tags)  # type: ignore[union-attr]
-        for tag in tags:
-            assert named(store, tags=(tag,)) == ["tagged"]
-        assert named(store, tags=(*tags, "a=bbb")) == []
-        store.close()
+@pytest.mark.parametrize("name", STORES)
+def test_tags_are_kept_and_found_whole(tmp_path_factory: pytest.TempPathFactory, name: str, tags: list[str]) -> None:
+    store = STORES[name](tmp_path_factory.mktemp("tags"))
+    kept(store, run("tagged")._replace(tags=tuple(tags)))
+    kept(store, run("other")._replace(tags=("a=bb",)))
+    assert store.run("tagged").tags == tuple(tags)  # type: ignore[union-attr]
+    for tag in tags:
+        assert named(store, tags=(tag,)) == ["tagged"]
+    assert named(store, tags=(*tags, "a=bbb")) == []
+    store.close()
+
+
+def test_runs_in_some_states_are_found_among_the_latest(store: Store) -> None:
+    for number, state in enumerate((_R.LOST, _R.SUCCEEDED, _R.CANCELLED, _R.LOST)):
+        kept(store, run(f"r{number}"))
+        ended(store, f"r{number}", state)
+    kept(store, run("r4"))
+    assert store.among(5, ("lost", "cancelled")) == ["r3", "r2", "r0"]
+    assert store.among(3, ("lost", "cancelled")) == ["r3", "r2"]
+    assert store.among(1, ("lost",)) == []
 
 
 # -- backfills ----------------------------------------------------------------------------------------------------
@@ -212,6 +236,80 @@ def test_a_change_that_does_not_fit_moves_no_partition(filled: Store) -> None:
     assert states(filled)[0] == ("running", "r1")
 
 
+@pytest.mark.parametrize(("newest_first", "order"), [(False, [1, 2, 3]), (True, [3, 2, 1])])
+def test_partitions_have_their_turns_by_time(store: Store, newest_first: bool, order: list[int]) -> None:
+    store.backfills.add(BACKFILL._replace(newest_first=newest_first), DAYS, "version: 1\n")
+    store.backfills.add(BACKFILL._replace(backfill_id="bf-2", mode="weekly"), DAYS, "version: 1\n")
+    for day in order:
+        assert store.backfills.next("bf-1") == DAYS[day - 1]
+        kept(store, for_day(f"r{day}", day))
+        if day == order[0]:
+            ended(store, f"r{day}", _R.FAILED)
+    assert store.backfills.next("bf-1") is None
+    ended(store, "r2", _R.LOST)
+    assert store.backfills.next("bf-1") == DAYS[1]._replace(run_id="r2")
+    store.backfills.move("bf-1", "running", "paused", AT)
+    assert store.backfills.next("bf-1") is None
+
+
+def test_the_partition_of_a_run_that_was_ended_early_waits_again(filled: Store) -> None:
+    for day, code in enumerate(("interrupted", "stop_requested", "cancel_requested"), start=1):
+        kept(filled, for_day(f"r{day}", day))
+        why = Reason(code, "ended by somebody")
+        filled.record([RunMoved(f"r{day}", _R.RUNNING, _R.CANCELLED, AT, reason=why)])
+    assert states(filled) == [("pending", "r1"), ("pending", "r2"), ("cancelled", "r3")]
+
+
+def test_a_backfill_that_is_over_goes_on_with_what_has_not_succeeded(filled: Store) -> None:
+    for day, state in enumerate((_R.SUCCEEDED, _R.FAILED, _R.PARTIAL), start=1):
+        kept(filled, for_day(f"r{day}", day))
+        ended(filled, f"r{day}", state)
+    filled.backfills.move("bf-1", "running", "failed", later(5))
+    filled.backfills.reopen("bf-1", "failed", later(6))
+    assert filled.backfills.get("bf-1") == BACKFILL
+    assert states(filled) == [("succeeded", "r1"), ("pending", "r2"), ("pending", "r3")]
+    with pytest.raises(StateConflict):
+        filled.backfills.reopen("bf-1", "failed", later(7))
+
+
+def test_a_backfill_that_is_over_does_not_go_on_beside_another_of_its_mode(filled: Store) -> None:
+    filled.backfills.move("bf-1", "running", "failed", later(5))
+    filled.backfills.add(BACKFILL._replace(backfill_id="bf-2"), DAYS, "version: 1\n")
+    with pytest.raises(NotNow) as caught:
+        filled.backfills.reopen("bf-1", "failed", later(6))
+    assert str(caught.value) == (
+        "mode 'daily' is being backfilled already, by bf-2\n  hint: `tetra backfill continue bf-2` goes on with it,"
+        " `tetra backfill cancel bf-2` ends it"
+    )
+    found = filled.backfills.get("bf-1")
+    assert found is not None
+    assert found.state == "failed"
+
+
+def test_the_configuration_of_a_backfill_stays_whatever_runs_are_forgotten(filled: Store) -> None:
+    kept(filled, for_day("r1", 1))
+    ended(filled, "r1", _R.SUCCEEDED)
+    filled.forget("r1")
+    assert filled.backfills.config_text("bf-1") == "version: 1\n"
+    assert filled.backfills.config_text("bf-2") is None
+
+
+def test_how_partitions_ended_is_known_after_their_runs_are_forgotten(filled: Store) -> None:
+    for day, state in enumerate((_R.SUCCEEDED, _R.FAILED), start=1):
+        kept(filled, for_day(f"r{day}", day))
+        ended(filled, f"r{day}", state)
+        filled.forget(f"r{day}")
+    filled.backfills.move("bf-1", "running", "failed", later(5))
+    filled.backfills.add(BACKFILL._replace(backfill_id="bf-2", created_at=later(6)), DAYS, "version: 1\n")
+    kept(filled, for_day("r3", 2, backfill="bf-2"))
+    ended(filled, "r3", _R.SUCCEEDED)
+    assert filled.backfills.settled("daily") == {
+        ("2026-01-01", "2026-01-01"): (DAYS[0]._replace(state="succeeded", run_id="r1"), AT),
+        ("2026-01-02", "2026-01-02"): (DAYS[1]._replace(state="succeeded", run_id="r3"), later(6)),
+    }
+    assert filled.backfills.settled("weekly") == {}
+
+
 def test_the_latest_run_of_each_partition_of_a_mode_is_known(filled: Store) -> None:
     kept(filled, for_day("r1", 1))
     ended(filled, "r1", _R.FAILED)
@@ -259,6 +357,13 @@ def test_results_are_cleared_by_task_or_all(store: Store) -> None:
     assert store.results.clear("a") == 1
     assert [each.task_id for each in store.results.all()] == ["b", "c"]
     assert (store.results.clear(), store.results.clear(), store.results.all()) == (2, 0, [])
+
+
+def test_a_single_result_is_cleared_by_its_key(store: Store) -> None:
+    for task_id, key in (("a", "k1"), ("a", "k2"), ("b", "k1")):
+        store.results.put(result(task_id, key), 10)
+    assert (store.results.clear("a", "k1"), store.results.clear("a", "k1")) == (1, 0)
+    assert [(each.task_id, each.key) for each in store.results.all()] == [("a", "k2"), ("b", "k1")]
 
 
 def test_a_result_outlives_its_run(store: Store) -> None:

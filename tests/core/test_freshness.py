@@ -4,23 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from support.builders import pipeline, project, utc
-from tetra_orchestrator.core.freshness import freshness, unmet
-from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.selection import select
+from support.builders import utc
+from tetra_orchestrator.core.freshness import Standing, freshness, lacking
 
 NOW = utc(2025, 3, 1, 12)
 DAY = 86400.0
-CHAIN = project(
-    pipeline("data", max_data_age_s=DAY),
-    pipeline("slow", max_data_age_s=30 * DAY),
-    pipeline("scenarios", "data", "slow"),
-    pipeline("metrics", "scenarios"),
-)
-
-
-def ago(**span: float) -> object:
-    return NOW - timedelta(**span)
 
 
 @pytest.mark.parametrize(
@@ -53,47 +41,48 @@ def test_a_time_before_1970_tells_nothing_about_the_age_of_data() -> None:
     assert freshness(begin - timedelta(seconds=1), DAY, begin) == "unknown"
 
 
-def test_a_dependency_whose_age_is_unknown_holds_nothing_back() -> None:
-    selection = select(CHAIN, None, ("scenarios",))
-    ahead = {"data": NOW + timedelta(days=1), "slow": NOW}
-    assert unmet(CHAIN, selection, ahead, NOW) == {}
+def held_back(state: str | None = "succeeded", max_age_s: float | None = DAY, **age: float) -> tuple[str, str] | None:
+    """Why what depends on `data` may not start: the code and the text."""
+    reason = lacking("data", Standing(state, "r7", NOW - timedelta(**age)), max_age_s, NOW)
+    return reason and (reason.code, reason.text)
 
 
-def test_nothing_is_unmet_when_the_whole_chain_is_run() -> None:
-    assert unmet(CHAIN, select(CHAIN), {}, NOW) == {}
+def test_T_142_what_succeeded_within_its_limit_holds_nothing_back() -> None:
+    assert held_back(hours=1) is None
+    assert held_back(hours=24) is None
 
 
-def test_a_dependency_outside_the_run_must_have_succeeded() -> None:
-    found = unmet(CHAIN, select(CHAIN, None, ("metrics",)), {"scenarios": None}, NOW)
-    assert found == {"metrics": Reason("dependency_not_succeeded", "scenarios has not succeeded in its last run")}
-    assert unmet(CHAIN, select(CHAIN, None, ("metrics",)), {}, NOW) == found
-
-
-def test_a_dependency_without_a_limit_may_be_of_any_age() -> None:
-    assert unmet(CHAIN, select(CHAIN, None, ("metrics",)), {"scenarios": ago(days=900)}, NOW) == {}  # type: ignore[dict-item]
-
-
-def test_a_dependency_outside_the_run_must_be_fresh() -> None:
-    selection = select(CHAIN, None, ("scenarios",))
-    fresh = {"data": ago(hours=24), "slow": ago(days=30)}
-    assert unmet(CHAIN, selection, fresh, NOW) == {}  # type: ignore[arg-type]
-    found = unmet(CHAIN, selection, fresh | {"data": ago(hours=25, minutes=30)}, NOW)  # type: ignore[arg-type]
-    assert found == {
-        "scenarios": Reason("dependency_stale", "the data of data is 25.5 h old, over its limit of 24 h 00 min")
-    }
+def test_T_141_data_over_the_limit_of_the_pipeline_that_makes_them_are_too_old() -> None:
+    text = "the data of data is 25.5 h old, over its limit of 24 h 00 min"
+    assert held_back(hours=25, minutes=30) == ("dependency_stale", text)
 
 
 def test_a_long_limit_is_written_in_full() -> None:
-    succeeded = {"data": NOW, "slow": ago(days=31)}
-    found = unmet(CHAIN, select(CHAIN, None, ("scenarios",)), succeeded, NOW)  # type: ignore[arg-type]
-    assert found["scenarios"].text == "the data of slow is 744.0 h old, over its limit of 720 h 00 min"
+    text = "the data of data is 744.0 h old, over its limit of 720 h 00 min"
+    assert held_back(max_age_s=30 * DAY, days=31) == ("dependency_stale", text)
 
 
-def test_the_first_cause_in_the_order_of_the_file_is_named() -> None:
-    found = unmet(CHAIN, select(CHAIN, None, ("scenarios",)), {}, NOW)
-    assert found["scenarios"].text == "data has not succeeded in its last run"
+def test_without_a_limit_data_may_be_of_any_age() -> None:
+    assert held_back(max_age_s=None, days=900) is None
 
 
-def test_every_pipeline_that_must_wait_is_named_and_those_within_the_run_do_not_matter() -> None:
-    found = unmet(CHAIN, select(CHAIN, None, ("data", "scenarios", "metrics")), {}, NOW)
-    assert found == {"scenarios": Reason("dependency_not_succeeded", "slow has not succeeded in its last run")}
+def test_an_age_that_is_unknown_as_the_clock_was_set_back_holds_nothing_back() -> None:
+    assert held_back(days=-1) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (None, "data has never run"),
+        ("failed", "data has not succeeded in its last run: failed in r7"),
+        ("partial", "data has not succeeded in its last run: partial in r7"),
+        ("timed_out", "data has not succeeded in its last run: timed out in r7"),
+        ("upstream_failed", "data has not succeeded in its last run: upstream failed in r7"),
+        ("lost", "data has not succeeded in its last run: lost in r7"),
+        ("cancelled", "data has not succeeded in its last run: cancelled in r7"),
+        ("running", "data has not ended yet in run r7"),
+        ("waiting_retry", "data has not ended yet in run r7"),
+    ],
+)
+def test_T_140_whatever_did_not_succeed_last_holds_back(state: str | None, text: str) -> None:
+    assert held_back(state) == ("dependency_not_succeeded", text)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from support.builders import utc
 from tetra_orchestrator.core.history import Run
-from tetra_orchestrator.core.model import Keep
-from tetra_orchestrator.core.retention import LOST_GRACE, MOST, outlived
+from tetra_orchestrator.core.model import Keep, Reason
+from tetra_orchestrator.core.retention import LOST_GRACE, SLOT_DAYS, outlived, slots_before
 from tetra_orchestrator.core.states import RunState
 
 NOW = utc(2026, 3, 1, 20)
@@ -19,7 +19,8 @@ _R = RunState
 
 
 def ended(name: str, days_ago: float = 0.0, state: RunState = _R.SUCCEEDED) -> Run:
-    return Run(name, "demo", "daily", "manual", state.value, "c0ffee", NOW, NOW - timedelta(days_ago))
+    at = NOW - timedelta(days_ago)
+    return Run(name, "demo", "daily", "manual", state.value, "c0ffee", at, at)
 
 
 def daily(count: int) -> list[Run]:
@@ -29,7 +30,7 @@ def daily(count: int) -> list[Run]:
 
 def names(runs: list[Run], keep: Keep, needed: tuple[str, ...] = (), sizes: dict[str, int] | None = None) -> list[str]:
     found = outlived(runs, keep, NOW, needed, lambda run: (sizes or {}).get(run.run_id, 1))
-    return [run.run_id for run in found]
+    return [one.run.run_id for one in found]
 
 
 def test_without_a_limit_everything_stays() -> None:
@@ -42,6 +43,12 @@ def test_runs_beyond_the_number_go_oldest_first() -> None:
 
 def test_runs_that_ended_longer_ago_than_the_days_go() -> None:
     assert names(daily(6), Keep(days=3)) == ["5", "4"]
+
+
+@pytest.mark.parametrize("days", [20_514, 1_000_000, 10**30])
+def test_more_days_than_since_1970_keep_everything(days: int) -> None:
+    assert names(daily(9), Keep(days=days)) == []
+    assert slots_before(Keep(days=days), NOW, daily(9), (), ()) == utc(1970, 1, 1)
 
 
 def test_the_oldest_go_until_the_files_of_the_rest_fit() -> None:
@@ -89,8 +96,26 @@ def test_a_lost_run_stays_for_a_day() -> None:
     assert names([*runs, runs[1]._replace(finished_at=None)], Keep(runs=1)) == ["stale"]
 
 
-def test_only_so_many_go_at_one_time() -> None:
-    assert names(daily(3 * MOST), Keep(runs=1)) == [str(days) for days in range(3 * MOST - 1, 2 * MOST - 1, -1)]
+def test_each_run_goes_with_the_limit_that_it_is_beyond() -> None:
+    runs = [*daily(5), ended("5", 99)]
+    found = outlived(runs, Keep(4, 90, 3), NOW, (), lambda run: 1)
+    assert [(one.run.run_id, one.reason) for one in found] == [
+        ("5", Reason("runs", "it is not one of the newest 4")),
+        ("4", Reason("runs", "it is not one of the newest 4")),
+        ("3", Reason("bytes", "with it the files of runs take more than 3 B")),
+    ]
+    (old,) = outlived(runs, Keep(days=90), NOW, (), lambda run: 1)
+    assert old.reason == Reason("days", "it ended more than 90 days ago")
+
+
+def test_slots_go_once_they_are_older_than_the_days_and_than_any_run_that_stays() -> None:
+    runs = daily(6)
+    days = [timedelta(days) for days in range(6)]
+    assert slots_before(Keep(days=3), NOW, runs, {"4", "5"}, ()) == NOW - days[3]
+    assert slots_before(Keep(runs=9, days=3), NOW, runs, (), ()) == NOW - days[5]
+    assert slots_before(Keep(days=3), NOW, runs, {"4"}, {"5"}) == NOW - days[3]
+    assert slots_before(Keep(runs=9), NOW, runs, (), ()) == NOW - timedelta(SLOT_DAYS)
+    assert slots_before(Keep(runs=9), NOW, [], (), ()) == NOW - timedelta(SLOT_DAYS)
 
 
 LIMIT = st.none() | st.integers(1, 12)

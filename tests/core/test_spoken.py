@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import utc
-from tetra_orchestrator.core.spoken import duration, instant, printable
+from tetra_orchestrator.core.spoken import duration, instant, printable, size
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 
@@ -86,3 +86,14 @@ def test_an_instant_can_be_read_back(when: datetime) -> None:
 )
 def test_what_is_printable_cannot_drive_a_terminal(text: str, safe: str) -> None:
     assert printable(text) == safe
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        *((0, "0 B"), (1023, "1023 B"), (1024, "1.0 KB"), (1536, "1.5 KB"), (10_239, "10.0 KB"), (20 << 20, "20 MB")),
+        *(((1 << 20) - 1, "1.0 MB"), (5 << 30, "5.0 GB"), (3 << 40, "3.0 TB")),
+    ],
+)
+def test_a_size_has_at_least_two_digits_from_a_kilobyte_on_in_steps_of_1024(count, text):
+    assert size(count) == text

@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 ARMED = Timer("systemd-user", known=True, enabled=True, waiting=True)
 SETTLED_AT = SIX + timedelta(minutes=5, microseconds=250)
 NIGHTLY = schedule()
-KNOWN = Cursor("nightly", rule_text(NIGHTLY), SIX - 30 * DAY, SIX + DAY, 7)
+KNOWN = Cursor("nightly", rule_text(NIGHTLY), SIX - 30 * DAY, SIX - timedelta(hours=1), 7)
 
 
 def case(**fields) -> Case:
@@ -142,6 +142,12 @@ CAUSES = {
     ),
     "a schedule that is switched off, of a slot to come": (
         case(schedule=schedule(enabled=False), now=SIX - DAY), ["`enabled: false` in the configuration"],
+    ),
+    "settled, and forgotten since": (
+        case(cursor=KNOWN._replace(judged=SIX)),
+        [
+            "it was settled so long ago that `logs.keep` has let go of what became of it",
+        ],
     ),
     "nothing but time": (
         case(now=SIX + timedelta(seconds=1), timer=ARMED._replace(last_at=SIX - DAY + timedelta(microseconds=3))),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from support.worlds import Stage, fail_first, project, task
 from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.graph import upstream_of
 from tetra_orchestrator.core.model import Command, Reason, Service
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.engine.again import Again
@@ -215,3 +218,88 @@ def test_a_run_that_the_store_does_not_have_is_not_taken_for_one_that_did_nothin
     stage = failed(task("a"), task("b", "a"))
     with pytest.raises(StoreError, match="run 20200101T000000Z-aaaaaa is not in the store"):
         stage.run(again=Again("20200101T000000Z-aaaaaa"))
+
+
+# -- with a configuration that has changed -------------------------------------------------------------------------
+
+CHANGED = Reason("definition_changed", "its definition has changed: args")
+
+
+def with_changes(stage, *names, tasks=()):
+    run_id = stage.last_run.run_id
+    stage.runner.launches.clear()
+    redefined = dict.fromkeys(names, CHANGED)
+    trigger = "retry" if tasks else "resume"
+    return stage.run(again=Again(run_id, tasks, redefined=redefined), trigger=trigger)
+
+
+def first_reasons(stage):
+    """Why the first attempt of each task was started."""
+    return {e.task: e.reason for e in stage.reporter.events if e.event == "attempt.started"}
+
+
+def test_what_is_defined_otherwise_is_done_again_with_all_that_depends_on_it_and_says_so():
+    stage = failed(task("a"), task("b", "a"), task("c", "a"), task("d", "c"), task("e"))
+    assert with_changes(stage, "c") == 0
+    assert sorted(started(stage)) == ["b", "c", "d"]
+    reasons = first_reasons(stage)
+    assert reasons["c"] == CHANGED
+    assert reasons["d"] == Reason("definition_changed", "the definition of something that it depends on has changed")
+    assert reasons["b"].code == "dependencies_succeeded"
+    assert stage.states() == {"a": "skipped", "b": "succeeded", "c": "succeeded", "d": "succeeded", "e": "skipped"}
+
+
+def test_outputs_of_what_is_done_again_do_not_count_beforehand():
+    stage = failed(
+        task("a"), task("b", "a", **PASSES_ON), script=lambda name, n: (1.0, Exited(int(name == "b")), {"rows": 5})
+    )
+    assert with_changes(stage, "a") == 0
+    assert [one.argv for one in stage.runner.launches] == [("true",), ("use", "7")]
+
+
+def test_a_retry_leaves_what_is_defined_otherwise_to_a_later_resume():
+    stage = failed(task("a"), task("b", "a"), task("c"), task("d", "c"))
+    assert with_changes(stage, "c", tasks=("b",)) == 0
+    assert started(stage) == ["b"]
+    reasons = {row.task_id: row.reason.code for row in stage.store.task_runs(stage.last_run.run_id)}
+    assert reasons == {"a": "already_succeeded", "b": "succeeded", "c": "not_retried", "d": "not_retried"}
+    stage.runner.launches.clear()
+    again(stage)
+    assert started(stage) == ["c", "d"]
+
+
+def test_what_is_behind_a_change_is_not_tried_again_with_what_was_made_before_it():
+    stage = failed(task("a"), task("b", "a"))
+    run_id = stage.last_run.run_id
+    with pytest.raises(UsageError) as refused:
+        with_changes(stage, "a", tasks=("b",))
+    assert str(refused.value) == (
+        "b cannot be tried again: it depends on a, which is to be done again, as its definition or that of something "
+        "before it has changed\n"
+        f"  hint: add --task a, or do all that is left with `tetra resume {run_id} --with-current-config`"
+    )
+    assert with_changes(stage, "a", tasks=("a", "b")) == 0
+    assert started(stage) == ["a", "b"]
+
+
+@st.composite
+def histories(draw):
+    """What each of some tasks depends on, which of them fail at first, and which are defined otherwise after that."""
+    names = [f"t{number}" for number in range(draw(st.integers(1, 7)))]
+    needs = {name: draw(st.lists(st.sampled_from(names[:i]), unique=True)) if i else [] for i, name in enumerate(names)}
+    some = st.sets(st.sampled_from(names))
+    return needs, draw(some), draw(some)
+
+
+@given(histories())
+@settings(max_examples=60, deadline=None)
+def test_what_is_done_again_is_what_has_changed_what_has_not_succeeded_and_what_is_behind_the_changes(history):
+    needs, broken, changes = history
+    stage = Stage(project(*(task(name, *needs[name]) for name in needs)))
+    stage.runner.script = lambda name, n: (1.0, Exited(int(name in broken)), {})
+    stage.run()
+    unsuccessful = {name for name, state in stage.states().items() if state != "succeeded"}
+    behind = {name for name in needs if upstream_of(needs, name) & changes}
+    stage.runner.script = lambda name, n: (1.0, Exited(0), {})
+    assert with_changes(stage, *changes) == 0
+    assert set(started(stage)) == changes | unsuccessful | behind

@@ -99,7 +99,7 @@ def test_a_queued_run_that_may_not_start_after_all_does_not_stay_queued():
     stage, _ = beside_another()
     stage.project = project(task("a"), task("b", "c"), task("c"))
     after_waiting(stage, 1.0, lambda: let_go(stage))
-    with pytest.raises(NotNow, match="b cannot start: c has not succeeded in its last run"):
+    with pytest.raises(NotNow, match="b cannot start: c has never run"):
         stage.run(mode=None, names=("a", "b"), overlap="queue")
     assert stage.last_run.state == "cancelled"
 

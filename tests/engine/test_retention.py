@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from support.fakes import FakeClock, FakeWorkspace
+from support.fakes import FakeClock, FakeStrays, FakeWorkspace
 from support.worlds import Stage, project, task
-from tetra_orchestrator.core.model import Keep
+from tetra_orchestrator.core.history import PipelineState, Run
+from tetra_orchestrator.core.model import Keep, Reason
 from tetra_orchestrator.core.outcome import Exited
-from tetra_orchestrator.engine.retention import LONGEST_S, prune
+from tetra_orchestrator.core.retention import MOST, Stray
+from tetra_orchestrator.core.slots import EXPECTED, MISSED, Cursor, Slot
+from tetra_orchestrator.engine.retention import LONGEST_S, SLOTS_AT_ONCE, STRAY_AGE, prune, survey, sweep
 from tetra_orchestrator.errors import CannotWrite
 
 
@@ -71,3 +76,94 @@ def test_when_it_takes_too_long_the_rest_waits_for_the_end_of_the_next_run():
     assert LONGEST_S < 60
     slow = SlowWorkspace(stage.clock)
     assert [prune(Keep(runs=1), stage.store, slow, stage.clock) for _ in range(4)] == [[ids[0]], [ids[1]], [ids[2]], []]
+
+
+def opened(stage, count):
+    """So many finished runs of a task `a`, made without performing them."""
+    for number in range(count):
+        at = stage.clock.now()
+        run = Run(f"r{number:04}", "tetra", "all", "manual", "failed", "c0ffee", at, at, 1.0)
+        stage.store.open_run(run, [], [PipelineState("a")], "{}")
+        stage.clock.seconds += 1
+
+
+def test_so_many_go_by_themselves_and_all_when_asked_for():
+    stage = Stage(project(task("a")))
+    opened(stage, MOST + 20)
+    found = survey(Keep(runs=2), stage.store, stage.workspace, FakeStrays(), stage.clock.now())
+    assert len(found.runs) == MOST + 18
+    assert len(prune(Keep(runs=2), stage.store, stage.workspace, stage.clock)) == MOST
+    assert sweep(found, stage.store, stage.workspace, FakeStrays()) == []
+    assert left(stage) == [f"r{MOST + 18:04}", f"r{MOST + 19:04}"]
+
+
+def test_a_survey_tells_what_would_go_and_why_and_changes_nothing():
+    stage, ids = after_runs(4)
+    stage.workspace.sizes = {ids[0]: 30, ids[1]: 400}
+    strays = FakeStrays(Stray("/logs/runs/gone", 7))
+    now = stage.clock.now()
+    found = survey(Keep(runs=2), stage.store, stage.workspace, strays, now)
+    assert [(one.run.run_id, one.files_bytes) for one in found.runs] == [(ids[0], 30), (ids[1], 400)]
+    assert {one.reason for one in found.runs} == {Reason("runs", "it is not one of the newest 2")}
+    assert found.strays == (Stray("/logs/runs/gone", 7),)
+    assert strays.looked == (ids[::-1], now - STRAY_AGE, found.slots_before)
+    assert (left(stage), stage.workspace.removed, len(strays.left)) == (ids, [], 1)
+
+
+def test_what_cannot_be_removed_is_told_and_the_rest_goes():
+    stage, ids = after_runs(4)
+    strays = FakeStrays(Stray("/logs/runs/gone", 7), Stray("/logs/runs/stuck", 8))
+    stage.workspace.stubborn = {ids[1]}
+    found = survey(Keep(runs=2), stage.store, stage.workspace, strays, stage.clock.now())
+    assert [fault.message for fault in sweep(found, stage.store, stage.workspace, strays)] == [
+        f"{ids[1]} stays",
+        "/logs/runs/stuck stays",
+    ]
+    assert left(stage) == ids[1:]
+    assert [stray.path for stray in strays.left] == ["/logs/runs/stuck"]
+
+
+def test_a_store_without_a_run_does_not_know_whose_files_there_are():
+    stage = Stage(project(task("a")))
+    strays = FakeStrays(Stray("/logs/runs/another-store-s", 7))
+    assert survey(Keep(runs=2), stage.store, stage.workspace, strays, stage.clock.now()).strays == ()
+
+
+def with_slots(stage, count, days_ago):
+    """So many missed slots a second apart, the last of them so long ago, and an open one before them."""
+    last = stage.clock.now() - timedelta(days_ago)
+    slots = [Slot("nightly", last - timedelta(seconds=n), MISSED, last) for n in range(count)]
+    open_ = Slot("nightly", last - timedelta(days=1), EXPECTED, last)
+    cursor = Cursor("nightly", "0 6 * * *\tUTC\tshift\tfirst", last - timedelta(2), last)
+    stage.store.ledger.settle(None, cursor, [open_, *slots])
+
+
+def outcomes(stage):
+    return [slot.outcome for slot in stage.store.ledger.slots()]
+
+
+def test_slots_older_than_the_days_go_with_the_runs_and_never_an_open_one():
+    stage, _ = after_runs(3)
+    with_slots(stage, 5, 11)
+    prune(Keep(runs=1, days=10), stage.store, stage.workspace, stage.clock)
+    assert outcomes(stage) == [EXPECTED]
+
+
+def test_slots_that_are_not_old_enough_stay():
+    stage, _ = after_runs(3)
+    with_slots(stage, 5, 9)
+    prune(Keep(runs=1, days=10), stage.store, stage.workspace, stage.clock)
+    assert len(outcomes(stage)) == 6
+
+
+def test_a_great_many_slots_go_in_portions_and_without_a_limit_none():
+    stage, _ = after_runs(3)
+    with_slots(stage, SLOTS_AT_ONCE + 10, 500)
+    assert survey(Keep(), stage.store, stage.workspace, FakeStrays(), stage.clock.now()).slots == 0
+    found = survey(Keep(runs=9), stage.store, stage.workspace, FakeStrays(), stage.clock.now())
+    assert found.slots == SLOTS_AT_ONCE + 10
+    portions = []
+    forget = stage.store.ledger.forget
+    stage.store.ledger.forget = lambda before, most: portions.append(most) or forget(before, most)
+    sweep(found, stage.store, stage.workspace, FakeStrays())
+    assert (portions, outcomes(stage)) == ([SLOTS_AT_ONCE, 10], [EXPECTED])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from support.schedules import schedule
 from support.worlds import Stage, fail_first, project, task
 from tetra_orchestrator.core.model import Service
 from tetra_orchestrator.core.outcome import Exited
@@ -22,12 +23,32 @@ def test_the_run_keeps_what_was_asked_for():
     assert run.finished_at > run.started_at
 
 
+def test_a_run_is_tagged_with_what_its_tasks_and_its_schedule_have_each_once():
+    tasks = (
+        task("a", tags=(("team", "risk"), ("cost", "7")), tenant="acme"),
+        task("b", tags=(("team", "risk"),), tenant="beta"),
+        task("c", tags=(("never", "asked for"),)),
+    )
+    nightly = schedule(tags=(("frequency", "daily"), ("team", "risk")))
+    stage = Stage(project(*tasks)._replace(schedules=(nightly,)))
+    stage.run(mode=None, names=("a", "b"), schedule="nightly")
+    assert stage.last_run.tags == ("cost=7", "frequency=daily", "team=risk", "tenant=acme", "tenant=beta")
+    stage.run(mode=None, names=("b",))
+    assert stage.last_run.tags == ("team=risk", "tenant=beta")
+
+
+def test_a_run_of_what_has_no_tags_has_none():
+    stage = Stage(project(task("a")))
+    stage.run()
+    assert stage.last_run.tags == ()
+
+
 def test_a_pipeline_alone_waits_until_what_it_depends_on_has_succeeded():
     stage = Stage(project(task("a"), task("b", "a")))
     with pytest.raises(NotNow) as refused:
         stage.run(mode=None, names=("b",))
     assert str(refused.value) == (
-        "b cannot start: a has not succeeded in its last run\n"
+        "b cannot start: a has never run\n"
         "  hint: run that first, or run the mode that holds both, or go ahead regardless with --force"
     )
     assert stage.run(mode=None, names=("a",)) == 0

@@ -139,7 +139,7 @@ def test_fault_116_an_upgrade_that_is_killed_at_any_step_is_done_by_the_next_com
     observed(f"SIGKILL at each of {killed} writes and syncs of the upgrade", killed >= 3)
 
 
-def test_fault_117_a_newer_version_takes_over_the_store_while_a_run_goes_on(site, observed):
+def test_fault_117_when_a_newer_version_takes_over_the_store_a_run_that_goes_on_writes_nothing_more(site, observed):
     site.configure(f"pipelines: {{gate: {{shell: '{GATE}'}}, after: {{shell: echo after, depends_on: [gate]}}}}")
     running = site.start("run")
     site.note("owner")
@@ -151,8 +151,10 @@ def test_fault_117_a_newer_version_takes_over_the_store_while_a_run_goes_on(site
     assert late.returncode == 69
     assert "newer version" in late.stderr
     (site.root / "open").touch()
-    assert site.finish(running).returncode == 0
-    assert site.count("SELECT count(*) FROM task_runs WHERE state = 'succeeded'") == 2
+    done = site.finish(running)
+    assert done.returncode == 69
+    assert "the store was written by a newer version, 9.1.0; not recorded any more: gate cancelled" in done.stderr
+    assert site.count("SELECT count(*) FROM task_runs WHERE state = 'succeeded'") == 0
 
 
 #: A crontab(1) for one user, whose table is a file beside it.

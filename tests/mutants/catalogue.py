@@ -158,7 +158,7 @@ MUTANTS = (
     Mutant(
         "outputs of a failed attempt are kept",
         "engine/loop.py",
-        "        if self._plan.state(task_id) in SATISFIED:\n",
+        "        if state in SATISFIED:\n",
         "        if True:\n",
         (f"{STARTS}::test_fault_22_outputs_of_a_task_that_failed_are_never_handed_on",),
     ),
@@ -246,8 +246,8 @@ MUTANTS = (
     Mutant(
         "a slot that is settled is settled again",
         "adapters/store/sql_ledger.py",
-        "WHERE run_id IS NULL AND (outcome IN ('expected', 'queued') OR settled_at > ?)",
-        "WHERE run_id IS NULL OR ? IS NOT NULL",
+        "WHERE slots.run_id IS NULL AND (slots.outcome IN ('expected', 'queued') OR slots.settled_at > ?)",
+        "WHERE slots.run_id IS NULL OR ? IS NOT NULL",
         (
             f"{LEDGER}::test_a_slot_that_is_settled_is_never_settled_again",
             f"{LEDGER}::test_a_slot_that_has_a_run_is_not_settled_by_a_judge",

@@ -18,7 +18,9 @@ from support.fakes import FakeClock
 from support.schedules import GuardStage, scheduled
 from tetra_orchestrator import wire
 from tetra_orchestrator.adapters.runner.wrapped.record import read_record
+from tetra_orchestrator.adapters.store.sqlite_backup import folder_of
 from tetra_orchestrator.adapters.store.sqlite_file import RESERVE_BYTES
+from tetra_orchestrator.adapters.store.sqlite_upkeep import look_into
 from tetra_orchestrator.adapters.store.standing import rank, word
 from tetra_orchestrator.config.cache import read
 from tetra_orchestrator.config.glance import last_known
@@ -33,6 +35,8 @@ from tetra_orchestrator.errors import TetraError
 
 Left = Mapping[str, tuple[File, bytes]]
 Outputs = Mapping[str, dict[str, Any]]
+#: The run in the store that is upgraded, and the version of that.
+OLD_RUN, OLD_VERSION = "20261121T113744Z-a4ui76", 1
 _REFUSALS = (TypeError, ValueError, LookupError, AttributeError)
 
 
@@ -113,6 +117,7 @@ def complaints(left: Left, told: Told, outputs: Outputs, folder: Path) -> list[s
         with wire.scene(f"{SQLITE}{folder}/state/tetra.db", str(folder)) as scene:
             found += _of_scene(scene._replace(clock=FakeClock()), told, outputs)
             found += _of_reserve(folder / "state" / "tetra.db.reserve")
+            found += _of_copies(scene.store)
     except (TetraError, apsw.Error) as error:
         found.append(f"the store: {error}")
     return found
@@ -147,6 +152,19 @@ def _of_reserve(path: Path) -> Iterator[str]:
         yield f"the reserve has {path.stat().st_size} bytes"
 
 
+def _of_copies(store: Any) -> Iterator[str]:
+    """Every copy that has its name is whole, and one of the store as it was is there once it is upgraded."""
+    folder = Path(folder_of(store.path))
+    versions = set()
+    for copy in folder.glob("*.db"):
+        try:
+            versions.add(look_into(str(copy), store.path).version)
+        except TetraError as error:
+            yield f"a copy: {error}"
+    if store.run(OLD_RUN) is not None and OLD_VERSION not in versions:
+        yield "the old store was upgraded without a copy"
+
+
 def _of_ends(store: Any, told: Told) -> Iterator[str]:
     for run_id, state in told.runs.items():
         run = store.run(run_id)
@@ -158,8 +176,9 @@ def _of_ends(store: Any, told: Told) -> Iterator[str]:
         if found != said:
             yield f"task {key} was told to be {said}, and is {found}"
     for (run_id, pipeline), state in told.pipelines.items():
-        states = [task.state for task in store.task_runs(run_id) if task.pipeline == pipeline]
-        if not states or word(rank(states)) != state:
+        tasks = [task for task in store.task_runs(run_id) if task.pipeline == pipeline]
+        if not tasks or word(rank(tasks)) != state:
+            states = [task.state for task in tasks]
             yield f"pipeline {pipeline} of run {run_id} was told to be {state}, and its tasks are {states}"
 
 

@@ -18,7 +18,7 @@ from statistics import median
 
 from tabulate import tabulate
 
-from proofs import race_wakes
+from proofs import race_hosts, race_wakes
 from proofs.crowd import Crowd
 from proofs.race_site import PROMPT_S, STUCK_S, Kind, Result, Site, import_everything, until_left, until_out, wait_for
 from tetra_orchestrator.errors import Exit
@@ -103,8 +103,12 @@ def main(argv: list[str]) -> int:
     """Perform all rounds and print a table; 1 when in one of them something did not hold."""
     parser = argparse.ArgumentParser(prog="python -m proofs race", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few rounds of each kind")
-    short = parser.parse_args(argv).short
+    parser.add_argument("--postgres", action="store_true", help="on two hosts with one PostgreSQL database instead")
+    given = parser.parse_args(argv)
+    short = given.short
     import_everything()
+    if given.postgres:
+        return race_hosts.main(race_hosts.SHORT if short else race_hosts.FULL)
     results = []
     with tempfile.TemporaryDirectory(prefix="tetra race ") as folder:
         for perform, kinds in (

@@ -12,12 +12,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tetra_orchestrator.adapters.checkpoints import files
 from tetra_orchestrator.adapters.kept_slots import KeptSlots
 from tetra_orchestrator.adapters.locks.table import Busy, Held, LockTable
 from tetra_orchestrator.adapters.runner.wrapped.record import read_record, write_record
 from tetra_orchestrator.adapters.workspace import Workspace
 from tetra_orchestrator.config import cache, glance
 from tetra_orchestrator.config import load as loading
+from tetra_orchestrator.core.checkpoint import Checkpoint
 from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.core.outcome import Exited
@@ -206,6 +208,29 @@ def positions(folder: Path) -> Iterator[Specimen]:
                 return None
 
         yield Specimen(f"position, a {name}", path, path.read_bytes(), judge, {})
+
+
+def checkpoints(folder: Path) -> Iterator[Specimen]:
+    left = Checkpoint("20260301T200000Z-abcdef", "demo", ("alpha", "b\u00eata"), {"alpha": {"rows": 3}}, 1701619200.5)
+    path = Path(files.save(str(folder), left, 1))
+    whole = path.read_bytes()
+
+    def judge(size: int) -> str | None:
+        found = files.look(str(folder))
+        kept, broken = [each.checkpoint for each in found.kept], [broken for broken, _ in found.broken]
+        good = size >= len(whole.rstrip())
+        return difference((kept, broken), ([left], []) if good else ([], [str(path)]))
+
+    yield Specimen("checkpoint", path, whole, judge, {})
+    files.settle_in(str(folder), "demo", "/x/demo.yaml")
+    homes = folder / files.HOMES
+    noted = homes.read_bytes()
+
+    def judge_homes(size: int) -> str | None:
+        wanted = {"demo": "/x/demo.yaml"} if size >= len(noted.rstrip()) else {}
+        return difference(files.look(str(folder)).homes, wanted)
+
+    yield Specimen("whose checkpoints they are", homes, noted, judge_homes, {})
 
 
 def logs(folder: Path) -> Iterator[Specimen]:

@@ -19,8 +19,8 @@ from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.config.load import load_project
 from tetra_orchestrator.core.history import Run
 from tetra_orchestrator.core.model import Task
+from tetra_orchestrator.core.reasons import CARRIED_OVER
 from tetra_orchestrator.core.states import RUN_TERMINAL, RunState, TaskState
-from tetra_orchestrator.engine.again import ALREADY_SUCCEEDED
 from tetra_orchestrator.errors import Exit, TetraError
 
 CODES = {code for name, code in vars(Exit).items() if name.isupper()}
@@ -92,7 +92,7 @@ def _of_run(store: SqliteStore, run_id: str, root: Path, environ: Mapping[str, s
 def _graph(store: SqliteStore, run_id: str, root: Path, environ: Mapping[str, str]) -> dict[str, Task]:
     """The tasks of the run, without what they need of others or of an earlier run."""
     rows = {row.task_id: row for row in store.task_runs(run_id)}
-    here = {name for name, row in rows.items() if not row.reason or row.reason.code != ALREADY_SUCCEEDED}
+    here = {name for name, row in rows.items() if not row.reason or row.reason.code not in CARRIED_OVER}
     path, text = str(root / "config" / "orchestration.yaml"), store.config_text(run_id)
     try:
         project = load_project(path, environ=environ, snapshot=text, check_modules=False).project

@@ -31,11 +31,14 @@ KINDS: dict[str, tuple[apsw.Error, int, bool]] = {
 }
 #: How often a call fails, by method, other than usually; `open` is the making of the store.
 USUALLY = 0.02
-RATES = {"open": 0.01, **dict.fromkeys(("open_run", "record", "request", "pause", "unpause", "ledger.settle"), 0.06)}
+_OFTEN = ("open_run", "record", "request", "pause", "unpause", "ledger.settle", "backfills.move", "results.put")
+RATES = {"open": 0.01, **dict.fromkeys(_OFTEN, 0.06)}
+#: The parts of a store that have methods of their own, which fail like the store's own.
+PARTS = ("ledger", "backfills", "results")
 #: These never fail in the real store.
 SURE = ("close", "make_room")
 #: Of these an error may come although the commit was made, and of so many of their errors it is so.
-COMMITS = ("open_run", "record", "ledger.settle")
+COMMITS = ("open_run", "record", "ledger.settle", "backfills.move", "results.put")
 AMBIGUOUS = 0.4
 LASTING = 0.4
 
@@ -50,12 +53,9 @@ class FaultyStore:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
+        if name in PARTS:
+            return FaultyPart(name, found, self._call)
         return partial(self._call, name, found) if callable(found) else found
-
-    @property
-    def ledger(self) -> FaultyLedger:
-        """That of the store, whose methods fail like the store's own, each as `ledger.NAME`."""
-        return FaultyLedger(self._store, self._call)
 
     def _call(self, name: str, method: Callable[..., Any], *values: Any, **named: Any) -> Any:
         kind = self._drawn(name)
@@ -81,14 +81,14 @@ class FaultyStore:
         return self._chance.choices(list(KINDS), [weight for _, weight, _ in KINDS.values()])[0]
 
 
-class FaultyLedger:
-    """The ledger of the store, every call of which goes by `call(name, method, ...)`."""
+class FaultyPart:
+    """A part of the store, every call of which goes by `call(NAME.method, method, ...)`."""
 
-    def __init__(self, store: Store, call: Callable[..., Any]):
-        self._store, self._call = store, call
+    def __init__(self, name: str, part: object, call: Callable[..., Any]):
+        self._name, self._part, self._call = name, part, call
 
-    def __getattr__(self, name: str) -> Any:
-        return partial(self._call, f"ledger.{name}", getattr(self._store.ledger, name))
+    def __getattr__(self, method: str) -> Any:
+        return partial(self._call, f"{self._name}.{method}", getattr(self._part, method))
 
 
 def install(text: str) -> None:

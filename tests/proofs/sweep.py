@@ -16,16 +16,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from proofs.sweep_checks import KINDS, LOST, STRANDED, WRONG, Complaint, chain, fired, of_chain
+from proofs.sweep_checks import DOUBLED, KINDS, LOST, STRANDED, WRONG, Complaint, chain, fired, of_chain
 from proofs.sweep_memory import memory_cases, perform_in_memory
+from proofs.sweep_postgres import POSTGRES, server
 from proofs.sweep_project import MODES, Project, stopped
 from proofs.sweep_scenarios import SCENARIOS, TIMER, Scenario
 from tetra_orchestrator import failpoints
+from tetra_orchestrator.core.backfill import Backfill
+from tetra_orchestrator.core.history import Partition, RunFilter
 from tetra_orchestrator.core.slots import LATE, MISSED, RAN
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import RunState
@@ -33,9 +36,11 @@ from tetra_orchestrator.errors import Exit
 
 #: What comes first after the fault, in turn.
 LOOKS = (("status", "--json"), ("show", "--json"), ("logs",), ("run",))
+ALL = {**SCENARIOS, **POSTGRES}
 #: How often a run is resumed at most.
 TRIES = 3
 IN_FLIGHT = 6
+GOOD = (RunState.SUCCEEDED.value,)
 #: Between these the locks are held, so that nobody else gets in.
 BEFORE_LOCKS = (
     "cfg.loaded",
@@ -45,6 +50,8 @@ BEFORE_LOCKS = (
     "reserve.make",
     "lock.file",
     "reconcile.each",
+    "owner.write",
+    "seen.write",
 )
 AFTER_LOCKS = ("lock.release", "prune.files", "prune.rows")
 #: Here a run that is to wait for another one does not wait yet.
@@ -76,11 +83,13 @@ def main(argv: list[str]) -> int:
     """Try all cases, or those whose names hold the words; 1 where something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proofs sweep", description="Faults at every named place.")
     parser.add_argument("--jobs", type=int, default=IN_FLIGHT, help=f"real cases at once (default: {IN_FLIGHT})")
+    parser.add_argument("--postgres", action="store_true", help="real cases with PostgreSQL instead of SQLite")
     parser.add_argument("words", nargs="*", help="only cases whose descriptions have all of these")
     given = parser.parse_args(argv)
     began, counts, wrong, cases = time.monotonic(), Counter[str](), Counter[str](), 0
-    unseen = set(failpoints.NAMES)
-    for verdict in verdicts(given.words, given.jobs, counts):
+    scenarios = POSTGRES if given.postgres else SCENARIOS
+    unseen = {place for scenario in scenarios.values() for place in scenario.places}
+    for verdict in _on(given, scenarios, counts):
         cases += 1
         wrong.update({complaint.kind for complaint in verdict.complaints})
         unseen -= {verdict.case.place} if verdict.seen else set()
@@ -94,21 +103,29 @@ def main(argv: list[str]) -> int:
     return int(bool(wrong) or (bool(unseen) and not given.words) or not cases)
 
 
-def verdicts(words: Iterable[str], jobs: int, counts: Counter[str]) -> Iterator[Verdict]:
-    """The verdict on every case that has these words, as they come."""
+def _on(given: argparse.Namespace, scenarios: Mapping[str, Scenario], counts: Counter[str]) -> Iterator[Verdict]:
+    if given.postgres:
+        with server():
+            yield from real_verdicts(real_cases(scenarios), given.words, given.jobs, counts)
+        return
     for case in memory_cases():
-        if all(word in str(case) for word in words):
+        if all(word in str(case) for word in given.words):
             yield Verdict(case, *perform_in_memory(case, counts))
-    chosen = [case for case in real_cases() if all(word in str(case) for word in words)]
+    yield from real_verdicts(real_cases(), given.words, given.jobs, counts)
+
+
+def real_verdicts(cases: Iterable[Case], words: Iterable[str], jobs: int, counts: Counter[str]) -> Iterator[Verdict]:
+    """The verdict on every case that has these words, as they come."""
+    chosen = [case for case in cases if all(word in str(case) for word in words)]
     memory = "/dev/shm"
     place = memory if os.path.isdir(memory) else None
     with tempfile.TemporaryDirectory(prefix="tetra sweep ", dir=place) as above, ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(lambda each: perform(each[1], Path(above) / str(each[0]), counts), enumerate(chosen))
 
 
-def real_cases() -> Iterator[Case]:
+def real_cases(scenarios: Mapping[str, Scenario] = SCENARIOS) -> Iterator[Case]:
     """Every hit that a scenario names, with every action."""
-    for name, scenario in SCENARIOS.items():
+    for name, scenario in scenarios.items():
         for place, hits in scenario.places.items():
             for number, nth in enumerate(hits):
                 for turn, action in enumerate(failpoints.ACTIONS):
@@ -118,7 +135,7 @@ def real_cases() -> Iterator[Case]:
 def perform(case: Case, folder: Path, counts: Counter[str]) -> Verdict:
     """Bring the fault about, do what a user would do, and look at what is there then."""
     folder.mkdir()
-    scenario = SCENARIOS[case.scenario]
+    scenario = ALL[case.scenario]
     project = scenario.prepare(folder)
     try:
         seen = _hit(case, scenario, project)
@@ -185,6 +202,9 @@ def _mended(case: Case, scenario: Scenario, project: Project) -> Iterator[Compla
     project.run(*words)
     for holder in project.holders:
         project.finish(holder)
+    if scenario.words[0] == "backfill":
+        yield from _backfilled(scenario, project)
+        return
     if scenario.words[0] in ("pause", "unpause"):
         project.run("unpause", "rows", "reads")
         project.known = set(project.states())
@@ -195,6 +215,29 @@ def _mended(case: Case, scenario: Scenario, project: Project) -> Iterator[Compla
         project.run("run", "--mode", scenario.mode)
     for head in _heads(scenario, project):
         yield from _resumed(head, scenario.mode, project)
+
+
+def _backfilled(scenario: Scenario, project: Project) -> Iterator[Complaint]:
+    """`backfill continue` until it is over; what did not succeed, or did so twice."""
+    for _ in range(TRIES):
+        states = [one.state for one in _backfills(project)]
+        if states != [RunState.SUCCEEDED]:
+            project.run(*(("backfill", "continue") if states else scenario.words))
+    with project.store() as store:
+        for one in store.backfills.all():
+            runs = Counter(run.partition for run in store.search(RunFilter(backfill=one.backfill_id, states=GOOD), 100))
+            for row in store.backfills.partitions(one.backfill_id):
+                if (times := runs[Partition(row.start, row.end)]) != 1:
+                    yield Complaint(DOUBLED if times else LOST, f"{row.start} has succeeded {times} times")
+    if [one.state for one in _backfills(project)] != [RunState.SUCCEEDED]:
+        yield Complaint(STRANDED, f"of the backfill there is {_backfills(project)}")
+
+
+def _backfills(project: Project) -> list[Backfill]:
+    if not project.has_store():
+        return []
+    with project.store() as store:
+        return list(store.backfills.all())
 
 
 def _unfired(case: Case, project: Project) -> Iterator[Complaint]:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from soak.invariants import of_rows
 from tetra_orchestrator.core.history import Run
 from tetra_orchestrator.core.model import Task
+from tetra_orchestrator.core.reasons import CARRIED_OVER, UNCHANGED
 from tetra_orchestrator.core.slots import FINAL, LATE, MADE_UP, ON_TIME, OPEN, RAN, RUNNING, Slot
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.states import RUN_TERMINAL, TaskState
-from tetra_orchestrator.engine.again import ALREADY_SUCCEEDED
 from tetra_orchestrator.errors import Exit
 
 #: The kinds of complaints: a task did not get done, was done twice, something is left behind, something else is wrong.
@@ -59,11 +59,12 @@ def chain(store, head: str) -> list[str]:
 
 
 def of_chain(store, head: str, tasks: Iterable[str]) -> Iterator[Complaint]:
-    """Each task has succeeded exactly once in the chain of runs."""
+    """Each task has succeeded exactly once in the chain of runs, or was unchanged since another run."""
     rows = [row for run_id in chain(store, head) for row in store.task_runs(run_id)]
     won = Counter(row.task_id for row in rows if row.state == TaskState.SUCCEEDED)
+    kept = {row.task_id for row in rows if row.reason and row.reason.code == UNCHANGED}
     for name in tasks:
-        if won[name] != 1:
+        if won[name] != 1 and not (name in kept and not won[name]):
             text = f"{name} has succeeded {won[name]} times in the chain of run {head}"
             yield Complaint(DOUBLED if won[name] else LOST, text)
 
@@ -123,7 +124,7 @@ def _ours(store, graph: Mapping[str, Task]) -> list[str]:
 
 def _left_of(rows, graph: Mapping[str, Task]) -> dict[str, Task]:
     """The graph without what an earlier run has done."""
-    done = {row.task_id for row in rows if row.reason and row.reason.code == ALREADY_SUCCEEDED}
+    done = {row.task_id for row in rows if row.reason and row.reason.code in CARRIED_OVER}
     needs = {name: tuple(each for each in one.depends_on if each not in done) for name, one in graph.items()}
     return {name: one._replace(depends_on=needs[name]) for name, one in graph.items()}
 

@@ -11,7 +11,7 @@ from support.schedules import GuardStage
 from support.worlds import project, task
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.facts import NO_FACTS
-from tetra_orchestrator.core.model import Command, RetryPolicy, Schedule
+from tetra_orchestrator.core.model import Cache, Command, RetryPolicy, Schedule
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.errors import TetraError
 
@@ -22,6 +22,7 @@ TASKS = (
     task("kept", survive=True),
     task("fails"),
     task("behind", "fails"),
+    task("made", cache=Cache()),
 )
 GRAPH = {one.id: one for one in TASKS}
 #: A timer of the tasks that succeed in the end. It makes up for every slot that was missed.

@@ -24,12 +24,15 @@ from proofs.sweep_machine import GRAPH, HOURLY, Armed, Machine
 from support.fakes import START
 from support.schedules import GuardStage
 from tetra_orchestrator import failpoints
+from tetra_orchestrator.core.backfill import RUNNING, Backfill, PartitionState
 from tetra_orchestrator.core.history import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.model import Keep
 from tetra_orchestrator.core.slots import LATE, MISSED, RAN
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine import ledger
 from tetra_orchestrator.engine.again import Again
+from tetra_orchestrator.engine.backfill import move
+from tetra_orchestrator.engine.backfill_order import add
 from tetra_orchestrator.engine.cancel import cancel
 from tetra_orchestrator.engine.reconcile import reconcile
 from tetra_orchestrator.engine.retention import prune
@@ -93,6 +96,11 @@ def _resume(machine: Machine) -> object:
     return machine.run(None, GOOD, again=Again(machine.last_run.run_id), trigger="resume")
 
 
+def _make(number: int) -> Callable[[Machine], object]:
+    """A run whose parameter is another with every number."""
+    return lambda machine: machine.run(None, ("made",), params={"number": number})
+
+
 def _two_dead(machine: Machine) -> None:
     _die(GOOD)(machine)
     before = machine.last_run
@@ -118,6 +126,14 @@ def _cancel(machine: Machine) -> int:
 
 def _prune(machine: Machine) -> int:
     prune(Keep(runs=1), machine.store, machine.workspace, machine.clock)
+    return 0
+
+
+def _backfill(machine: Machine) -> int:
+    """Order a backfill, or find the one that is there, and end it; a run of it is like any other."""
+    asked = Backfill("", "days", "2026-01-01", "2026-01-01", "day", "", "c0ffee", machine.clock.now())
+    kept = add(asked, [PartitionState("2026-01-01", "2026-01-01", 0)], "{}", machine.world())
+    move(kept.backfill_id, RUNNING, RunState.CANCELLED.value, machine.scene)
     return 0
 
 
@@ -165,6 +181,10 @@ SCENARIOS = {
     "a cancel": Scenario(_cancel, GOOD, _writes("request.insert", "reconcile.each"), prepare=_die(GOOD)),
     "old runs": Scenario(
         _prune, ("rows",), _writes("prune.files", "prune.rows", nth=(1, 2)), prepare=_past, fresh=True
+    ),
+    "a backfill": Scenario(_backfill, GOOD, _writes("backfill.insert", "backfill.move"), fresh=True),
+    "a result": Scenario(
+        _make(2), ("made",), _writes("result.drop", "result.keep"), prepare=lambda m: m.does(_make(1)), fresh=True
     ),
     "a slot": Scenario(_fire, GOOD, _FIRE, prepare=_is_due(1), due=SLOTS[:1]),
     "slots that are made up for": Scenario(

@@ -24,6 +24,7 @@ from tetra_orchestrator.adapters.locks.table import Busy, LockTable
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.core.model import Command, Task
 from tetra_orchestrator.errors import Exit
+from tetra_orchestrator.wire import store as open_store
 
 SCRIPT = Path(__file__).with_name("sweep_task.sh")
 CODES = {code for name, code in vars(Exit).items() if name.isupper()}
@@ -48,6 +49,7 @@ PIPELINES = {
     "held": ("waits", (), {}),
     "also": ("waits", (), {}),
     "tiny": ("quick", (), {}),
+    "made": ("quick", (), {"cache": {"inputs": ["input"]}}),
 }
 MODES = {
     "all": ("rows", "reads", "flaky", "lasts"),
@@ -56,7 +58,11 @@ MODES = {
     "held": ("held",),
     "also": ("also",),
     "tiny": ("tiny",),
+    "made": ("made",),
+    "days": ("tiny",),
 }
+#: The mode that is run for each day of a range.
+DATED = "days"
 GRAPH = {name: Task(name, name, Command(("sh",)), depends_on=needs) for name, (_, needs, _) in PIPELINES.items()}
 
 
@@ -68,8 +74,14 @@ def document(keep: int | None, schedules: Mapping[str, object]) -> str:
     }
     head = {"version": 1, "project": "sweep", "python": sys.executable, "pipelines": pipelines}
     logs = {} if keep is None else {"logs": {"keep": {"runs": keep}}}
-    modes = {name: list(tasks) for name, tasks in MODES.items()}
+    modes: dict[str, object] = {name: list(tasks) for name, tasks in MODES.items()}
+    modes[DATED] = {"partition": "day", "pipelines": modes[DATED]}
     return json.dumps({**head, **logs, "modes": modes, "schedules": schedules})
+
+
+def new_database() -> str:
+    """The address of the database for the next project; "" for a file of its own."""
+    return ""
 
 
 class Project:
@@ -88,6 +100,9 @@ class Project:
         (root / "orchestration.yaml").write_text(document(keep, dict(schedules)))
         paths = os.pathsep.join(path for path in sys.path if path)
         self.env = {"PATH": os.environ["PATH"], "HOME": str(root), "PYTHONPATH": paths, "SWEEP": str(root)}
+        self.url = new_database()
+        if self.url:
+            self.env["TETRA_STATE"] = self.url
         self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *words: str, failpoint: str = "", program: Sequence[str] = TETRA) -> subprocess.Popen[str]:
@@ -149,12 +164,16 @@ class Project:
     @contextmanager
     def store(self) -> Iterator[SqliteStore]:
         """The store as it is; it has to be there."""
-        with closing(SqliteStore(str(self.root / "state" / "tetra.db"))) as opened:
+        with closing(open_store(self.url) if self.url else SqliteStore(str(self._file))) as opened:
             yield opened
+
+    @property
+    def _file(self) -> Path:
+        return self.root / "state" / "tetra.db"
 
     def has_store(self) -> bool:
         """Whether there is one."""
-        return (self.root / "state" / "tetra.db").exists()
+        return bool(self.url) or self._file.exists()
 
     def states(self) -> Mapping[str, str]:
         """The state of each run, oldest first."""
@@ -210,6 +229,22 @@ class Project:
             yield Complaint(STRANDED, f"the lock {got.name} is held by {got.holder}")
         else:
             got.release()
+        if self.url and (left := _locked(self.url)):
+            yield Complaint(STRANDED, f"sessions hold {left} locks in the database")
+
+
+def _locked(url: str) -> int:
+    """How many locks sessions of the database hold; one whose process has ended is given a moment."""
+    import psycopg
+
+    query = "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database WHERE locktype = 'advisory'"
+    with psycopg.connect(url, autocommit=True) as db:
+        limit = time.monotonic() + GONE_S
+        while (left := db.execute(f"{query} AND datname = current_database()").fetchone()[0]) and (
+            time.monotonic() < limit
+        ):
+            time.sleep(0.02)
+    return left
 
 
 def stopped(process: subprocess.Popen[str]) -> list[int]:

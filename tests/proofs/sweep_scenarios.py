@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from proofs.sweep_project import Project, copy
+from proofs.sweep_project import DATED, Project, copy
 
 STORES = Path(__file__).parents[1] / "adapters" / "store"
 #: A run dies here with an attempt under way: with one that lasts a while, and with any.
 LATE_DEATH, EARLY_DEATH = "attempt.running.commit=kill", "spawn.after_fork=kill"
 TIMER = "timer"
+BACKUP = "copy.db"
 Nth = tuple[int, ...]
 
 
@@ -64,6 +65,15 @@ def _holding(*modes: str) -> Callable[[Path], Project]:
     return prepare
 
 
+def _backed_up(folder: Path) -> Project:
+    """A project of which there is a copy from before its last run."""
+    project = Project(folder / "backed up")
+    project.run("run", "--mode", "tiny")
+    project.run("state", "backup", BACKUP)
+    project.run("run", "--mode", "tiny")
+    return project
+
+
 def _paused(folder: Path) -> Project:
     project = Project(folder / "paused")
     project.run("pause", "rows", "reads")
@@ -79,6 +89,15 @@ def _dead(mode: str, death: str) -> Callable[[Path], Project]:
         return project
 
     return prepare
+
+
+def _changed(folder: Path) -> Project:
+    """A project with a result whose input has changed since."""
+    project = Project(folder / "changed")
+    (project.root / "input").write_text("1")
+    project.run("run", "--mode", "made")
+    (project.root / "input").write_text("2")
+    return project
 
 
 def _due_now(folder: Path) -> Project:
@@ -137,6 +156,12 @@ def _only_the_newest_is_left(project: Project) -> None:
     assert runs[-1:] == runs == folders, (runs, folders)
 
 
+def _a_copy_is_there(project: Project) -> None:
+    copies = sorted(path.name for path in (project.root / "state" / "backups").iterdir())
+    assert copies, "the store was upgraded without a copy"
+    assert all(name.endswith(".db") for name in copies), copies
+
+
 def _writes(*names: str, nth: Nth = (1,)) -> dict[str, Nth]:
     return {each: nth for name in names for each in (name, f"{name}.commit")}
 
@@ -191,8 +216,30 @@ SCENARIOS = {
         Template().prepare,
         afterwards=_only_the_newest_is_left,
     ),
-    "an old store": Scenario(_run("tiny"), "tiny", _writes("migrate.step"), partial(_old, 1)),
-    "a younger store": Scenario(("status",), "tiny", _writes("migrate.step"), partial(_old, 2)),
+    "a run that leaves checkpoints": Scenario(
+        _run("all", "--checkpoint-dir", "state/left"), "all", _writes("checkpoint.write", nth=_TWICE), _new
+    ),
+    "a backfill": Scenario(
+        ("backfill", "--mode", DATED, "--from", "2026-01-01", "--to", "2026-01-02"),
+        DATED,
+        {
+            **_writes("backfill.insert", "backfill.move"),
+            **_writes("run.insert", "attempt.insert", "attempt.finish", "run.finish", nth=(1, 2)),
+        },
+        _new,
+    ),
+    "a result": Scenario(_run("made"), "made", _writes("result.drop", "result.keep"), _changed),
+    "an old store": Scenario(
+        _run("tiny"),
+        "tiny",
+        {**_writes("migrate.step", nth=(1, 2, 4)), **_writes("backup.write")},
+        partial(_old, 1),
+        afterwards=_a_copy_is_there,
+    ),
+    "a younger store": Scenario(("status",), "tiny", _writes("migrate.step", "backup.write"), partial(_old, 2)),
+    "a backup": Scenario(("state", "backup"), "tiny", _writes("backup.write"), _backed_up),
+    # what KILL leaves where it keeps the store to itself, so that nobody else can look, the store's own tests see
+    "a restore": Scenario(("state", "restore", BACKUP), "tiny", _writes("restore.write"), _backed_up),
     "a dead run": Scenario(("resume",), "all", _RESUME, _dead("all", LATE_DEATH), fresh=False),
     "a dead run that is looked at": Scenario(
         ("show",), "bad", _writes("reconcile.each"), _dead("bad", EARLY_DEATH), fresh=False

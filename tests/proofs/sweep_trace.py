@@ -41,7 +41,15 @@ ALLOWED = {
 
 
 #: Made for the first file in them; empty they are as good as none.
-FOLDERS = ("state/cache", "state/locks", "state/attempts", "state/checkpoints", "logs/runs")
+FOLDERS = (
+    "state/attempts",
+    "state/backups",
+    "state/cache",
+    "state/checkpoints",
+    "state/left",
+    "state/locks",
+    "logs/runs",
+)
 
 
 class Step(NamedTuple):

@@ -12,7 +12,9 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("watches processes through pidfd_open(2)", allow_module_level=True)
 
-from proofs import race, race_site, race_wakes
+from proofs import race, race_hosts, race_site, race_wakes
+from support.postgres import Server
+from tetra_orchestrator.adapters.locks.advisory import AdvisoryTable
 
 ONCE, *OTHERS = race.SHORT
 FRESH = next(kind._replace(rounds=1) for kind in race_wakes.SHORT if kind.fresh)
@@ -43,6 +45,26 @@ def test_of_fifty_wakes_for_one_slot_one_runs_it_and_the_others_say_nothing(kind
     result = race_wakes.rounds(kind, tmp_path)
     assert result.violations == []
     assert result.crowds == kind.rounds
+
+
+@pytest.fixture
+def busy_url():
+    """A database of a server that takes as many sessions as there are starts."""
+    server = Server(settings=(race_hosts.CONNECTIONS,))
+    yield server.store()
+    server.remove()
+
+
+def test_fault_44_fifty_starts_at_once_on_two_hosts_have_one_winner(tmp_path, busy_url):
+    result = race_hosts.rounds(race_hosts.SHORT[0], tmp_path, busy_url)
+    assert result.violations == []
+    assert (result.crowds, len(result.won), len(result.turned_away)) == (2, 2, 2 * 49)
+
+
+def test_hosts_that_do_not_know_of_each_other_are_found(tmp_path, busy_url, monkeypatch):
+    monkeypatch.setattr(AdvisoryTable, "held", lambda self, *given, **more: self._local.held(*given, **more))
+    monkeypatch.setattr(race_hosts, "STARTS", 2)
+    assert race_hosts.rounds(race_hosts.SHORT[0]._replace(rounds=1), tmp_path, busy_url).violations
 
 
 def test_wakes_that_fail_and_a_slot_that_nobody_runs_are_found(tmp_path, monkeypatch):

@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from random import Random
+from types import ModuleType
 
 import pytest
 
 from cli.conftest import Site
 from proofs.storefaults_judge import Command, of_command, of_project
-from proofs.storefaults_store import KINDS, SURE, FaultyStore
+from proofs.storefaults_store import KINDS, PARTS, SURE, FaultyStore
 from support.worlds import Stage, project, task
-from tetra_orchestrator import ports
+from tetra_orchestrator import ports, store_parts
 from tetra_orchestrator.adapters.store.memory import MemoryStore
 from tetra_orchestrator.core.slots import Cursor
 from tetra_orchestrator.errors import CannotWrite, StoreError
@@ -76,17 +77,18 @@ def faulty(*numbers: float) -> tuple[FaultyStore, MemoryStore, list[str]]:
     return FaultyStore(lambda: behind, "/state/tetra.db", Scripted(1.0, *numbers), told.append), behind, told
 
 
-def methods_of_the_port(called: str) -> list[str]:
-    tree = ast.parse(Path(ports.__file__).read_text())
+def methods_of_the_port(called: str, where: ModuleType = store_parts) -> list[str]:
+    assert where.__file__
+    tree = ast.parse(Path(where.__file__).read_text())
     [port] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == called]
     return [node.name for node in port.body if isinstance(node, ast.FunctionDef) and not node.decorator_list]
 
 
-FAILING = [name for name in methods_of_the_port("Store") if name not in SURE]
-OF_THE_LEDGER = [f"ledger.{name}" for name in methods_of_the_port("Ledger")]
+FAILING = [name for name in methods_of_the_port("Store", ports) if name not in SURE]
+OF_PARTS = [f"{part}.{name}" for part in PARTS for name in methods_of_the_port(part.title())]
 
 
-@pytest.mark.parametrize("name", [*FAILING, *OF_THE_LEDGER])
+@pytest.mark.parametrize("name", [*FAILING, *OF_PARTS])
 def test_every_method_of_the_store_fails_now_and_then(name: str) -> None:
     store, _, told = faulty(0.0, 0.0, 1.0)
     with pytest.raises((StoreError, CannotWrite)):

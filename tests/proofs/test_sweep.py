@@ -9,13 +9,15 @@ from types import ModuleType
 
 import pytest
 
-from proofs import sweep, sweep_memory
+from proofs import sweep, sweep_memory, sweep_project
 from proofs.sweep import Case
 from proofs.sweep_checks import DOUBLED, LOST, STRANDED, UNKNOWN, WRONG, Line, of_chain, of_journal, of_slots
+from proofs.sweep_postgres import POSTGRES
 from proofs.sweep_scenarios import SCENARIOS
 from proofs.sweep_trace import Step, trace_of, unguarded
 from support.builders import utc
 from support.components import require
+from support.postgres import Server
 from support.schedules import GuardStage, scheduled
 from support.worlds import Stage, project, task
 from tetra_orchestrator import failpoints
@@ -42,6 +44,26 @@ SAMPLE = [case for number, case in enumerate(sweep.real_cases()) if number % 29 
 @pytest.mark.parametrize("case", SAMPLE, ids=str)
 def test_whatever_happens_to_a_command_what_a_user_does_then_helps(case: Case, tmp_path: Path) -> None:
     assert sweep.perform(case, tmp_path / "case", Counter()).complaints == []
+
+
+#: The same with PostgreSQL; `python -m proofs sweep --postgres` tries them all.
+SAMPLE_ON_POSTGRES = [case for number, case in enumerate(sweep.real_cases(POSTGRES)) if number % 37 == 0]
+
+
+@linux
+@pytest.mark.parametrize("case", SAMPLE_ON_POSTGRES, ids=str)
+def test_whatever_happens_to_a_command_with_postgresql_what_a_user_does_then_helps(
+    case: Case, tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_project, "new_database", postgres.store)
+    assert sweep.perform(case, tmp_path / "case", Counter()).complaints == []
+
+
+@linux
+@pytest.mark.long
+def test_the_whole_sweep_with_postgresql_loses_nothing_and_does_nothing_twice() -> None:
+    require("initdb")
+    assert sweep.main(["--postgres"]) == 0
 
 
 @linux
@@ -73,7 +95,7 @@ def test_a_command_comes_by_each_place_as_often_as_the_sweep_counts_on(
 
 
 def test_every_failpoint_is_hit_with_every_action() -> None:
-    hit = {(case.place, case.action) for case in sweep.real_cases()}
+    hit = {(case.place, case.action) for case in sweep.real_cases(sweep.ALL)}
     assert hit == {(name, action) for name in failpoints.NAMES for action in failpoints.ACTIONS}
 
 

@@ -27,7 +27,10 @@ def most_of(specimen):
     return SAMPLE if len(specimen.whole) > 2000 else None
 
 
-KINDS = (stores, small.projects, small.glances, small.slots, small.locks, small.attempts, small.positions, small.logs)
+KINDS = (
+    *(stores, small.projects, small.glances, small.slots, small.locks, small.attempts, small.positions),
+    *(small.checkpoints, small.logs),
+)
 
 
 @pytest.mark.parametrize("make", KINDS)

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from proofs.specimens import Specimen, attempts, glances, locks, logs, positions, projects, slots
+from proofs.specimens import Specimen, attempts, checkpoints, glances, locks, logs, positions, projects, slots
 from proofs.store_specimens import stores
 
 #: Wrong cuts of one file that are told in full.
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
 
 def specimens(folder: Path) -> Iterator[Specimen]:
     """One of every kind of file, each laid out below `folder` when its turn comes."""
-    for make in (stores, projects, glances, slots, locks, attempts, positions, logs):
+    for make in (stores, projects, glances, slots, locks, attempts, positions, checkpoints, logs):
         place = folder / make.__name__
         place.mkdir(mode=0o700)
         yield from make(place)

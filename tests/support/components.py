@@ -20,6 +20,7 @@ PACKAGES = {
     "pg_ctl": "postgresql",
     "postgres": "postgresql",
     "psql": "postgresql-client",
+    "setpriv": "util-linux",
     "systemctl": "systemd",
     "systemd-analyze": "systemd",
     "systemd-run": "systemd",

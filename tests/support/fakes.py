@@ -152,6 +152,23 @@ class FakeWorkspace:
         return f"end of {log}\n"
 
 
+class FakeStrays:
+    """Files that belong to no run; those called `stuck` cannot be removed."""
+
+    def __init__(self, *left):
+        self.left = list(left)
+        self.looked = None
+
+    def find(self, runs, idle_since, logs_since):
+        self.looked = [run.run_id for run in runs], idle_since, logs_since
+        return list(self.left)
+
+    def remove(self, stray):
+        if stray.path.endswith("stuck"):
+            raise CannotWrite(f"{stray.path} stays")
+        self.left.remove(stray)
+
+
 class FakeInterrupts:
     """Signals that a test sends by appending their numbers."""
 
@@ -201,6 +218,7 @@ class FakeLocks:
     def __init__(self, taken=()):
         self.taken = set(taken)
         self.sharers = []
+        self.nudged = []
         self.run_shares = FakeShares()
 
     @contextmanager
@@ -224,6 +242,9 @@ class FakeLocks:
     def is_held(self, name):
         return name in self.taken or name in self.sharers
 
+    def nudge(self, run_id):
+        self.nudged.append(run_id)
+
     @contextmanager
     def shares(self, run_id, parent=None):
         self.run_shares.parent = parent
@@ -246,6 +267,12 @@ class FakeShares:
     def take(self, amounts):
         if self.published[-1:] != [amounts]:
             self.published.append(amounts)
+
+    def wakeup(self):
+        return Wakeup()
+
+    def asked(self):
+        return False
 
 
 class RecordingReporter:

@@ -48,6 +48,7 @@ same: they may end only after it. What other runs hold is never taken so.
 | `upstream_failed`, `upstream_failed` | something that it needs has failed |
 | `skipped`, `upstream_skipped` | something that it needs was skipped, unless an earlier run did that |
 | `skipped`, `already_succeeded` | the run resumes one that did it; what depends on it may start |
+| `skipped`, `not_selected` or `not_retried` | it is not in the part that was asked for, or not to be tried again |
 | `skipped`, `disabled` or `paused` | `enabled: false`, or `tetra pause`; what needs it is skipped, too |
 | `cancelled`, `failure_limit` | `stop_after` tasks have failed. What runs then still ends, and is not retried |
 | `cancelled`, `level_failed` | with `barriers`: a task of an earlier level has failed; its level still runs |

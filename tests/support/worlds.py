@@ -13,6 +13,7 @@ from support.fakes import (
     FakeWorkspace,
     RecordingReporter,
 )
+from tetra_orchestrator.adapters.inputs import ProjectInputs
 from tetra_orchestrator.adapters.store.memory import MemoryStore
 from tetra_orchestrator.core.model import Command, Host, Logs, Mode, ModeEntry, Pipeline, Project, RetryPolicy, Task
 from tetra_orchestrator.core.outcome import Exited
@@ -79,6 +80,7 @@ class Stage:
             entropy=lambda n: next(self.numbers).to_bytes(n, "big"),
             environ=self.environ,
             tell=self.told.append,
+            inputs=lambda: ProjectInputs(self.project.root),
         )
 
     def run(self, mode="all", names=(), **fields):

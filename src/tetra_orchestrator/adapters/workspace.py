@@ -34,6 +34,8 @@ class Workspace:
         self._logs = logs_dir
         self._state = state_dir
         self._known: set[str] = set()
+        #: The newest log that we have made: its name without the number, and that. A backfill makes many in a second.
+        self._last_log = "", 0
 
     def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles:
         """Make the attempt's folders and its input file, and say where everything is. CannotWrite when it cannot."""
@@ -98,14 +100,16 @@ class Workspace:
         failpoints.hit("log.open")
         self._folder("log", self._logs, _LOG_HINT)
         stem = f"{self._logs}/orchestrator_{now.astimezone():%Y%m%d_%H%M%S}"
-        for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
-            path = f"{stem}{suffix}.log"
+        last = self._last_log[1] if self._last_log[0] == stem else 0
+        for n in range(last + 1, 1000):
+            path = f"{stem}_{n}.log" if n > 1 else f"{stem}.log"
             try:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             except FileExistsError:
                 continue
             except OSError as error:
                 raise CannotWrite(f"cannot write the log {path}: {error.strerror}", hint=_LOG_HINT) from error
+            self._last_log = stem, n
             _link(path, f"{self._logs}/latest")
             failpoints.hit("log.open.commit")
             return path

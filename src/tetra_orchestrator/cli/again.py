@@ -6,20 +6,22 @@ import os
 
 from tetra_orchestrator.cli.known import glance, settled
 from tetra_orchestrator.cli.records import find_run
-from tetra_orchestrator.cli.running import adjusted, style_of, values_of
+from tetra_orchestrator.cli.running import STAGES, adjusted, style_of, values_of
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.config.find import find_config
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine.start import Request
-from tetra_orchestrator.errors import ConfigError, UsageError
+from tetra_orchestrator.errors import ConfigError, Exit, UsageError
 from tetra_orchestrator.launch import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.config.loaded import Loaded
     from tetra_orchestrator.core.history import Run, TaskRun
+    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.engine.again import Again
 
 
@@ -36,6 +38,7 @@ class Options(Record):
     no_retry: bool = False
     progress: str = "auto"
     as_json: bool = False
+    with_current_config: bool = False
 
 
 class Earlier(Record):
@@ -51,6 +54,16 @@ class Earlier(Record):
         """The pipelines of tasks that the run was not to do, though somebody may want them done."""
         return [row.pipeline for row in self.rows if row.reason and row.reason.code in LEFT_OUT]
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has left nothing."""
+        return self.run.state == RunState.SUCCEEDED and not self.left_out
+
+    @property
+    def not_selected(self) -> set[str]:
+        """The tasks that are not in the part that the run was to do."""
+        return {row.task_id for row in self.rows if row.reason and row.reason.code == "not_selected"}
+
 
 def earlier(run_id: str, config: str | None) -> Earlier:
     """The run called `run_id`; raises `UsageError` where there is none."""
@@ -62,17 +75,61 @@ def earlier(run_id: str, config: str | None) -> Earlier:
     return Earlier(run, rows, document, seen.store_url)
 
 
+def go_on(found: Earlier, again: Again, options: Options) -> int:
+    """Do what is left of the earlier run, with the configuration that it had or with the file as it is now.
+
+    Where the two differ that is told on standard error. Returns the exit code.
+    """
+    from tetra_orchestrator.cli.current import as_it_is, tell_difference
+
+    if options.with_current_config:
+        again, loaded, selection = as_it_is(found, again, options)
+        known = {row.task_id for row in found.rows}
+        if found.is_done and not (again.tasks or again.redefined) and known.issuperset(t.id for t in selection.tasks):
+            return nothing_left(found, options)
+        return perform(found, again, loaded, selection, options)
+    tell_difference(found, options.config)
+    return do_again(found, again, as_it_was(found, options.config), options)
+
+
+def nothing_left(found: Earlier, options: Options) -> int:
+    """Say that the run has left nothing; returns the exit code."""
+    if not options.as_json:
+        print(f"run {found.run.run_id} succeeded: there is nothing to resume")
+    return Exit.OK
+
+
 def do_again(found: Earlier, again: Again, loaded: Loaded, options: Options) -> int:
     """Perform what is left of the earlier run, with the configuration `as_it_was`, and return the exit code."""
-    run = found.run
+    loaded = prepared(found, loaded._replace(document=found.document), options)
+    return perform(found, again, loaded, selection_of(found, loaded.project, again), options)
+
+
+def prepared(found: Earlier, loaded: Loaded, options: Options) -> Loaded:
+    """The configuration with what the command line changes about it, and the store that the run is in."""
     project = adjusted(loaded.project, options.max_parallel, no_retry=options.no_retry)
-    project = project._replace(store_url=found.store_url)
-    selection = select(project, run.mode, tuple(dict.fromkeys(row.pipeline for row in found.rows)))
-    given = _given(run)
+    return loaded._replace(project=project._replace(store_url=found.store_url))
+
+
+def selection_of(found: Earlier, project: Project, again: Again) -> Selection:
+    """What the run was of, where the project still has all of it. Tasks to be tried again are in it in any case."""
+    selection = select(project, found.run.mode, tuple(dict.fromkeys(row.pipeline for row in found.rows)))
+    outside = found.not_selected.difference(again.tasks)
+    if not outside:
+        return selection
+    from tetra_orchestrator.core.narrowing import reduced
+
+    return reduced(project, selection, {task.id for task in selection.tasks} - outside)
+
+
+def perform(found: Earlier, again: Again, loaded: Loaded, selection: Selection, options: Options) -> int:
+    """Perform what is left of the selection, and return the exit code."""
+    run, project = found.run, loaded.project
+    given = given_to(run)
     request = Request(
         project,
         selection._replace(named=_named(found, again)),
-        found.document,
+        loaded.document,
         values_of(project, selection.mode, given),
         run.partition,
         "retry" if again.tasks else "resume",
@@ -82,8 +139,14 @@ def do_again(found: Earlier, again: Again, loaded: Loaded, options: Options) -> 
         again=again,
         schedule=run.schedule,
         slot=run.slot,
+        anew=again.tasks,
     )
-    return start(request, loaded, style_of(options.progress, as_json=options.as_json))
+    keeping = None
+    if project.dialect == STAGES:
+        from tetra_orchestrator.cli import checkpoints
+
+        keeping = checkpoints.keeping(request, checkpoints.Choice())
+    return start(request, loaded, style_of(options.progress, as_json=options.as_json), keeping=keeping)
 
 
 def _named(found: Earlier, again: Again) -> tuple[str, ...]:
@@ -93,7 +156,7 @@ def _named(found: Earlier, again: Again) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen if again.tasks else left_out))
 
 
-def _given(run: Run) -> dict[str, str]:
+def given_to(run: Run) -> dict[str, str]:
     """The parameters that the run was given. Raises `UsageError` for one whose value was a secret and is not kept."""
     given = {}
     for name, value in (run.params or {}).items():
@@ -122,7 +185,8 @@ def as_it_was(found: Earlier, config: str | None) -> Loaded:
         first = getattr(error.problems[0], "message", "") if error.problems else error.message
         raise ConfigError(
             f"what run {run.run_id} was started with cannot be used any more: {first}",
-            hint=f"`tetra config diff --run {run.run_id}` shows what has changed since; mend that, or start a new run",
+            hint=f"`tetra config diff --run {run.run_id}` shows what has changed since; mend that, or go on with the "
+            "file as it is now, by --with-current-config",
             where=path,
         ) from None
     return loaded._replace(project=loaded.project._replace(config_hash=run.config_hash))

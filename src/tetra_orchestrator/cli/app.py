@@ -18,17 +18,14 @@ from tetra_orchestrator.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
 #: Every command in the order of `--help`: a module of the same name (`_` for `-`) that holds `command`, or an `app`.
 COMMANDS = (
-    *("run", "resume", "retry", "status", "show", "logs", "cancel", "pause", "unpause", "validate", "graph"),
-    *("config", "schema", "init", "schedule", "start", "stop", "fire", "why-not", "monitor", "doctor", "version"),
+    *("run", "resume", "retry", "backfill", "status", "history", "list", "show", "logs"),
+    *("cancel", "pause", "unpause", "validate", "graph", "config", "schema", "init", "schedule", "start", "stop"),
+    *("fire", "why-not", "monitor", "doctor", "prune", "cache", "state", "version"),
 )
-
-#: Commands that the documents of other systems show, and what there is instead in this version.
-NOT_YET = {
-    "list": "`tetra status` shows every pipeline's last run, `tetra show` the newest run",
-}
 
 HELP = "Run chains of data pipelines on the machine you have, with nothing resident between runs."
 EXIT_CODES = (
@@ -64,15 +61,19 @@ def _root(
 
 def invoke(argv: Sequence[str]) -> int:
     """Parse and run one command line; returns its exit code. Raises `UsageError` for one that does not parse."""
-    if argv and argv[0] in NOT_YET:
-        raise UsageError(f"this version has no command '{argv[0]}' yet", hint=NOT_YET[argv[0]])
     known = argv[:1] if argv and argv[0] in COMMANDS else []
     command = get_command(build(known or COMMANDS))
     try:
         return int(command.main(args=list(argv), prog_name=PROGRAM, standalone_mode=False) or 0)
+    except SystemExit as exit_:
+        # its answer to a reader that has left, whom `main` expects
+        raise exit_.__context__ or exit_ from None
     except TyperException as error:
         message = getattr(error, "format_message", error.__str__)()
-        hint = f"`{' '.join([PROGRAM, *known])} --help` lists what it takes"
+        context: Any = getattr(error, "ctx", None)
+        hint = f"`{context.command_path if context else PROGRAM} --help` lists what it takes"
+        if type(error).__name__ == "NoArgsIsHelpError":  # whose message is the whole help
+            message = f"`{known[0]}` needs a command: {', '.join(context.command.commands)}"
         if known == ["run"] and message.startswith("Got unexpected extra argument"):
             stray = message.rpartition("(")[2].removesuffix(")")
             message = f"unexpected argument: {stray}"

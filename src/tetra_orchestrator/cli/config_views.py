@@ -49,11 +49,16 @@ def change_row(change: Change, secrets: Collection[str]) -> dict[str, Any]:
 def print_changes(rows: Sequence[Mapping[str, Any]], before: str, after: str) -> None:
     """One line for each change, or that there is none."""
     for row in rows:
-        path, old, new = _line(row["path"]), flow(row["before"]), flow(row["after"])
-        told = {"added": f"+ {path}: {new}", "removed": f"- {path}: {old}", "changed": f"~ {path}: {old} -> {new}"}
-        print(told[row["kind"]])
+        print(change_line(row))
     if not rows:
         print(f"no difference between {before} and {after}")
+
+
+def change_line(row: Mapping[str, Any]) -> str:
+    """A change, such as `~ title: old -> new`."""
+    path, old, new = _line(row["path"]), flow(row["before"]), flow(row["after"])
+    told = {"added": f"+ {path}: {new}", "removed": f"- {path}: {old}", "changed": f"~ {path}: {old} -> {new}"}
+    return told[row["kind"]]
 
 
 def _told(origin: Origin) -> str:

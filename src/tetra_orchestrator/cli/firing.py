@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.errors import UsageError
 from tetra_orchestrator.fire import Wake, fire
 
 TYPE_CHECKING = False
@@ -37,12 +36,6 @@ def quick_answer(argv: Sequence[str]) -> int | None:
 
 def instant_of(text: str) -> datetime:
     """The slot that `--slot` names; raises `UsageError` for one that cannot be read."""
-    from datetime import datetime
+    from tetra_orchestrator.cli.times import INSTANT, Reader
 
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise UsageError(f"--slot {text!r} is not an instant", hint="write it like 2026-03-01T20:00:00Z")
-    return at
+    return Reader("--slot", f"write it like {INSTANT}", dates=False, times=False).read(text)

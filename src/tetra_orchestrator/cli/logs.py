@@ -48,10 +48,13 @@ def command(
             _follow(scene, run, pipeline, tail)
             return 0
         paths = _paths(store, run, pipeline)
+        notes = {one.log: one.facts.note for one in store.attempts(run.run_id) if one.facts.note} if pipeline else {}
     for path in paths:
         if len(paths) > 1:
             print(f"==> {path} <==")
         _Reader(path, tail).copy(whole=True)
+        if path in notes:
+            print(f"note: {printable(notes[path])}", file=sys.stderr)
     return 0
 
 

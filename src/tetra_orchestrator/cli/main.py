@@ -111,6 +111,10 @@ def _quick_answer(command: list[str], options: list[str]) -> int | None:
         from tetra_orchestrator.cli import standing
 
         return standing.quick_answer(options)
+    if command == ["backfill"]:
+        from tetra_orchestrator.cli import backfill_quick
+
+        return backfill_quick.quick_answer(options)
     if command == ["fire"]:
         from tetra_orchestrator.cli import firing
 

@@ -35,6 +35,11 @@ def near(path: str | None) -> str:
     return (path or "-").removeprefix(os.getcwd() + os.sep)
 
 
+def counted(runs: int) -> str:
+    """So many runs, in words."""
+    return "1 run" if runs == 1 else f"{runs} runs"
+
+
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table, or nothing for no rows."""
     from tabulate import tabulate

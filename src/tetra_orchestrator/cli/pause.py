@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 import typer
@@ -12,8 +11,12 @@ from tetra_orchestrator.cli.known import glance, settled, whole
 from tetra_orchestrator.cli.output import instant, print_json
 from tetra_orchestrator.cli.pauses import chosen, pause_row, told
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
-from tetra_orchestrator.config.scalars import duration_s
+from tetra_orchestrator.cli.times import DATE, INSTANT, Reader
 from tetra_orchestrator.errors import Exit, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Pipelines or schedules of the file.")]
 ScheduleOption = Annotated[bool, typer.Option("--schedule", help="Schedules only: a pipeline may have the same name.")]
@@ -52,28 +55,8 @@ def command(
 
 def _end(text: str, now: datetime) -> datetime:
     """The instant that `--until` means (UTC). Raises `UsageError` for one that cannot be read or is not to come."""
-    try:
-        end = _instant(text, now)
-    except OverflowError:
-        raise UsageError(f"--until {text!r} is beyond the calendar", hint="the years are 1 to 9999") from None
-    except ValueError:
-        hint = "write an instant (2026-03-01T20:00:00Z), a date (2026-03-01) or a duration (2h, 3d)"
-        raise UsageError(f"--until {text!r} is not a time", hint=hint) from None
+    hint = f"write an instant ({INSTANT}), a date ({DATE}) or a duration (2h, 3d)"
+    end = Reader("--until", hint, times=False, now=now).read(text)
     if end <= now:
         raise UsageError(f"--until {text!r} has passed", hint=f"it is {instant(now)}; choose a time to come")
     return end
-
-
-def _instant(text: str, now: datetime) -> datetime:
-    """A duration counts from now; a date means its beginning in the machine's zone."""
-    try:
-        return now + timedelta(seconds=duration_s(text))
-    except ValueError:
-        pass
-    try:
-        return datetime.combine(date.fromisoformat(text), time()).astimezone(UTC)
-    except ValueError:
-        when = datetime.fromisoformat(text)
-    if when.tzinfo is None:
-        raise ValueError(text)
-    return when.astimezone(UTC)

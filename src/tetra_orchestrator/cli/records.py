@@ -14,19 +14,35 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Store
 
 
+#: Runs that a hint names.
+SHOWN = 3
+
+
+class SeveralRuns(UsageError):
+    """What was given of an id is the beginning of several."""
+
+
 def find_run(store: Store, run_id: str | None, pipeline: str | None = None) -> Run:
-    """The run called `run_id` (`latest` and None: the newest, of `pipeline` if given)."""
+    """The run called `run_id`, or whose id alone begins so (`latest` and None: the newest, of `pipeline` if given)."""
     if run_id not in (None, "latest"):
-        run = store.run(str(run_id))
-        if run is None:
-            recent = ", ".join(one.run_id for one in store.runs(limit=3))
-            raise UsageError(f"there is no run '{run_id}'", hint=f"the latest are: {recent or 'none yet'}")
-        return run
+        return store.run(str(run_id)) or _beginning(str(run_id), store)
     runs = store.runs(limit=1, pipeline=pipeline)
     if not runs:
         subject = f"'{pipeline}' has not run yet" if pipeline else "nothing has run yet"
         raise UsageError(subject, hint="start it with `tetra run --mode MODE`")
     return runs[0]
+
+
+def _beginning(text: str, store: Store) -> Run:
+    found = store.named(text, SHOWN + 1) if text else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(one.run_id for one in found[:SHOWN])
+        more = " and more" if len(found) > SHOWN else ""
+        raise SeveralRuns(f"several runs begin with '{text}'", hint=f"the latest are: {names}{more}")
+    recent = ", ".join(one.run_id for one in store.runs(limit=SHOWN))
+    raise UsageError(f"there is no run '{text}'", hint=f"the latest are: {recent or 'none yet'}")
 
 
 def run_row(run: Run) -> dict[str, Any]:

@@ -6,9 +6,16 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.again import Options, as_it_was, do_again, earlier
+from tetra_orchestrator.cli.again import Options, earlier, go_on
 from tetra_orchestrator.cli.project import ConfigOption
-from tetra_orchestrator.cli.resume import ForceOption, JsonOption, MaxParallelOption, NoRetryOption, ProgressOption
+from tetra_orchestrator.cli.resume import (
+    CurrentOption,
+    ForceOption,
+    JsonOption,
+    MaxParallelOption,
+    NoRetryOption,
+    ProgressOption,
+)
 
 
 def command(
@@ -19,15 +26,16 @@ def command(
     max_parallel: MaxParallelOption = None,
     no_retry: NoRetryOption = False,
     progress: ProgressOption = "auto",
+    with_current_config: CurrentOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Do single tasks of a run again, as a new run with the same configuration and parameters.
+    """Do single tasks of a run again, as a new run with the configuration and parameters that it had.
 
     Example: `retry latest --task load.rows --downstream`.
     """
     from tetra_orchestrator.engine.again import Again
 
     found = earlier(run_id, config)
-    options = Options(config, force, max_parallel, no_retry, progress, as_json)
-    return do_again(found, Again(found.run.run_id, tuple(task), downstream), as_it_was(found, config), options)
+    options = Options(config, force, max_parallel, no_retry, progress, as_json, with_current_config)
+    return go_on(found, Again(found.run.run_id, tuple(task), downstream), options)

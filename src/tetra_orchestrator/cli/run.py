@@ -13,7 +13,6 @@ from tetra_orchestrator.cli.project import (
     OverlayOption,
     SetOption,
 )
-from tetra_orchestrator.errors import UsageError
 
 Progress = Literal["auto", "live", "plain", "steps"]
 Overlap = Literal["skip", "queue", "replace", "allow"]
@@ -24,6 +23,17 @@ def command(
     pipeline: Annotated[
         list[str] | None, typer.Option("--pipeline", "-p", help="Only this pipeline. Repeatable.")
     ] = None,
+    first: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="TASK", help="Only this task, or pipeline, and all that depends on it."),
+    ] = None,
+    last: Annotated[
+        list[str] | None,
+        typer.Option("--until", metavar="TASK", help="Only this task, or pipeline, and all that it depends on."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="TASK", help="Only this task, or pipeline. Repeatable.")
+    ] = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day of a mode with a range.")] = None,
     end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day of a mode with a range.")] = None,
     model_version: Annotated[
@@ -33,11 +43,19 @@ def command(
     max_parallel: Annotated[
         int | None, typer.Option("--max-parallel", "--max-workers", min=1, metavar="N", help="Tasks at the same time.")
     ] = None,
-    checkpoint_dir: Annotated[str | None, typer.Option(metavar="DIR", hidden=True)] = None,
-    no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Accepted: no checkpoint is written.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", hidden=True)] = False,
+    checkpoint_dir: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Leave a checkpoint there after each group. [stages: checkpoints]")
+    ] = None,
+    no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Leave no checkpoints.")] = False,
+    keep_checkpoints: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many of them stay. [default: 5]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
     no_retry: Annotated[bool, typer.Option("--no-retry", help="Try every task once, whatever the file says.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run although it is paused or lacks what it needs.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run tasks with `cache`, too, that are unchanged.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; start nothing.")] = False,
     progress: Annotated[Progress, typer.Option(help="auto: live on a terminal, else plain lines.")] = "auto",
     overlap: Annotated[
@@ -55,15 +73,17 @@ def command(
 ) -> int:
     """Run a mode, or single pipelines, in the order of their dependencies.
 
-    Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`.
+    Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`,
+    `run --mode weekly --from features.build`.
     """
     from tetra_orchestrator.cli.running import Order, run
 
-    if not no_checkpoint:
-        _refuse_checkpoints("--resume" if resume else "--checkpoint-dir" if checkpoint_dir else None)
     order = Order(
         mode=mode,
         pipelines=tuple(pipeline or ()),
+        first=tuple(first or ()),
+        last=tuple(last or ()),
+        only=tuple(only or ()),
         start_date=start_date,
         end_date=end_date,
         model_version=model_version,
@@ -72,6 +92,7 @@ def command(
         no_retry=no_retry,
         force=force,
         dry_run=dry_run,
+        no_cache=no_cache,
         overlap=overlap,
         progress=progress,
         notify=notify,
@@ -81,11 +102,9 @@ def command(
         dialect=dialect,
         bindings=bindings,
         as_json=as_json,
+        checkpoint_dir=checkpoint_dir,
+        no_checkpoint=no_checkpoint,
+        keep_checkpoints=keep_checkpoints,
+        resume=resume,
     )
     return run(order)
-
-
-def _refuse_checkpoints(option: str | None) -> None:
-    if option:
-        message = f"{option} is for checkpoints, which this version does not write yet"
-        raise UsageError(message, hint="leave it out; `tetra show` shows what every task handed on")

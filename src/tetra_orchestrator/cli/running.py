@@ -31,19 +31,29 @@ if TYPE_CHECKING:
 #: Parameters that the options of the same names fill in, where a project has them.
 DATES = ("start_date", "end_date")
 PROGRESS = ("auto", "live", "plain", "steps")
+#: The dialect whose runs leave checkpoints without being asked to.
+STAGES = "stages"
 
 # The plain options and the field of `Order` that each fills in.
 _FLAGS = {"--force": "force", "--json": "as_json", "--no-retry": "no_retry", "--dry-run": "dry_run"}
+_FLAGS |= {"--no-cache": "no_cache"}
 _TEXTS = {"--mode": "mode", "-m": "mode", "--config": "config", "--start-date": "start_date", "--end-date": "end_date"}
 _CHOICES = {"--progress": ("progress", PROGRESS), "--overlap": ("overlap", OVERLAPS)}
 _LISTS = {"--pipeline": "pipelines", "-p": "pipelines", "--param": "params", "--overlay": "overlays", "--set": "sets"}
+_LISTS |= {"--from": "first", "--until": "last", "--only": "only"}
 
 
 class Order(Record):
-    """What the command line asks for. `params` are texts such as `name=value`, `max_parallel` is at least 1."""
+    """What the command line asks for. `params` are texts such as `name=value`, `max_parallel` is at least 1.
+
+    `first`, `last` and `only` name tasks and pipelines, as in `core.narrowing.Cut`.
+    """
 
     mode: str | None = None
     pipelines: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     start_date: str | None = None
     end_date: str | None = None
     model_version: str | None = None
@@ -52,6 +62,7 @@ class Order(Record):
     no_retry: bool = False
     force: bool = False
     dry_run: bool = False
+    no_cache: bool = False
     overlap: str = "skip"
     progress: str = "auto"
     notify: str | None = None
@@ -61,6 +72,10 @@ class Order(Record):
     dialect: str | None = None
     bindings: str | None = None
     as_json: bool = False
+    checkpoint_dir: str | None = None
+    no_checkpoint: bool = False
+    keep_checkpoints: int | None = None
+    resume: bool = False
 
 
 def quick_answer(argv: Sequence[str]) -> int | None:
@@ -99,17 +114,43 @@ def run(order: Order) -> int:
     failpoints.hit("cfg.loaded")
     given = _given(order)
     style = style_of(order.progress, as_json=order.as_json)
+    if _is_sliced(order, loaded.project):
+        from tetra_orchestrator.cli.backfill_run import run_slices, several
+
+        if several(order, loaded.project):
+            return run_slices(order, loaded.project)
     try:
         request = _request(order, loaded, given)
     except UsageError as error:
         if not order.as_json:
             wire.log_refusal(loaded.project, error.message, aloud=style == "plain")
         raise
+    keeping = None
+    if not _is_without_checkpoints(order, loaded.project):
+        from tetra_orchestrator.cli import checkpoints
+
+        choice = checkpoints.Choice(order.checkpoint_dir, order.no_checkpoint, order.keep_checkpoints, order.resume)
+        request = checkpoints.resuming(request, choice) if order.resume else request
+        if checkpoints.is_done(request):
+            return checkpoints.nothing_left(request, as_json=order.as_json)
+        keeping = checkpoints.keeping(request, choice)
     if order.dry_run:
         from tetra_orchestrator.cli.forecast import show_forecast
 
         return show_forecast(request, as_json=order.as_json)
-    return start(request, loaded, style, order.notify)
+    return start(request, loaded, style, order.notify, keeping)
+
+
+def _is_sliced(order: Order, project: Project) -> bool:
+    """Whether dates are given to a mode that cuts them into slices."""
+    mode = project.mode(order.mode) if order.mode and (order.start_date or order.end_date) else None
+    return mode is not None and mode.partition not in (None, "range")
+
+
+def _is_without_checkpoints(order: Order, project: Project) -> bool:
+    """Whether nothing is to be known of checkpoints."""
+    asked = order.checkpoint_dir or order.keep_checkpoints or order.resume
+    return not asked and (order.no_checkpoint or project.dialect != STAGES)
 
 
 def _load(order: Order) -> Loaded:
@@ -126,9 +167,14 @@ def adjusted(project: Project, max_parallel: int | None, *, no_retry: bool) -> P
 
 
 def _given(order: Order) -> dict[str, str]:
-    """The parameters by name; raises `UsageError` for one without `=`."""
     given = {} if order.model_version is None else {"model_version": order.model_version}
-    for text in order.params:
+    return given | by_name(order.params)
+
+
+def by_name(params: Sequence[str]) -> dict[str, str]:
+    """The parameters by name; raises `UsageError` for one without `=`."""
+    given = {}
+    for text in params:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise UsageError(f"--param {text!r} is not NAME=VALUE", hint="write it as --param name=value")
@@ -147,7 +193,11 @@ def style_of(progress: str, *, as_json: bool) -> str:
 
 def _request(order: Order, loaded: Loaded, given: dict[str, str]) -> Request:
     project, names = loaded.project, order.pipelines
-    selection = select(project, order.mode if order.mode or names else project.default_mode, names)
+    selection = select(project, order.mode if order.mode is not None or names else project.default_mode, names)
+    if order.first or order.last or order.only:
+        from tetra_orchestrator.core.narrowing import Cut, narrowed
+
+        selection = narrowed(project, selection, Cut(order.first, order.last, order.only))
     given, partition = _dated(project, selection.mode, given, (order.start_date, order.end_date))
     params = values_of(project, selection.mode, given)
     named = None if os.path.basename(project.file) in map(os.path.basename, FILES) else project.file
@@ -160,8 +210,9 @@ def _request(order: Order, loaded: Loaded, given: dict[str, str]) -> Request:
         force=order.force,
         config=named,
         secrets=loaded.secrets,
-        given=_without_secrets(given, loaded.secrets),
+        given=storable(given, loaded.secrets),
         overlap=order.overlap,
+        anew=[task.id for task in selection.tasks] if order.no_cache else (),
     )
 
 
@@ -189,7 +240,7 @@ def values_of(project: Project, mode: Mode | None, given: Mapping[str, str]) -> 
     return resolve(declared(project, mode), given)
 
 
-def _without_secrets(given: Mapping[str, str], secrets: Sequence[str]) -> dict[str, str | None]:
+def storable(given: Mapping[str, str], secrets: Sequence[str]) -> dict[str, str | None]:
     """The parameters as they may be stored: None for a value that holds a secret."""
     return {name: None if any(each in text for each in secrets) else text for name, text in given.items()}
 

@@ -21,6 +21,7 @@ from tetra_orchestrator.cli import (
 from tetra_orchestrator.cli.output import instant, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
+from tetra_orchestrator.cli.times import INSTANT, Reader
 from tetra_orchestrator.core.history import SCHEDULE
 from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.errors import ConfigError, UsageError
@@ -54,7 +55,8 @@ def following(
     as_json: JsonOption = False,
 ) -> int:
     """List the next slots."""
-    after = _instant(since) if since else datetime.now(UTC)
+    reader = Reader("--from", f"write it as {INSTANT}", UTC)
+    after = reader.read(since) if since else datetime.now(UTC)
     schedules, pauses = _of_file(config, name) if cron is None else ([_of_rule(cron, tz)], ())
     try:
         rows = [row for one in schedules for row in _slots(one, after, number, pauses)]
@@ -113,14 +115,6 @@ def _slots(schedule: Schedule, after: datetime, number: int, pauses: Sequence[Pa
 
 def _marked(row: Mapping[str, Any]) -> str:
     return f"{row['schedule']} (paused)" if row["paused"] else str(row["schedule"])
-
-
-def _instant(text: str) -> datetime:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--from {text!r} is not a time", hint="write it as 2026-03-01T20:00:00Z") from None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 app.command("audit")(schedule_slots.audit)

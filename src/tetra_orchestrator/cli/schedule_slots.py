@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -12,7 +12,8 @@ from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
-from tetra_orchestrator.errors import Exit, UsageError
+from tetra_orchestrator.cli.times import past
+from tetra_orchestrator.errors import Exit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,13 +35,16 @@ def audit(
     as_json: JsonOption = False,
 ) -> int:
     """Show every slot that was expected in a period, with what became of it and why."""
+    from tetra_orchestrator.core.schedule import zone
+
     project, now = load(Source(config)).project, wire.clock().now()
     if name is not None:
         from tetra_orchestrator.fire import schedule_of
 
         schedule_of(project, name)
-    begin = _instant("--since", since) if since else now - PERIOD
-    end = _instant("--until", until) if until else now
+    local_zone = zone(project.timezone)
+    begin = past("--since", local_zone, now).read(since) if since else now - PERIOD
+    end = past("--until", local_zone, now).read(until) if until else now
     with wire.settled(project.store_url, project.root, project=project) as scene:
         slots = scene.store.ledger.slots(name, since=begin, until=end)
     counts = dict(sorted(Counter(slot.outcome for slot in slots).items()))
@@ -87,14 +91,3 @@ def _print(slots: list[Slot], counts: dict[str, int]) -> None:
     if len(slots) > SHOWN:
         print(f"\n{len(slots) - SHOWN} earlier ones are not shown; --until shows them, and --json all")
     print("\n" * bool(slots) + (", ".join(f"{count} {word}" for word, count in counts.items()) or "no slot was due"))
-
-
-def _instant(option: str, text: str) -> datetime:
-    """An instant, or the beginning of a day in the machine's zone."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        hint = "write an instant (2026-03-01T20:00:00Z) or a date (2026-03-01)"
-        raise UsageError(f"{option} {text!r} is not a time", hint=hint) from None
-    except OverflowError:
-        raise UsageError(f"{option} {text!r} is beyond the calendar", hint="the years are 1 to 9999") from None

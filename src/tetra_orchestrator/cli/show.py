@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator.cli.known import settled_store
+from tetra_orchestrator.cli.config_since import changes, print_since, since_success
+from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import local, near, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import by_task, find_run, run_row, task_row
+from tetra_orchestrator.cli.timeline import timeline
+from tetra_orchestrator.cli.words import WordsOption, run_in, task_in
 from tetra_orchestrator.core.history import Attempt, lasted_s
 from tetra_orchestrator.core.spoken import duration, printable
 
@@ -21,29 +24,67 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Json
 
 
+#: How many of the latest runs are looked through for those that resume this one.
+RECENT = 1000
+
+
 def command(
     run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="Run id; the newest without one.")] = "latest",
+    words: WordsOption = "native",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show one run: its tasks, every attempt with its outcome and log, and the outputs."""
-    with settled_store(config) as store:
+    """Show one run: its timeline, its tasks, every attempt with its outcome and log, and the outputs.
+
+    RUN may be the beginning of an id that no other run has.
+    """
+    with settled_scene(config) as scene:
+        store, now = scene.store, scene.clock.now()
         run = find_run(store, run_id)
         tasks, attempts = store.task_runs(run.run_id), store.attempts(run.run_id)
+        since = since_success(run, store)
+        resumed_by = [one.run_id for one in store.runs(limit=RECENT) if one.resumes == run.run_id]
+    run, tasks = run_in(words, run), [task_in(words, task) for task in tasks]
     if as_json:
         of_task = by_task(attempts)
         rows = [task_row(task, of_task.get(task.task_id, ())) for task in tasks]
-        print_json("show", {"run": run_row(run), "tasks": rows})
-    else:
-        _print(run, tasks, attempts)
+        diff = {"last_success": since.run_id, "changes": changes(since)} if since else None
+        print_json("show", {"run": run_row(run), "tasks": rows, "resumed_by": resumed_by, "config_diff": diff})
+        return 0
+    _print_head(run, resumed_by)
+    _print_lines(timeline(run, attempts, now))
+    _print(run, tasks, attempts)
+    print_since(since)
     return 0
 
 
-def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> None:
+def _print_head(run: Run, resumed_by: Sequence[str]) -> None:
     span = f"{run.partition.start} to {run.partition.end}" if run.partition else None
     head = [run.run_id, run.mode, span, run.state, run.trigger]
     print("  ".join(part for part in head if part))
-    print(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}\n")
+    print(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}")
+    of = {
+        "schedule": f"{run.schedule}, slot {local(run.slot)}" if run.schedule and run.slot else run.schedule,
+        "backfill": run.backfill,
+        "resumes": run.resumes,
+        "resumed by": ", ".join(resumed_by),
+        "parameters": ", ".join(f"{name}={'***' if value is None else value}" for name, value in _params(run)),
+        "tags": ", ".join(run.tags),
+    }
+    _print_lines([f"{name} {_line(text)}" for name, text in of.items() if text], gap=False)
+
+
+def _params(run: Run) -> list[tuple[str, str | None]]:
+    return list((run.params or {}).items())
+
+
+def _print_lines(lines: Sequence[str], *, gap: bool = True) -> None:
+    if lines:
+        print("\n" * gap + "\n".join(lines))
+
+
+def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> None:
+    print()
     print_table(("task", "state", "attempts", "took", "why"), [_task_cells(task, run) for task in tasks])
     print()
     print_table(("attempt", "outcome", "took", "log"), [_attempt_cells(attempt, run) for attempt in attempts])

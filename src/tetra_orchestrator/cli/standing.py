@@ -33,8 +33,11 @@ def quick_answer(argv: Sequence[str]) -> int | None:
     return print_standing(**options)
 
 
-def print_standing(*, as_json: bool, config: str | None) -> int:
-    """Print the state of every pipeline known to the store, settling first what dead owners left behind."""
+def print_standing(*, as_json: bool, config: str | None, words: str | None = None) -> int:
+    """Print the state of every pipeline known to the store, settling first what dead owners left behind.
+
+    `words` names the document in whose words states are told, if not ours.
+    """
     from tetra_orchestrator.cli.known import glance, settled
 
     seen = glance(config)
@@ -51,6 +54,8 @@ def print_standing(*, as_json: bool, config: str | None) -> int:
             "alerts_open": 0,
             "pauses": [_pause(pause) for pause in pauses],
         }
+    if words is not None:
+        body = _said(body, words)
     if as_json:
         from tetra_orchestrator.cli.output import print_json
 
@@ -59,6 +64,21 @@ def print_standing(*, as_json: bool, config: str | None) -> int:
         _print(body, now)
         _print_pauses(pauses)
     return Exit.OK
+
+
+def _said(body: Mapping[str, Any], words: str) -> dict[str, Any]:
+    """The same in the words of a document."""
+    from tetra_orchestrator.core.vocabulary import VOCABULARIES
+
+    chosen = VOCABULARIES[words]
+
+    def last(run: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        return {**run, "state": chosen.last(run["state"])} if run else None
+
+    rows = [
+        {**row, "state": chosen.pipelines[row["state"]], "last_run": last(row["last_run"])} for row in body["pipelines"]
+    ]
+    return {**body, "words": words, "pipelines": rows, "active_runs": [last(run) for run in body["active_runs"]]}
 
 
 def _with_unrun(known: list[PipelineSummary], glance: Glance) -> list[PipelineSummary]:
@@ -140,7 +160,7 @@ def _print(body: Mapping[str, Any], now: datetime) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for run in body["active_runs"]:
         started = f"started {_ago(run['started_at'], now)}"
-        print(f"\n{RunState(run['state'])}: {run['run_id']}  {run['mode'] or ''}  {started}")
+        print(f"\n{run['state']}: {run['run_id']}  {run['mode'] or ''}  {started}")
 
 
 def _print_pauses(pauses: Sequence[Pause]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Annotated, TypeVar
 
@@ -14,6 +14,7 @@ from tetra_orchestrator.cli.output import instant, local, print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend
+from tetra_orchestrator.cli.times import Reader
 from tetra_orchestrator.core.why_not import Case, Timer, explain
 from tetra_orchestrator.errors import Exit, TetraError, UsageError
 from tetra_orchestrator.timer_port import FOREGROUND
@@ -121,10 +122,7 @@ def _instant(text: str, schedule: Schedule) -> datetime:
     """A time without a zone is one of the schedule's."""
     from tetra_orchestrator.core.schedule import zone
 
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a time", hint="write it like 2026-03-01T20:00, or with a Z in UTC") from None
+    when = Reader("", "write it like 2026-03-01T20:00, or with a Z in UTC", zone(schedule.timezone)).read(text)
     if not 1970 <= when.year < 9000:
         raise UsageError(f"{text!r} is beyond what schedules can be due at", hint="the years are 1970 to 8999")
-    return (when if when.tzinfo else when.replace(tzinfo=zone(schedule.timezone))).astimezone(UTC)
+    return when

@@ -25,6 +25,7 @@ from tetra_orchestrator.core.model import (
     Session,
     Timers,
 )
+from tetra_orchestrator.core.store_address import is_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,7 @@ def build(
         file=file,
         config_hash=config_hash,
         timezone=zone_name(document.timezone),
-        store_url=SQLITE + os.path.join(root, document.state.removeprefix(SQLITE)),
+        store_url=_store_url(document.state, root),
         python=python,
         pipelines=_pipelines(document, root),
         modes=tuple(_mode(name, mode, document) for name, mode in document.modes.items()),
@@ -62,6 +63,7 @@ def build(
         pythonpath=tuple(os.path.normpath(os.path.join(root, folder)) for folder in document.pythonpath),
         environment=Environment(document.env.inherit, tuple(document.env.passed), tuple(document.env.set.items())),
         pools=_pools(document),
+        shared_pools=tuple(name for name, pool in document.pools.items() if pool.scope == "shared"),
         params=tuple(
             Param(name, p.kind(), p.value(), required=p.default is None) for name, p in document.params.items()
         ),
@@ -72,6 +74,10 @@ def build(
         plugins=tuple(plugin[""] for plugin in document.plugins if "" in plugin),
         timers=Timers(document.timers.sandbox, document.timers.at_once, document.timers.spread),
     )
+
+
+def _store_url(state: str, root: str) -> str:
+    return state if is_postgres(state) else SQLITE + os.path.join(root, state.removeprefix(SQLITE))
 
 
 def task_ids(name: str, pipeline: CheckedPipeline) -> dict[str, str]:
@@ -150,7 +156,8 @@ def _pools(document: schema.Document) -> tuple[tuple[str, int], ...]:
     """The file's pools, and those that sessions and tenants imply."""
     sessions = ((session_pool(name), session.threads) for name, session in document.sessions.items())
     tenants = ((tenant_pool(name), tenant.concurrency) for name, tenant in document.tenants.items())
-    return (*document.pools.items(), *sessions, *tenants)
+    pools = ((name, pool.size) for name, pool in document.pools.items())
+    return (*pools, *sessions, *tenants)
 
 
 def _schedule(name: str, given: schema_operations.Schedule, document: schema.Document) -> Schedule:
@@ -184,7 +191,8 @@ def _logs(given: schema.Logs, root: str, environ: Mapping[str, str]) -> Logs:
 
 
 def _host(given: schema.Host) -> Host:
-    return Host(given.max_parallel or os.cpu_count() or 1, given.cpu or 0.0, given.memory or 0, given.gpu or 0)
+    places = given.max_parallel or os.cpu_count() or 1
+    return Host(places, given.cpu or 0.0, given.memory or 0, given.gpu or 0, given.timeout)
 
 
 def _policy(given: schema.RunPolicy) -> RunPolicy:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tetra_orchestrator.config.schema_tasks import MOST_OUTPUT
 from tetra_orchestrator.core.admission import SESSION
 from tetra_orchestrator.core.model import (
+    Cache,
     Command,
     ContinueOn,
     Function,
@@ -94,7 +95,16 @@ def build_task(
         output_limit_bytes=task.output_limit or MOST_OUTPUT,
         tags=_merged(owner.tags, task.tags),
         tenant=task.tenant or owner.tenant,
+        cache=_cache(task.cache, owner.max_data_age),
     )
+
+
+def _cache(given: schema.Cache | None, max_data_age: float | None) -> Cache | None:
+    """A pipeline's data would stay stale if a result that is older than they may be counted."""
+    if given is None:
+        return None
+    ages = [age for age in (given.max_age, max_data_age) if age is not None]
+    return Cache(tuple(given.inputs), min(ages, default=None))
 
 
 def session_pool(name: str) -> str:

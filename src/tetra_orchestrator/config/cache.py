@@ -16,6 +16,7 @@ from tetra_orchestrator.config.kept import from_lines, to_lines
 from tetra_orchestrator.config.loaded import Loaded
 from tetra_orchestrator.core.history import PIPELINE, SCHEDULE
 from tetra_orchestrator.core.model import Module, Typed
+from tetra_orchestrator.core.store_address import without_password
 from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
@@ -133,6 +134,8 @@ def key_of(
 
 def _is_shown(loaded: Loaded, named: Collection[str]) -> bool:
     """Whether the bytes showed which variables there are, and no secrets: UTF-16 and escapes can hide both."""
+    if loaded.project.store_url != without_password(loaded.project.store_url):
+        return False
     return set(loaded.variables) <= set(named) and not (loaded.variables and '"secrets":' in loaded.document)
 
 
@@ -183,11 +186,14 @@ def _content(path: str) -> bytes:
 
 
 def remember(project: Project) -> None:
-    """Keep where a run is remembered, so that it can be seen and ended whatever becomes of the file meanwhile."""
+    """Keep where a run is remembered, so that it can be seen and ended whatever becomes of the file meanwhile.
+
+    Without its password, which libpq then takes from ~/.pgpass or PGPASSWORD.
+    """
     file = os.path.join(project.root, FOLDER, GLANCE)
-    kept = read(file, None)
-    if not kept or kept[0] != project.store_url:
-        write(file, "", (), [project.store_url, "", *glance_lines(project, {})])
+    kept, place = read(file, None), without_password(project.store_url)
+    if not kept or kept[0] != place:
+        write(file, "", (), [place, "", *glance_lines(project, {})])
 
 
 def glance_lines(project: Project, next_slots: Mapping[str, str]) -> list[str]:

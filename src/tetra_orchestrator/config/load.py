@@ -13,6 +13,7 @@ from tetra_orchestrator.config.calendars import check_calendars
 from tetra_orchestrator.config.check import check, check_standstill, warn_unprovided
 from tetra_orchestrator.config.complaints import check_shape
 from tetra_orchestrator.config.find import find_config, find_python, project_root
+from tetra_orchestrator.config.hosts import check_hosts
 from tetra_orchestrator.config.loaded import Loaded
 from tetra_orchestrator.config.masking import veiled
 from tetra_orchestrator.config.modules import check_modules as report_missing_modules
@@ -24,8 +25,10 @@ from tetra_orchestrator.config.schema import Document
 from tetra_orchestrator.config.secrets import check_secrets
 from tetra_orchestrator.config.settings import check_settings
 from tetra_orchestrator.config.sheet import Sheet
+from tetra_orchestrator.config.store_address import check_address, login_secrets
 from tetra_orchestrator.config.task_types import check_task_types
 from tetra_orchestrator.core.model import SQLITE
+from tetra_orchestrator.core.store_address import is_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +69,7 @@ def load_project(
         )
         project = _project(found, path, environ, check_modules)
     sources = found.files, found.problems.warnings, found.looked_for, found.variables
-    return Loaded(project, found.text, *sources, found.secrets)
+    return Loaded(project, found.text, *sources, login_secrets(project.store_url, found.secrets))
 
 
 @contextmanager
@@ -94,6 +97,7 @@ def _project(found: Configuration, path: str, environ: Mapping[str, str], module
     check_settings(sheet)
     check_secrets(sheet, found.variables)
     check_calendars(sheet)
+    check_hosts(sheet)
     _check_state(sheet)
     file = os.path.abspath(path)
     root = project_root(file)
@@ -122,9 +126,8 @@ def _project(found: Configuration, path: str, environ: Mapping[str, str], module
 
 def _check_state(sheet: Sheet) -> None:
     state = sheet.document.state
-    if state.startswith(("postgresql://", "postgres://")):
-        hint = "use sqlite:///state/tetra.db"
-        sheet.error("bad_state", ("state",), "this version has no PostgreSQL store yet", hint)
+    if is_postgres(state):
+        check_address(sheet, state)
     elif not state.startswith(SQLITE) or state.endswith("/"):
-        hint = "write sqlite:///FILE, relative to the project's root, or sqlite:////absolute/FILE"
+        hint = "write sqlite:///FILE, relative to the project's root, sqlite:////absolute/FILE, or postgresql://..."
         sheet.error("bad_state", ("state",), f"{veiled(state)!r} is not the address of a store", hint)

@@ -126,7 +126,8 @@ class Problems:
             raise ConfigError(f"{count} in {self._file}", problems=tuple(found))
 
     def _problem(self, code: str, mark: Mark, path: Path, message: str, hint: str | None) -> Problem:
-        return _problem(code, mark, path, self._veiled(message), hint and self._veiled(hint))
+        problem = _problem(code, mark, path, self._veiled(message), hint and self._veiled(hint))
+        return problem._replace(source=self._veiled(problem.source)) if self._hidden else problem
 
     def _veiled(self, text: str) -> str:
         for secret in self._hidden:

@@ -15,7 +15,7 @@ from tetra_orchestrator.core.template import Reference, references, rewrite
 if TYPE_CHECKING:
     from tetra_orchestrator.config.problems import Path
     from tetra_orchestrator.config.sheet import Sheet
-    from tetra_orchestrator.core.model import Json, Mode, ModeEntry, Pipeline, Program, Project, Task
+    from tetra_orchestrator.core.model import Cache, Json, Mode, ModeEntry, Pipeline, Program, Project, Task
 
 ALWAYS_THERE = ("records_processed", "metrics", "error_class", "completed_items")
 PARTITION = ("start", "end")
@@ -42,6 +42,7 @@ def _has_braces(task: Task) -> bool:
             texts = (line,)
         case _:
             texts = ()
+    texts += task.cache.inputs if task.cache else ()
     return "{" in "".join((*texts, *task.args, *[text for _, text in task.env], task.cwd or "", task.config or ""))
 
 
@@ -84,6 +85,7 @@ class _Resolver:
             config=self._config(task, (*path, "config")),
             args=self._texts(task.args, task, (*path, "args")),
             env=tuple((name, self._text(text, task, (*path, "env", name))) for name, text in task.env),
+            cache=self._cache(task, (*path, "cache", "inputs")),
         )
 
     def _program(self, task: Task, path: Path) -> Program:
@@ -93,6 +95,9 @@ class _Resolver:
             case Shell(line):
                 return Shell(self._text(line, task, (*path, "shell")))
         return task.program
+
+    def _cache(self, task: Task, path: Path) -> Cache | None:
+        return task.cache and task.cache._replace(inputs=self._texts(task.cache.inputs, task, path))
 
     def _config(self, task: Task, path: Path) -> str | None:
         if task.config is None or "." not in task.config:

@@ -41,6 +41,7 @@ from tetra_orchestrator.config.values import (
     scalar,
     text_of,
 )
+from tetra_orchestrator.core.model import HOST_TIMEOUT_S
 
 
 def _entry(value: Any) -> Any:
@@ -63,6 +64,10 @@ def _param(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return {"type": scalars.kind_of(value) if isinstance(value, Plain) else "str", "default": value}
+
+
+def _pool(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"size": value}
 
 
 EntryArgs = Annotated[
@@ -108,7 +113,7 @@ class Mode(Closed):
         description="what it selects: names, or a name with arguments"
     )
     partition: Literal["range", "day", "week", "month"] | None = Field(
-        default=None, description="the mode runs for a range of dates, at once or sliced"
+        default=None, description="the mode runs for a range of dates, as one run or as one for each slice of it"
     )
     params: dict[Name, Text] = Field(default_factory=dict, description="values for the project's parameters")
     run: RunPolicy = Field(default=RunPolicy(), description="what holds for its runs as a whole")
@@ -217,6 +222,19 @@ class Host(Closed):
     memory: Size | None = Field(default=None, description="memory for tasks that say what they take")
     gpu: Count | None = Field(default=None, description="GPUs for tasks that say what they take")
     max_parallel: Count | None = Field(default=None, description="tasks at the same time; default the number of CPUs")
+    timeout: Limit = Field(
+        default=HOST_TIMEOUT_S,
+        description="other hosts take its runs for dead when the database has not heard of it for so long (PostgreSQL)",
+    )
+
+
+class Pool(Closed):
+    """How many may use something at the same time."""
+
+    size: Count = Field(description="how many")
+    scope: Literal["host", "shared"] = Field(
+        default="host", description="of one host, or of all hosts that share a PostgreSQL database"
+    )
 
 
 class Timers(Closed):
@@ -268,7 +286,9 @@ class Document(Closed):
     )
     logs: Logs = Field(default=Logs(), description="where and how logs are written")
     host: Host = Field(default=Host(), description="what this machine gives to all tasks of a run together")
-    pools: dict[Name, Count] = Field(default_factory=dict, description="how many may use something at the same time")
+    pools: dict[Name, Annotated[Pool, BeforeValidator(_pool, json_schema_input_type=Pool | Count)]] = Field(
+        default_factory=dict, description="how many may use something at the same time: a number, or size and scope"
+    )
     sessions: dict[Name, Session] = Field(default_factory=dict, description="workers that function tasks share")
     params: dict[Name, Annotated[Param, BeforeValidator(_param, json_schema_input_type=Param | _Default)]] = Field(
         default_factory=dict, description="parameters of a run by name: a default, or type and default"

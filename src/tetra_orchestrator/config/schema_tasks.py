@@ -168,6 +168,13 @@ class ContinueOn(Closed):
     output: Pattern | None = Field(default=None, description="the end of its log matches this regular expression")
 
 
+class Cache(Closed):
+    """What a task makes its result of; while that is as it was, the task is skipped."""
+
+    inputs: list[Filled] = Field(default_factory=list, description="files that it reads, as patterns from the root")
+    max_age: Limit | None = Field(default=None, description="a result older than this is made anew")
+
+
 class Task(TaskDefaults):
     """One program to run."""
 
@@ -216,6 +223,7 @@ class Task(TaskDefaults):
         default=None, description="what becomes of an attempt whose owner died"
     )
     background: Switch = Field(default=False, description="what it leaves running is left alone")
+    cache: Cache | None = Field(default=None, description="skip it while what it makes its result of is as it was")
     survive: Switch = Field(default=False, description="its attempts outlive us and are found again")
     until: Literal["stopped"] | None = Field(default=None, description="it runs until nothing in the run needs it")
     ready_when: Pattern | None = Field(default=None, description="such a line in its log says that it is ready")

@@ -114,8 +114,5 @@ def _warn_no_effect(sheet: Sheet, path: Path) -> None:
 
 def _without_effect(sheet: Sheet) -> Iterator[tuple[Path, str]]:
     """(path of a mapping, its key) of every setting that is not acted upon."""
-    for name, mode in sheet.document.modes.items():
-        if mode.partition not in (None, "range"):
-            yield ("modes", name), "partition"
     for path, task in sheet.tasks():
         yield from ((path, key) for key in task.model_fields_set & NOT_YET_OF_A_TASK)

@@ -26,6 +26,12 @@ ONLY_WITH = (
     ("args", ("module", "command", "shell"), "are arguments of a program: a function and a type take `config`"),
     ("ready_when", ("until",), "tells when a service is ready, one with `until: stopped`"),
 )
+#: Tasks whose result is not all there when they have ended, so that it cannot be kept: (key, why).
+NEVER_CACHED = (
+    ("session", "is a call, whose values stay in the session's worker"),
+    ("until", "is a service, which is needed while it runs"),
+    ("background", "leaves something running, which is gone next time"),
+)
 
 
 def check_task(sheet: Sheet, path: Path, task: schema.Task, keys: Collection[str], known: Collection[str]) -> None:
@@ -41,6 +47,11 @@ def check_task(sheet: Sheet, path: Path, task: schema.Task, keys: Collection[str
     for key, needed, why in ONLY_WITH:
         if key in keys and given and not any(other in keys for other in needed):
             sheet.error("misplaced_key", (*path, key), f"'{key}' {why}", "remove it", key=True)
+    if task.cache is not None:
+        for key, why in NEVER_CACHED:
+            if getattr(task, key):
+                message = f"'{path[-1]}' {why}: it cannot have a 'cache'"
+                sheet.error("misplaced_key", (*path, "cache"), message, f"remove it, or the `{key}`", key=True)
     if task.pool:
         _check_pools(sheet, path, task)
     if task.run_if:
@@ -61,8 +72,8 @@ def _check_pools(sheet: Sheet, path: Path, task: schema.Task) -> None:
         if pool not in sheet.names("pools"):
             hint = sheet.problems.guess(pool, pools, f"add it: `pools: {{{pool}: 1}}`")
             sheet.error("unknown_pool", place, f"there is no pool '{pool}'", hint)
-        elif weight > pools.get(pool, weight):
-            message = f"'{path[-1]}' takes {weight} of the pool '{pool}', which has {pools[pool]}"
+        elif pool in pools and weight > pools[pool].size:
+            message = f"'{path[-1]}' takes {weight} of the pool '{pool}', which has {pools[pool].size}"
             sheet.error("pool_too_small", place, message, "it could never start")
 
 

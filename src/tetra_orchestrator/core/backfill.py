@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.model import Reason
 
+#: Why a run was ended that nobody wanted to be over for good: its partition is to be run again, like a lost run's.
+ENDED_EARLY = ("interrupted", "stop_requested", "replaced")
 #: Besides the states of its run, a partition is waiting to be run, or it is left out.
 PENDING, SKIPPED = "pending", "skipped"
 RUNNING, PAUSED = "running", "paused"
+#: How a partition's run has ended without success; to continue a backfill that is over runs these again.
+UNSUCCESSFUL = tuple(
+    state.value for state in (RunState.PARTIAL, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED, RunState.LOST)
+)
 #: States of a backfill that is not over: it goes on, or waits until somebody continues it.
 BACKFILL_OPEN = (RUNNING, PAUSED)
 BACKFILL_STATES = (*BACKFILL_OPEN, RunState.SUCCEEDED.value, RunState.FAILED.value, RunState.CANCELLED.value)
@@ -41,7 +47,10 @@ class Backfill(Record):
 
 
 class PartitionState(Record):
-    """How one slice of a backfill stands; `position` is its place in time. A lost run leaves it pending, and named."""
+    """How one slice of a backfill stands; `position` is its place in time.
+
+    A run that was lost, or ended for one of `ENDED_EARLY`, leaves it pending, and named.
+    """
 
     start: str
     end: str

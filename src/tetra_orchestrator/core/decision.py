@@ -39,8 +39,12 @@ class Move(Record):
 
 
 class Decision(Record):
-    """What to do now, and the time at which to ask again even if nothing happens (None: only when it does)."""
+    """What to do now, and the time at which to ask again even if nothing happens (None: only when it does).
+
+    Of the tasks in `looks` the plan wants to know whether their result is there already: see `Plan.unchanged`.
+    """
 
     starts: tuple[Start, ...]
     stops: tuple[Stop, ...]
     wake_at: float | None
+    looks: tuple[Task, ...] = ()

@@ -35,13 +35,15 @@ def forecast(
     limits: Limits,
     expected_s: Mapping[str, float],
     paused: Mapping[str, Reason] | None = None,
+    done: Mapping[str, Reason] | None = None,
 ) -> Forecast:
     """Simulate the run as if every attempt succeeded after its expected duration (seconds) and no time limit held.
 
-    A service is ready at once and ends when nothing needs it. `paused` are the tasks that the run leaves out.
+    A service is ready at once and ends when nothing needs it. `paused` are the tasks that the run leaves out, `done`
+    those that need not be done again.
     """
     untimed = [_without_limits(task) for task in tasks]
-    plan = Plan(untimed, limits._replace(timeout_s=None), expected_s, paused=paused)
+    plan = Plan(untimed, limits._replace(timeout_s=None), expected_s, done=done, paused=paused)
     skipped = {move.task_id: move.reason for move in plan.take_moves() if move.reason}
     running = [task for task in tasks if plan.state(task.id) is TaskState.PENDING]
     known = {task.id: known_s(task, expected_s) for task in running}
@@ -55,9 +57,9 @@ def forecast(
 
 
 def _without_limits(task: Task) -> Task:
-    if task.timeout_s is None and task.wall_timeout_s is None:
+    if task.timeout_s is None and task.wall_timeout_s is None and task.cache is None:
         return task
-    return task._replace(timeout_s=None, wall_timeout_s=None)
+    return task._replace(timeout_s=None, wall_timeout_s=None, cache=None)
 
 
 def _makespan(plan: Plan, seconds: Mapping[str, float]) -> float:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.core.states import TERMINAL, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
-
-    from tetra_orchestrator.core.model import Pipeline, Project
-    from tetra_orchestrator.core.selection import Selection
 
 #: Seconds by which clocks that are looked after may differ, such as ours and that of a file server.
 SKEW_S = 60.0
@@ -30,32 +28,36 @@ def freshness(last_success_at: datetime | None, max_age_s: float | None, now: da
     return "stale" if age_s > max_age_s else "fresh"
 
 
-def unmet(
-    project: Project, selection: Selection, last_success_at: Mapping[str, datetime | None], now: datetime
-) -> dict[str, Reason]:
-    """Selected pipelines whose dependencies outside the run have not succeeded or are stale, with the first cause.
+class Standing(Record):
+    """How a pipeline or a task stands: the state that it ended in last or is in, in which run, and when that ended.
 
-    `last_success_at` maps a pipeline to when it last succeeded if its last run did, else None.
+    Without a state it has never run.
     """
-    found: dict[str, Reason] = {}
-    pipelines = {pipeline.name: pipeline for pipeline in project.pipelines}
-    inside = set(selection.pipelines)
-    for name in selection.pipelines:
-        for upstream in pipelines[name].depends_on:
-            if upstream in inside or name in found:
-                continue
-            reason = _why_not(pipelines[upstream], last_success_at.get(upstream), now)
-            if reason:
-                found[name] = reason
-    return found
+
+    state: str | None = None
+    run_id: str | None = None
+    ended_at: datetime | None = None
 
 
-def _why_not(upstream: Pipeline, succeeded_at: datetime | None, now: datetime) -> Reason | None:
-    name, limit = upstream.name, upstream.max_data_age_s
-    if succeeded_at is None:
-        return Reason("dependency_not_succeeded", f"{name} has not succeeded in its last run")
-    if freshness(succeeded_at, limit, now) == "stale":
-        age_h = (now - succeeded_at).total_seconds() / 3600
-        text = f"the data of {name} is {age_h:.1f} h old, over its limit of {duration(limit)}"
+def lacking(name: str, standing: Standing, max_age_s: float | None, now: datetime) -> Reason | None:
+    """Why what depends on it may not start by itself, None where it may.
+
+    It has to have succeeded in its last run (T-140), no longer ago than its own limit (T-141). An age that is not known
+    holds nothing back.
+    """
+    if standing.state != TaskState.SUCCEEDED:
+        return Reason("dependency_not_succeeded", _not_succeeded(name, standing))
+    if freshness(standing.ended_at, max_age_s, now) == "stale" and standing.ended_at is not None:
+        age_h = (now - standing.ended_at).total_seconds() / 3600
+        text = f"the data of {name} is {age_h:.1f} h old, over its limit of {duration(max_age_s)}"
         return Reason("dependency_stale", text)
     return None
+
+
+def _not_succeeded(name: str, standing: Standing) -> str:
+    if standing.state is None:
+        return f"{name} has never run"
+    if standing.state not in TERMINAL:
+        return f"{name} has not ended yet in run {standing.run_id}"
+    ended = standing.state.replace("_", " ")
+    return f"{name} has not succeeded in its last run: {ended} in {standing.run_id}"

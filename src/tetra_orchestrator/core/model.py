@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: How the `store_url` of a SQLite file begins; an absolute path follows.
 SQLITE = "sqlite:///"
+#: After so many seconds without a word from a host its runs count as dead.
+HOST_TIMEOUT_S = 60.0
 
 
 #: What happens to an attempt of which nobody knows how it ended: `on_lost` of its task.
@@ -129,6 +131,16 @@ class Service(Record):
     ready_when: str | None = None
 
 
+class Cache(Record):
+    """What a task makes its result of: glob patterns of files, from the project's root, beside what it is given.
+
+    A result older than `max_age_s` seconds does not count.
+    """
+
+    inputs: tuple[str, ...] = ()
+    max_age_s: float | None = None
+
+
 class OnFailure(Record):
     """What is done when a pipeline fails."""
 
@@ -192,6 +204,7 @@ class Task(Record):
     tenant: str | None = None
     wall_timeout_s: float | None = None
     log_limit_bytes: int = 0
+    cache: Cache | None = None
 
 
 class Pipeline(Record):
@@ -256,12 +269,16 @@ class Schedule(Record):
 
 
 class Host(Record):
-    """What one machine gives to all runs together; 0 is nothing said."""
+    """What one machine gives to all runs together; 0 is nothing said.
+
+    Other hosts take its runs for dead when the database has not heard of them for `timeout_s` seconds.
+    """
 
     max_parallel: int
     cpu: float = 0.0
     memory_bytes: int = 0
     gpu: int = 0
+    timeout_s: float = HOST_TIMEOUT_S
 
 
 class Session(Record):
@@ -337,6 +354,7 @@ class Project(Record):
     pythonpath: tuple[str, ...] = ()
     environment: Environment = Environment()
     pools: tuple[tuple[str, int], ...] = ()
+    shared_pools: tuple[str, ...] = ()
     params: tuple[Param, ...] = ()
     dialect: str = "native"
     run: RunPolicy = RunPolicy()

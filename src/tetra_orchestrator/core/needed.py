@@ -98,7 +98,8 @@ def _places(project: Project, tasks: Sequence[Task]) -> Iterator[Place]:
     yield Place("project", project.root)
     yield Place("configuration", project.file)
     yield Place("state", f"{project.root}/state", writable=True)
-    yield Place("state", project.store_url.removeprefix(SQLITE).rpartition("/")[0], writable=True)
+    if project.store_url.startswith(SQLITE):
+        yield Place("state", project.store_url.removeprefix(SQLITE).rpartition("/")[0], writable=True)
     yield Place("logs", project.logs.dir, writable=True)
     for path in project.pythonpath:
         yield Place("pythonpath", _under(project.root, path))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tetra_orchestrator.core.admission import Room, Share
-    from tetra_orchestrator.core.model import Task
+    from tetra_orchestrator.core.model import Reason, Task
     from tetra_orchestrator.core.outcome import Outcome
 
 
@@ -25,11 +25,13 @@ class Node:
     runs; `place` is how many of the run's places the task takes, `share` what of its pools and of the host. `order` is
     its turn among all that could start, `since` the time (seconds) at which it could, `passed` how often others have
     gone before it meanwhile. `delayed` is true until the time of its retry, `done` where an earlier run did the task.
+    `why` is a reason of its own for its first attempt.
     """
 
     __slots__ = (
         "attempts", "behind", "delayed", "done", "failures", "order", "others", "passed", "place", "position", "queued",
         "ready", "share", "since", "state", "stopping", "task", "unmet", "used", "users", "uses", "version",
+        "why",
     )  # fmt: skip
 
     def __init__(self, task: Task, position: int, share: Share):
@@ -55,6 +57,7 @@ class Node:
         self.since = 0.0
         self.passed = 0
         self.stopping: Outcome | None = None
+        self.why: Reason | None = None
 
     @property
     def satisfied(self) -> bool:

@@ -35,10 +35,10 @@ def partition_for(mode: Mode | None, start: str | None, end: str | None) -> Part
     return Partition(start, end)
 
 
-def check_dates(start: str | None, end: str | None) -> None:
+def check_dates(start: str | None, end: str | None, options: tuple[str, str] = ("--start-date", "--end-date")) -> None:
     """Raise `UsageError` for one that is no date (`YYYY-MM-DD`), and where the start is after the end."""
-    first = _day(start, "--start-date") if start is not None else None
-    last = _day(end, "--end-date") if end is not None else None
+    first = _day(start, options[0]) if start is not None else None
+    last = _day(end, options[1]) if end is not None else None
     if first and last and first > last:
         raise UsageError(f"the start date {start} is after the end date {end}", hint="swap the two dates")
 

@@ -4,7 +4,8 @@ It never sees a process or a clock. `now` is a monotonic time in seconds that th
 drives real processes, a dry run and a simulation.
 
 Its parts: `nodes` (the tasks, tied together), `progress` (their states), `queue` and `admission` (what starts),
-`settlement` (what follows from an end), `services`, `barrier`, `timetable` (limits and retries) and `waiting`.
+`looks` (what need not), `settlement` (what follows from an end), `services`, `barrier`, `timetable` (limits and
+retries) and `waiting`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.barrier import Barrier
     from tetra_orchestrator.core.decision import Move
+    from tetra_orchestrator.core.looks import Looks
     from tetra_orchestrator.core.model import Task
     from tetra_orchestrator.core.nodes import Node
     from tetra_orchestrator.core.outcome import Outcome
@@ -61,7 +63,8 @@ class Plan:
     task ids to learned durations: the task with the longest path behind it starts first. `done` are the tasks that an
     earlier run did, each with the reason why it is skipped: what depends on them may start. A service among them that
     is needed again runs again. `paused` are the tasks that this run leaves out, with why; what depends on them is
-    skipped, too. `searched` holds the ids of tasks at whose end the plan wants to know what their log says.
+    skipped, too. `why` is what is told of a task's first attempt instead of what let it start. `searched` holds the ids
+    of tasks at whose end the plan wants to know what their log says.
 
     With `barriers` in the limits a level starts when all tasks of the level before are over. Where one of them failed,
     the others of its level still run, and all later levels are cancelled, independent tasks included (`level_failed`).
@@ -75,6 +78,7 @@ class Plan:
         random: Callable[[], float] = lambda: 0.5,
         done: Mapping[str, Reason] | None = None,
         paused: Mapping[str, Reason] | None = None,
+        why: Mapping[str, Reason] | None = None,
     ):
         self._limits = limits
         self._room = Room(limits)
@@ -82,6 +86,7 @@ class Plan:
         self._progress = Progress(self._nodes)
         self._queue = Queue(self._nodes, self._room)
         self._settlement = Settlement(self._nodes, self._progress, self._queue)
+        self._looks = _looks(self._nodes, self._room)
         self._services = Services(self._nodes)
         self._timetable = Timetable(limits.timeout_s)
         self._barrier = _barrier(self._nodes) if limits.barriers else None
@@ -92,6 +97,8 @@ class Plan:
         self._called_off: Reason | None = None
         self.cancelled: Reason | None = None
         self.searched = searched(tasks)
+        for name, reason in (why or {}).items():
+            self._nodes[name].why = reason
         self._skip(done or {}, paused or {})
 
     # -- what happened ------------------------------------------------------------------------------------------
@@ -105,6 +112,24 @@ class Plan:
         node = self._nodes[task_id]
         self._progress.advance(node, Event.BECOME_READY, BECAME_READY)
         self._settlement.ready(node)
+
+    def unchanged(self, task_id: str, reason: Reason) -> None:
+        """What the task would make is there already: it is skipped, and what depends on it may start.
+
+        This or `changed` is the answer to a task in the `looks` of a decision.
+        """
+        node = self._looked(task_id)
+        if node is not None:
+            node.done = True
+            self._progress.end(node, Event.SKIP, reason)
+            self._settlement.settle(node)
+
+    def changed(self, task_id: str, reason: Reason) -> None:
+        """The task has to run, because of that."""
+        node = self._looked(task_id)
+        if node is not None:
+            node.why = node.why or reason
+            self._settlement.offer(node)
 
     def ended(
         self, task_id: str, outcome: Outcome, now: float, tail: str = "", error_class: str | None = None
@@ -167,7 +192,8 @@ class Plan:
         # an attempt may have ended by itself since its end was asked for
         stops = [stop for stop in self._stops if self._nodes[stop.task.id].stopping is not None]
         self._stops = []
-        return Decision(tuple(starts), tuple(stops), self._wake_at(now, elapsed))
+        looks = self._looks.take() if self._looks else ()
+        return Decision(tuple(starts), tuple(stops), self._wake_at(now, elapsed), looks)
 
     def in_use(self) -> dict[str, int]:
         """What the run takes, since its last decision, of what all runs share."""
@@ -229,11 +255,17 @@ class Plan:
         self._queue.stamp(now)
         starts = []
         while node := self._queue.take():
-            starts.append(self._start(node, now, elapsed))
+            if self._looks is None or not self._looks.wanted(node):
+                starts.append(self._start(node, now, elapsed))
         # what only services leave no room for would wait for ever where they end after it
         while self._services and self._only_services_run() and (node := self._queue.force()):
-            starts.append(self._start(node, now, elapsed))
+            if self._looks is None or not self._looks.wanted(node):
+                starts.append(self._start(node, now, elapsed))
         return starts
+
+    def _looked(self, task_id: str) -> Node | None:
+        assert self._looks is not None
+        return self._looks.answered(task_id)
 
     def _wake_at(self, now: float, elapsed: float) -> float | None:
         due = self._timetable.wake_at(now, elapsed)
@@ -347,6 +379,14 @@ class Plan:
     def _only_services_run(self) -> bool:
         """True when nothing will happen unless another task starts or a service ends."""
         return self._room.idle and not self._timetable.retrying() and self._services.settled()
+
+
+def _looks(nodes: Mapping[str, Node], room: Room) -> Looks | None:
+    if not any(node.task.cache for node in nodes.values()):
+        return None
+    from tetra_orchestrator.core.looks import Looks
+
+    return Looks(nodes, room)
 
 
 def _barrier(nodes: Mapping[str, Node]) -> Barrier:

@@ -21,6 +21,14 @@ DISABLED = Reason("disabled", "`enabled: false` in the configuration")
 BECAME_READY = Reason("ready", "it is ready for what depends on it")
 NOT_NEEDED = Reason("not_needed", "nothing in this run needs it any more")
 
+#: Why a task is skipped that an earlier run, or a checkpoint, has done: what depends on it may start.
+ALREADY_SUCCEEDED, IN_CHECKPOINT = "already_succeeded", "in_checkpoint"
+#: Why one is skipped whose result is there, as what it makes that of is as it was.
+UNCHANGED = "unchanged"
+#: Why one runs, and nothing is kept of it, of which that cannot be told.
+UNKNOWN_INPUTS = "unknown_inputs"
+CARRIED_OVER = frozenset({ALREADY_SUCCEEDED, IN_CHECKPOINT, UNCHANGED})
+
 #: What the owner of a run may have been asked for, and why the run ends then.
 CANCEL_REQUEST, STOP_REQUEST, REPLACE_REQUEST = "cancel", "stop", "replace"
 ASKED = {
@@ -39,6 +47,8 @@ def why_start(node: Node) -> Reason:
     """Why the node's next attempt starts."""
     if node.failures:
         return Reason("retry", f"attempt {node.attempts} of {node.task.retry.max_attempts}")
+    if node.why is not None:
+        return node.why
     if node.task.conditions:
         return CONDITIONS_HOLD
     return FIRST_TRY if node.task.depends_on else NO_DEPENDENCIES

@@ -20,13 +20,15 @@ _STRICTNESS = (None, READY, FINISHED)
 class Selection(Record):
     """What one run consists of. `pipelines` and `tasks` are in file order; `mode` is None without one.
 
-    `named` are the pipelines that were asked for by their names.
+    `named` are the pipelines that were asked for by their names. `left_out` are the tasks that would be in it, too, had
+    not only a part been asked for.
     """
 
     mode: Mode | None
     pipelines: tuple[str, ...]
     tasks: tuple[Task, ...]
     named: tuple[str, ...] = ()
+    left_out: tuple[Task, ...] = ()
 
 
 def select(project: Project, mode_name: str | None = None, names: Sequence[str] = ()) -> Selection:
@@ -51,6 +53,21 @@ def select(project: Project, mode_name: str | None = None, names: Sequence[str] 
             )
     chosen = tuple(name for name in known if name in (names or entries))
     return Selection(mode, chosen, _tasks(project, chosen, entries), tuple(names))
+
+
+def beside(selection: Selection) -> list[Task]:
+    """The tasks that are left out of pipelines of which others run."""
+    present = set(selection.pipelines)
+    return [task for task in selection.left_out if task.pipeline in present]
+
+
+def recorded(project: Project, selection: Selection) -> tuple[Task, ...]:
+    """The tasks that a run has rows for, in file order: its own, and those `beside` them, which wait for nothing."""
+    if not selection.left_out:
+        return selection.tasks
+    rows = {task.id: task._replace(depends_on=(), conditions=(), run_if=()) for task in beside(selection)}
+    rows.update((task.id, task) for task in selection.tasks)
+    return tuple(rows[task.id] for task in project.tasks() if task.id in rows)
 
 
 def policy(project: Project, mode: Mode | None) -> RunPolicy:
@@ -94,7 +111,7 @@ def _tasks(
     selected = [task for task in every.values() if task.pipeline in wanted]
     inside = {task.id for task in selected}
     return tuple(
-        _selected(task, _wiring(task, every, inside), args[task.pipeline].get(task.id, ()), enabled[task.pipeline])
+        _selected(task, wiring(task, every, inside), args[task.pipeline].get(task.id, ()), enabled[task.pipeline])
         for task in selected
     )
 
@@ -113,10 +130,10 @@ def _selected(
     return task._replace(args=task.args + args, depends_on=depends_on, conditions=conditions, enabled=enabled)
 
 
-def _wiring(
+def wiring(
     task: Task, every: Mapping[str, Task], inside: set[str]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """What `task` waits for among the selected tasks, seen through those that are not selected, and how.
+    """What `task` waits for among the tasks `inside`, seen through those that are not, and how.
 
     Of several ways to one task the strictest condition counts: succeeded, ready, finished.
     """

@@ -146,6 +146,14 @@ def _boot_sweep(project: Project, placement: Placement) -> TimerSpec:
     return spec._replace(at_boot=True, persistent=False, dispatches=True)
 
 
+def continuation(backfill_id: str, project: Project, placement: Placement) -> TimerSpec:
+    """What goes on with a backfill after the machine has started; it is no timer, only what a process needs."""
+    spec = _boot_sweep(project, placement)
+    place = spec.argv.index("fire")
+    named = ("--config", project.file)
+    return spec._replace(argv=(*spec.argv[:place], "backfill", "continue", backfill_id, *named))
+
+
 def _spec(name: str, about: str, tasks: Sequence[Task], project: Project, placement: Placement) -> TimerSpec:
     """The parts that all timers have."""
     what = "--boot" if name == BOOT_SWEEP else name

@@ -68,6 +68,8 @@ def _cause(case: Case) -> Reason:
     if case.cursor is None or case.at < case.cursor.since:
         known = f"in the ledger only since {_second(case.cursor.since)}" if case.cursor else "not in the ledger yet"
         return Reason("not_known", f"the schedule, with this rule, is {known}")
+    if row is None and case.at <= case.cursor.judged:
+        return Reason("forgotten", "it was settled so long ago that `logs.keep` has let go of what became of it")
     return _timer_fault(case) or Reason("waiting", "it is due, and nothing has woken us for it yet")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.core.condition import FINISHED
 from tetra_orchestrator.core.graph import order
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.reasons import ALREADY_SUCCEEDED, CARRIED_OVER
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import RUN_ACTIVE, TaskState
 from tetra_orchestrator.engine.overlap import pause
@@ -14,26 +15,40 @@ from tetra_orchestrator.errors import NotNow, StoreError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tetra_orchestrator.core.history import TaskRun
     from tetra_orchestrator.core.model import Task
-    from tetra_orchestrator.engine.start import World
+    from tetra_orchestrator.engine.start import Request, World
+    from tetra_orchestrator.ports import Store
 
-#: Why a task is skipped whose success in an earlier run counts.
-ALREADY_SUCCEEDED = "already_succeeded"
 #: How many of the latest runs are looked through for one that goes on after another.
 RECENT = 1000
+#: Why a task is done again that had succeeded.
+DEFINITION_CHANGED = "definition_changed"
 NOT_RETRIED = Reason("not_retried", "it is not among the tasks that are to be tried again")
 
 
 class Again(Record):
     """The earlier run, and which of its tasks are done again: with `tasks` only these, with `downstream` also what
-    depends on them; without `tasks` all that have not succeeded."""
+    depends on them; without `tasks` all that have not succeeded.
+
+    `redefined` are tasks that mean something else than they did in it, with why: their success there does not count,
+    nor does that of anything behind them.
+    """
 
     run_id: str
     tasks: tuple[str, ...] = ()
     downstream: bool = False
+    redefined: Mapping[str, Reason] = {}
+
+    def predecessor(self, store: Store) -> str | None:
+        """The id of the earlier run."""
+        return self.run_id
+
+    def done(self, request: Request, world: World) -> Done:
+        """What the earlier run has done; see `done_before`."""
+        return done_before(self, request.selection.tasks, world)
 
 
 def done_before(again: Again, tasks: Sequence[Task], world: World) -> Done:
@@ -48,11 +63,25 @@ def done_before(again: Again, tasks: Sequence[Task], world: World) -> Done:
     succeeded = {name: reason for name, row in rows.items() if (reason := _success(row)) is not None}
     outputs = {name: row.outputs for name in succeeded if (row := rows[name]).outputs}
     lineage = _lineage(again.run_id, world)
-    if not again.tasks:
-        return Done(succeeded, outputs, lineage)
-    chosen = _chosen(again, tasks, succeeded)
-    reasons = {task.id: succeeded.get(task.id, NOT_RETRIED) for task in tasks if task.id not in chosen}
-    return Done(reasons, {name: values for name, values in outputs.items() if name in reasons}, lineage)
+    outdated = _outdated(again, tasks)
+    counting = {name: reason for name, reason in succeeded.items() if name not in outdated}
+    if again.tasks:
+        chosen = _chosen(again, tasks, succeeded, outdated)
+        counting = {task.id: counting.get(task.id, NOT_RETRIED) for task in tasks if task.id not in chosen}
+    why = {name: reason for name, reason in outdated.items() if name in succeeded and name not in counting}
+    return Done(counting, {name: values for name, values in outputs.items() if name in counting}, lineage, why)
+
+
+def _outdated(again: Again, tasks: Sequence[Task]) -> dict[str, Reason]:
+    """The tasks whose success counts no more, with why: those that are redefined, and all behind them."""
+    if not again.redefined:
+        return {}
+    from tetra_orchestrator.core.narrowing import behind
+
+    graph = {task.id: task.depends_on for task in tasks}
+    changed = [name for name in again.redefined if name in graph]
+    follows = Reason(DEFINITION_CHANGED, "the definition of something that it depends on has changed")
+    return {**dict.fromkeys(behind(graph, changed), follows), **{name: again.redefined[name] for name in changed}}
 
 
 def _lineage(run_id: str | None, world: World) -> tuple[str, ...]:
@@ -92,10 +121,10 @@ def _success(row: TaskRun) -> Reason | None:
     """Why the task counts as done, None where it does not."""
     if row.state == TaskState.SUCCEEDED:
         return Reason(ALREADY_SUCCEEDED, f"it succeeded in run {row.run_id}")
-    return row.reason if row.reason and row.reason.code == ALREADY_SUCCEEDED else None
+    return row.reason if row.reason and row.reason.code in CARRIED_OVER else None
 
 
-def _chosen(again: Again, tasks: Sequence[Task], succeeded: Collection[str]) -> set[str]:
+def _chosen(again: Again, tasks: Sequence[Task], succeeded: Collection[str], outdated: Collection[str]) -> set[str]:
     """The ids of the tasks to try again."""
     by_id = {task.id: task for task in tasks}
     for name in again.tasks:
@@ -105,14 +134,20 @@ def _chosen(again: Again, tasks: Sequence[Task], succeeded: Collection[str]) -> 
             )
     chosen: set[str] = set()
     for task in map(by_id.__getitem__, order({task.id: task.depends_on for task in tasks})):
-        missing = [name for name in _needed(task) if name not in succeeded and name not in chosen]
+        missing = [name for name in _needed(task) if name not in chosen and (name not in succeeded or name in outdated)]
         if task.id in again.tasks and missing:
-            message = f"it depends on {missing[0]}, which has not succeeded in run {again.run_id}"
-            hint = f"add --task {missing[0]}, or do all that is left with `tetra resume {again.run_id}`"
-            raise UsageError(f"{task.id} cannot be tried again: {message}", hint=hint)
+            raise _too_early(task.id, missing[0], again, is_outdated=missing[0] in outdated)
         if task.id in again.tasks or (again.downstream and not missing and chosen.intersection(task.depends_on)):
             chosen.add(task.id)
     return chosen
+
+
+def _too_early(task_id: str, missing: str, again: Again, *, is_outdated: bool) -> UsageError:
+    what = "is to be done again, as its definition or that of something before it has changed"
+    message = f"which {what}" if is_outdated else f"which has not succeeded in run {again.run_id}"
+    option = " --with-current-config" if is_outdated else ""
+    hint = f"add --task {missing}, or do all that is left with `tetra resume {again.run_id}{option}`"
+    return UsageError(f"{task_id} cannot be tried again: it depends on {missing}, {message}", hint=hint)
 
 
 def _needed(task: Task) -> list[str]:

@@ -90,8 +90,9 @@ def values(context: Context, outputs: Known) -> dict[str, Mapping[str, Json]]:
 
 
 def referenced(task: Task) -> list[Reference]:
-    """Every `{owner.key}` in the task's program, arguments, environment and configuration."""
-    return _references([*_handed_over(task), *texts_in(_config(task))])
+    """Every `{owner.key}` in the task's program, arguments, environment, configuration and inputs."""
+    inputs = task.cache.inputs if task.cache else ()
+    return _references([*_handed_over(task), *texts_in(_config(task)), *inputs])
 
 
 def handed_over(task: Task) -> list[Reference]:

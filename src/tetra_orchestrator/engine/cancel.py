@@ -1,4 +1,7 @@
-"""Asking the owner of another run to end it: a durable request, then a signal to that very process."""
+"""Asking the owner of another run to end it: a durable request, then a signal to that very process.
+
+An owner on another host hears of it through the database.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +56,8 @@ def _ask(run: Run, request: str, scene: Scene) -> None:
     failpoints.hit("request.insert")
     scene.store.request(run.run_id, request, scene.clock.now())
     failpoints.hit("request.insert.commit")
-    if run.owner is not None:
-        scene.processes.signal(run.owner, SIGTERM)
+    if run.owner is None or not scene.processes.signal(run.owner, SIGTERM):
+        scene.locks.nudge(run.run_id)
     if not is_owned(run, scene):
         open_ = {one.token: one.handle for one in scene.store.attempts(run.run_id) if one.kind is None}
         scene.processes.end_trees(open_, GRACE_S)

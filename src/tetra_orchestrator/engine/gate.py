@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.condition import FINISHED
-from tetra_orchestrator.core.freshness import unmet
+from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.outside import needs
 from tetra_orchestrator.core.selection import policy
-from tetra_orchestrator.core.states import SATISFIED, RunState
+from tetra_orchestrator.core.states import SATISFIED
 from tetra_orchestrator.engine.attempt import RESERVED, referenced
 from tetra_orchestrator.engine.inputs import read_from, writers
 from tetra_orchestrator.errors import NotNow, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
-    from tetra_orchestrator.core.model import Json, Pipeline, Project, Reason
+    from tetra_orchestrator.core.history import TaskRun
+    from tetra_orchestrator.core.model import Json, Project, Task
     from tetra_orchestrator.core.selection import Selection
+    from tetra_orchestrator.core.template import Reference
     from tetra_orchestrator.engine.start import Request
     from tetra_orchestrator.ports import Store
 
-#: Runs that are looked through for the latest outputs of a task.
-HISTORY = 50
+#: Why a task cannot start that refers to outputs which are not there.
+NO_OUTPUTS = "no_outputs"
 
 
 def check_partition(request: Request) -> None:
@@ -48,10 +50,9 @@ def check_standstill(request: Request) -> None:
             raise UsageError(f"this run could not end: {found.text}", hint=found.remedy)
 
 
-def check_gate(request: Request, store: Store, now: datetime) -> None:
-    """Raises `NotNow` naming the first pipeline whose dependency outside the run is not there."""
-    blocked = gate(request.project, request.selection, store, now)
-    for name, reason in blocked.items():
+def check_gate(request: Request, store: Store, now: datetime, skipped: Collection[str] = ()) -> None:
+    """Raises `NotNow` naming the first pipeline or task that lacks something outside the run; `skipped` ones do not."""
+    for name, reason in gate(request.project, request.selection, store, now, skipped).items():
         raise NotNow(
             f"{name} cannot start: {reason.text}",
             hint="run that first, or run the mode that holds both, or go ahead regardless with --force",
@@ -59,20 +60,16 @@ def check_gate(request: Request, store: Store, now: datetime) -> None:
         )
 
 
-def gate(project: Project, selection: Selection, store: Store, now: datetime) -> dict[str, Reason]:
-    """Selected pipelines that must wait for something outside the run, with why."""
-    good = {s.pipeline.name: s.last_success_at for s in store.summaries() if s.last_state == RunState.SUCCEEDED}
-    strict = project._replace(pipelines=tuple(_strict(pipeline) for pipeline in project.pipelines))
-    return unmet(strict, selection, good, now)
+def gate(
+    project: Project, selection: Selection, store: Store, now: datetime, skipped: Collection[str] = ()
+) -> dict[str, Reason]:
+    """Selected pipelines, and tasks of pipelines that run in part, that lack something outside the run, with why."""
+    wanted = needs(project, selection, skipped)
+    if not wanted:
+        return {}
+    from tetra_orchestrator.engine.standing import all_lacking
 
-
-def _strict(pipeline: Pipeline) -> Pipeline:
-    """The pipeline without those before it that may have ended as they like."""
-    needs = [need for task in pipeline.tasks for need in task.conditions]
-    loose = {task_id.partition(".")[0] for task_id, condition in needs if condition == FINISHED}
-    if not loose:
-        return pipeline
-    return pipeline._replace(depends_on=tuple(name for name in pipeline.depends_on if name not in loose))
+    return all_lacking(project, wanted, store, now)
 
 
 def earlier_outputs(project: Project, selection: Selection, store: Store) -> dict[str, Mapping[str, Json]]:
@@ -80,28 +77,39 @@ def earlier_outputs(project: Project, selection: Selection, store: Store) -> dic
 
     Raises `NotNow` naming the reference where there are none.
     """
-    inside = {task.id for task in selection.tasks}
-    written = writers(project)
     found: dict[str, Mapping[str, Json]] = {}
-    for task in selection.tasks:
-        for reference in (*referenced(task), *read_from(task, written)):
-            owner = reference.owner
-            if owner in inside or owner in found or owner in RESERVED:
-                continue
-            outputs = _last_outputs(owner, store)
-            if outputs is None:
-                raise NotNow(
-                    f"{task.id} needs {reference}, and {owner} has left no outputs yet",
-                    hint=f"run {owner} first, or with it",
-                    code="no_outputs",
-                )
-            found[owner] = outputs
+    for task, reference in _sought(project, selection):
+        owner = reference.owner
+        row = None if owner in found else _last_success(owner, store)
+        if row is None and owner not in found:
+            raise NotNow(
+                f"{task.id} needs {reference}, and {owner} has left no outputs yet",
+                hint=f"run {owner} first, or with it",
+                code=NO_OUTPUTS,
+            )
+        if row is not None:
+            found[owner] = row.outputs or {}
     return found
 
 
-def _last_outputs(task_id: str, store: Store) -> Mapping[str, Json] | None:
-    for run in store.runs(limit=HISTORY, pipeline=task_id.partition(".")[0]):
-        for row in store.task_runs(run.run_id):
-            if row.task_id == task_id and (row.state in SATISFIED or row.outputs is not None):
-                return row.outputs or {}
-    return None
+def without_outputs(project: Project, selection: Selection, store: Store) -> dict[str, Reason]:
+    """The tasks for which `earlier_outputs` would be refused, with why."""
+    return {
+        task.id: Reason(NO_OUTPUTS, f"it needs {reference}, and {reference.owner} has left no outputs yet")
+        for task, reference in _sought(project, selection)
+        if _last_success(reference.owner, store) is None
+    }
+
+
+def _sought(project: Project, selection: Selection) -> Iterator[tuple[Task, Reference]]:
+    """The references of selected tasks to what is left outside of the selection."""
+    inside = {task.id for task in selection.tasks}
+    written = writers(project)
+    for task in selection.tasks:
+        for reference in (*referenced(task), *read_from(task, written)):
+            if reference.owner not in inside and reference.owner not in RESERVED:
+                yield task, reference
+
+
+def _last_success(task_id: str, store: Store) -> TaskRun | None:
+    return store.latest(task_id.partition(".")[0], task_id, SATISFIED)

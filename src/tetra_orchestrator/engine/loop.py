@@ -11,7 +11,7 @@ from tetra_orchestrator.core.identity import token
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Cancelled, OutputsInvalid, SpawnFailed, succeeded
 from tetra_orchestrator.core.reasons import ASKED
-from tetra_orchestrator.core.states import SATISFIED, Event, RunState, advance_run
+from tetra_orchestrator.core.states import SATISFIED, Event, RunState, TaskState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.excess import naming_excess
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.decision import Start
     from tetra_orchestrator.core.facts import Facts
-    from tetra_orchestrator.core.model import Json
+    from tetra_orchestrator.core.model import Json, Task
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.core.plan import Plan
     from tetra_orchestrator.engine.attempt import Context
+    from tetra_orchestrator.engine.keeping import Keeper
     from tetra_orchestrator.ports import (
         AttemptFiles,
         Clock,
@@ -45,8 +46,10 @@ if TYPE_CHECKING:
 LINGER_S = 0.02
 #: Seconds between two ticks of the reporter.
 TICK_S = 0.25
-#: Seconds between two looks at services that are starting.
+#: Seconds between two looks at services that are starting, or at a store that is away.
 READY_POLL_S = 0.2
+#: The code of the error of a store that has gone away during a run and may come back.
+AWAY = "store_lost"
 
 EXIT_CODES = {
     RunState.SUCCEEDED: Exit.OK,
@@ -84,6 +87,7 @@ class Execution:
         entropy: Callable[[int], bytes],
         outputs: Mapping[str, Mapping[str, Json]],
         shares: Shares,
+        keeper: Keeper | None = None,
     ):
         self._plan = plan
         self._context = context
@@ -96,6 +100,7 @@ class Execution:
         self._reporter = reporter
         self._entropy = entropy
         self._shares = shares
+        self._keeper = keeper
         self._journal = Journal(self._run_id, store, reporter, clock)
         self._known = values(context, outputs)
         self._live: dict[str, Start] = {}
@@ -119,16 +124,19 @@ class Execution:
                     decision = self._plan.decide(self._clock.monotonic(), self._clock.elapsed(), others)
                     self._starting = decision.starts
                     self._shares.take(self._plan.in_use())
+                self._look_at(decision.looks)
                 launches = [self._prepare(start) for start in decision.starts]
                 self._save_handles(LINGER_S)
                 self._journal.moves(self._plan.take_moves())
-                if self._plan.finished:
+                if self._plan.finished and not self._is_keeping():
                     return self._finish(began)
                 self._commit()
                 failed = self._submit(decision.starts, launches)
                 for stop in decision.stops:
                     self._runner.cancel(self._handles[stop.task.id])
-                if not failed:
+                if self._is_keeping():
+                    self._keep_on()
+                elif not failed:
                     self._wait(decision.wake_at)
                 self._collect()
         except StateConflict:
@@ -140,9 +148,23 @@ class Execution:
 
     def _commit(self) -> None:
         """Make the turn durable; only then goes what attempts were given and handed on, where it holds secrets."""
-        self._journal.commit()
+        while True:
+            try:
+                self._journal.commit()
+                break
+            except StoreError as fault:
+                if fault.code != AWAY:
+                    raise
+                self._outlast(fault)
         while self._spent:
             self._workspace.clear(self._spent.pop())
+
+    def _outlast(self, fault: StoreError) -> None:
+        """Wait a little for a store that has gone away. Raises when a signal comes, or others may take the run over."""
+        if self._clock.wait([self._interrupts.fileno()], READY_POLL_S) and self._interrupts.take():
+            raise fault
+        with self._shares.turn():
+            return
 
     # -- beat one: fill -----------------------------------------------------------------------------------------
 
@@ -198,9 +220,9 @@ class Execution:
 
     def _wait(self, wake_at: float | None) -> None:
         """Wait for an exit, a signal or `wake_at`; save the handles if nothing happens for a moment."""
-        wakeup, now = self._runner.wakeup(), self._clock.monotonic()
-        fds = [self._interrupts.fileno()] + ([] if wakeup.fd is None else [wakeup.fd])
-        until = [now + wakeup.within_s] if wakeup.within_s is not None else []
+        wakeups, now = (self._runner.wakeup(), self._shares.wakeup()), self._clock.monotonic()
+        fds = [self._interrupts.fileno(), *(each.fd for each in wakeups if each.fd is not None)]
+        until = [now + each.within_s for each in wakeups if each.within_s is not None]
         until += [wake_at] if wake_at is not None else []
         if self._clock.wait(fds, min([LINGER_S, *(t - self._clock.monotonic() for t in until)])):
             return
@@ -242,12 +264,15 @@ class Execution:
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
         at, lasted = self._clock.now(), now - self._began.pop(task_id)
         self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, at, tail, facts, lasted))
-        if self._plan.state(task_id) in SATISFIED:
+        state = self._plan.state(task_id)
+        if state in SATISFIED:
             if outputs is None:
                 outputs = left_behind(files, self._workspace) if files else {}
             if outputs:
                 self._known[task_id] = outputs
                 self._journal.add(OutputsSaved(self._run_id, task_id, self._context.kept(outputs)))
+            if self._keeper and state is TaskState.SUCCEEDED:
+                self._keeper.keep(task_id, outputs)
         if files and self._context.secrets:
             self._spent.append(files)
 
@@ -263,6 +288,8 @@ class Execution:
     def _take_signals(self) -> None:
         for number in self._interrupts.take():
             self._interrupt(number)
+        if self._shares.asked() and not self._plan.cancelled and (asked := self._store.requests(self._run_id)):
+            self._plan.cancel(ASKED[asked[0]])
 
     def _interrupt(self, number: int) -> None:
         """The first signal ends the run gracefully; a Ctrl-C after it ends what is left at once."""
@@ -277,6 +304,31 @@ class Execution:
 
             self._interrupted_by = number
             self._plan.cancel(Reason("interrupted", f"interrupted by {Signals(number).name}"))
+
+    # -- results of before --------------------------------------------------------------------------------------
+
+    def _look_at(self, tasks: tuple[Task, ...]) -> None:
+        for task in tasks:
+            assert self._keeper is not None
+            self._keeper.look(task, self._known)
+
+    def _is_keeping(self) -> bool:
+        """Whether it is being found out of a task if it has to run, or what one has made is being kept."""
+        if self._keeper is not None and self._plan.cancelled:
+            self._keeper.drop()
+        return self._keeper is not None and self._keeper.busy
+
+    def _keep_on(self) -> None:
+        """Go on with that, after a commit: what is kept has succeeded."""
+        assert self._keeper is not None
+        for answer in self._keeper.work():
+            if answer.outputs is None:
+                self._plan.changed(answer.task_id, answer.reason)
+                continue
+            self._plan.unchanged(answer.task_id, answer.reason)
+            if answer.outputs:
+                self._known[answer.task_id] = answer.outputs
+                self._journal.add(OutputsSaved(self._run_id, answer.task_id, answer.outputs))
 
     # -- the end ------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from tetra_orchestrator.core.reasons import REPLACE_REQUEST
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState
 from tetra_orchestrator.engine.reconcile import is_owned, reconcile, survivors
 from tetra_orchestrator.errors import Exit, NotNow
-from tetra_orchestrator.signals import SIGINT
+from tetra_orchestrator.signals import SIGINT, SIGTERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: What is done while another run of one of the pipelines is active.
 SKIP, QUEUE, REPLACE, ALLOW = "skip", "queue", "replace", "allow"
 OVERLAPS = (SKIP, QUEUE, REPLACE, ALLOW)
+#: For the runs of a backfill: they go beside each other, and wait for all others.
+TOGETHER = "together"
 #: Seconds between two tries of a run that waits.
 POLL_S = 0.25
 #: Seconds that a run which is to be replaced gets for its end.
@@ -42,16 +44,17 @@ def admitted(
     """Hold the locks of the pipelines, with what dead owners left behind settled.
 
     While another run has them: `skip` raises `NotNow` naming it, `queue` waits for its turn (`on_wait` is called
-    once), `replace` ends it, `allow` goes on beside it. Raises `Interrupted` where a signal ends the waiting.
+    once), `replace` ends it, `allow` goes on beside it; `together` is as `queue`, and goes on beside runs of the same
+    backfill. Raises `Interrupted` where a signal ends the waiting.
     """
     with ExitStack() as stack:
         try:
             _enter(run, pipelines, overlap, world, stack)
         except NotNow as busy:
-            if overlap == QUEUE:
+            if overlap in (QUEUE, TOGETHER):
                 world.tell(f"waiting: {busy.message}")
                 on_wait()
-                _wait_for_turn(run, pipelines, world, stack)
+                _wait_for_turn(run, pipelines, overlap, world, stack)
             elif overlap == REPLACE:
                 _replace(pipelines, world)
                 _enter(run, pipelines, overlap, world, stack)
@@ -67,7 +70,8 @@ def _enter(run: Run, pipelines: Sequence[str], overlap: str, world: World, stack
     with ExitStack() as tried:
         # two that allow each other share the locks, so that whoever does not keeps away from both
         with suppress(NotNow) if overlap == ALLOW else ExitStack():
-            tried.enter_context(world.locks.held(names, f"run {run.run_id}", shared=overlap == ALLOW))
+            shared = overlap in (ALLOW, TOGETHER)
+            tried.enter_context(world.locks.held(names, f"run {run.run_id}", shared=shared))
         # under the locks, or an owner could die between our look and our start
         reconcile(world.scene, end_survivors=True)
         if overlap != ALLOW:
@@ -80,7 +84,7 @@ def _refuse_others(run: Run, pipelines: Sequence[str], world: World) -> None:
     """Raises `NotNow` where one of the pipelines is run without its lock: beside another that allowed it, or by an
     attempt that has outlived the owner of its run."""
     for other in _others(pipelines, world):
-        if other.run_id == run.resumes or other.state == RunState.QUEUED:
+        if other.run_id == run.resumes or _gives_way(other, run):
             continue
         if is_owned(other, world.scene):
             message = f"run {other.run_id} is running beside others, and this one does not allow that"
@@ -92,21 +96,33 @@ def _refuse_others(run: Run, pipelines: Sequence[str], world: World) -> None:
             )
 
 
+def _gives_way(other: Run, run: Run) -> bool:
+    """Whether the other does not mind the run: it is of the same backfill, or waits and has not done so for longer.
+
+    A backfill starts one run after the other, and would leave whoever waits no moment to get in.
+    """
+    if run.backfill is None:
+        return other.state == RunState.QUEUED
+    return other.backfill == run.backfill or (other.state == RunState.QUEUED and other.run_id > run.run_id)
+
+
 def _others(pipelines: Sequence[str], world: World) -> list[Run]:
     """The active runs of any of the pipelines, newest first."""
     active = world.store.runs(active=True, limit=1000)
     return [run for run in active if {row.pipeline for row in world.store.task_runs(run.run_id)} & set(pipelines)]
 
 
-def _wait_for_turn(run: Run, pipelines: Sequence[str], world: World, stack: ExitStack) -> None:
+def _wait_for_turn(run: Run, pipelines: Sequence[str], overlap: str, world: World, stack: ExitStack) -> None:
     """Enter when those who have the pipelines are done, after those who have waited longer."""
     while True:
         pause(world)
+        if world.store.requests(run.run_id):  # from another host comes no signal
+            raise Interrupted(SIGTERM)
         before = [each for each in _others(pipelines, world) if each.state == RunState.QUEUED]
         if any(each.run_id < run.run_id and is_owned(each, world.scene) for each in before):
             continue
         with suppress(NotNow):
-            return _enter(run, pipelines, QUEUE, world, stack)
+            return _enter(run, pipelines, overlap, world, stack)
 
 
 def pause(world: World) -> None:

@@ -79,8 +79,8 @@ def survivors(run_id: str, scene: Scene) -> list[Attempt]:
 
 def _sweep(scene: Scene) -> None:
     """End what survived recent runs that others have settled. Where nothing did, that takes one look at the table."""
-    runs = [run for run in scene.store.runs(limit=RECENT) if run.state in _SETTLED]
-    attempts = [one for run in runs for one in scene.store.attempts(run.run_id) if one.kind in _UNSEEN]
+    runs = scene.store.among(RECENT, _SETTLED)
+    attempts = [one for run_id in runs for one in scene.store.attempts(run_id) if one.kind in _UNSEEN]
     handles = {one.token: one.handle for one in attempts}
     alive = scene.processes.survived(handles) if handles else set()
     if alive:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.admission import Limits
-from tetra_orchestrator.core.changes import RunMoved
+from tetra_orchestrator.core.changes import OutputsSaved, RunMoved
 from tetra_orchestrator.core.history import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.identity import run_id
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.selection import policy
+from tetra_orchestrator.core.selection import beside, policy, recorded
 from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.engine.attempt import Context
@@ -22,34 +22,59 @@ from tetra_orchestrator.ports import Subject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from tetra_orchestrator.core.history import Partition
     from tetra_orchestrator.core.model import Json, Mode, Project, Reason, Schedule
     from tetra_orchestrator.core.selection import Selection
-    from tetra_orchestrator.engine.again import Again
-    from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Shares, Store, Workspace
+    from tetra_orchestrator.engine.keeping import Keeper
+    from tetra_orchestrator.engine.materials import InputFiles
+    from tetra_orchestrator.ports import (
+        Clock,
+        Interrupts,
+        Locks,
+        Processes,
+        Reporter,
+        Runner,
+        Shares,
+        Store,
+        Workspace,
+    )
 
 
 class Done(Record):
     """What need not be done again: by task id, why it is skipped, and the outputs that it left.
 
-    `lineage` are the earlier runs, each after the one that resumes it.
+    `lineage` are the earlier runs, each after the one that resumes it. `why` says of tasks why they are done again.
     """
 
     reasons: Mapping[str, Reason]
     outputs: Mapping[str, Mapping[str, Json]]
     lineage: tuple[str, ...] = ()
+    why: Mapping[str, Reason] = {}
 
 
 NOTHING = Done({}, {})
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Before(Protocol):
+        """Where it is known from what need not be done again: an earlier run, a checkpoint."""
+
+        # The id of the run that the new one resumes, None where the store has no such run.
+        def predecessor(self, store: Store) -> str | None: ...
+
+        # What has been done, once nothing of it is running any more.
+        def done(self, request: Request, world: World) -> Done: ...
 
 
 class World(Record):
     """The adapters that one run uses. `entropy(n)` gives n random bytes, `environ` is our own environment.
 
-    `tell` says a line to whoever waits for the run to begin. `due` is that of the `Scene`.
+    `tell` says a line to whoever waits for the run to begin. `inputs` makes what reads the files that tasks name. `due`
+    is that of the `Scene`.
     """
 
     store: Store
@@ -62,6 +87,7 @@ class World(Record):
     entropy: Callable[[int], bytes]
     environ: Mapping[str, str]
     tell: Callable[[str], None]
+    inputs: Callable[[], InputFiles]
     due: Callable[[Schedule, datetime, datetime], list[datetime]] = between
 
     @property
@@ -75,8 +101,9 @@ class Request(Record):
 
     `given` are the parameters that were given by name. `config` is the file to name to whoever wants to look closer,
     where it is not found by itself. `secrets` are values that no log may show. `overlap` is what is done while another
-    run of one of the pipelines is active. `again` names the earlier run of which this one does what is left. With a
-    `slot` (aware UTC) it is for that slot of the `schedule`, which has to be queued in the ledger.
+    run of one of the pipelines is active. `again` tells what was done before, of which this run does the rest. With a
+    `slot` (aware UTC) it is for that slot of the `schedule`, which has to be queued in the ledger. With a `backfill` it
+    is for the partition in it, which has to be pending there. The tasks in `anew` run even if they are unchanged.
     """
 
     project: Project
@@ -90,17 +117,22 @@ class Request(Record):
     secrets: tuple[str, ...] = ()
     given: Mapping[str, str | None] = {}
     overlap: str = SKIP
-    again: Again | None = None
+    again: Before | None = None
     schedule: str | None = None
     slot: datetime | None = None
+    backfill: str | None = None
+    expected_s: Mapping[str, float] | None = None
+    anew: Collection[str] = ()
 
 
 class Basis(Record):
-    """What a run rests on: outputs of tasks outside of it, what an earlier run has done, and which tasks are paused."""
+    """What a run rests on: outputs of tasks outside of it, what an earlier run has done, and which tasks are paused;
+    of some that it does, why."""
 
     outputs: Mapping[str, Mapping[str, Json]]
     done: Mapping[str, Reason]
     paused: Mapping[str, Reason]
+    why: Mapping[str, Reason]
 
 
 def perform(request: Request, world: World, report: Callable[[Subject], Reporter]) -> int:
@@ -118,7 +150,7 @@ def perform(request: Request, world: World, report: Callable[[Subject], Reporter
             world.locks.shares(run.run_id, world.environ.get("TETRA_RUN_ID")) as shares,
             admitted(run, request.selection.pipelines, request.overlap, world, waiting.begin),
         ):
-            return _admitted(waiting.run, request, world, report, shares)
+            return _admitted(waiting, request, world, report, shares)
     except Interrupted as signal:
         return Exit.FAILED if waiting.withdraw() else signal.code
     except BaseException:
@@ -131,13 +163,15 @@ class _Waiting:
 
     def __init__(self, run: Run, request: Request, world: World):
         self.run = run
+        self.done: Done | None = None
         self._request = request
         self._world = world
 
     def begin(self) -> None:
         log = self._world.workspace.open_log(self._world.clock.now())
+        self.done = _before(self._request, self._world)
         self.run = self.run._replace(state=RunState.QUEUED.value, started_at=None, log=log)
-        _open(self.run, self._request, self._world, NOTHING)
+        _open(self.run, self._request, self._world, _beside(self.done, self._request, self._world))
 
     def withdraw(self) -> bool:
         """End the run if it is still waiting; True when somebody has asked for that."""
@@ -154,23 +188,29 @@ class _Waiting:
         return asked is not None
 
 
-def _admitted(run: Run, request: Request, world: World, report: Callable[[Subject], Reporter], shares: Shares) -> int:
+def _admitted(
+    waiting: _Waiting, request: Request, world: World, report: Callable[[Subject], Reporter], shares: Shares
+) -> int:
     """Check what has to be there, have the run's row say that it runs, and perform it."""
-    done = _done(request, world)
+    run = waiting.run
+    # what is left out is looked at only now: whoever was waited for may have run it
+    done = _beside(_before(request, world) if waiting.done is None else waiting.done, request, world)
     now = world.clock.now()
     paused = {} if request.force else _paused(request, world, now)
     if not request.force:
-        check_gate(request, world.store, now)
+        check_gate(request, world.store, now, {*done.reasons, *paused})
     outputs = {**earlier_outputs(request.project, request.selection, world.store), **done.outputs}
     if run.state == RunState.QUEUED:
+        left_out = [task.id for task in beside(request.selection) if done.outputs.get(task.id)]
+        saved = [OutputsSaved(run.run_id, name, done.outputs[name]) for name in left_out]
         failpoints.hit("run.start")
-        world.store.record([RunMoved(run.run_id, RunState.QUEUED, RunState.RUNNING, now)])
+        world.store.record([RunMoved(run.run_id, RunState.QUEUED, RunState.RUNNING, now), *saved])
         failpoints.hit("run.start.commit")
     else:
         run = run._replace(log=world.workspace.open_log(now))
         _open(run, request, world, done)
-        world.workspace.carry_over(done.lineage, run.run_id)
-    return _execute(run, request, world, report, Basis(outputs, done.reasons, paused), shares)
+    world.workspace.carry_over(done.lineage, run.run_id)
+    return _execute(run, request, world, report, Basis(outputs, done.reasons, paused, done.why), shares)
 
 
 def _paused(request: Request, world: World, now: datetime) -> Mapping[str, Reason]:
@@ -183,13 +223,19 @@ def _paused(request: Request, world: World, now: datetime) -> Mapping[str, Reaso
     return paused_tasks(pauses, request.selection, now)
 
 
-def _done(request: Request, world: World) -> Done:
-    """What the earlier run has done that this one need not do again."""
-    if request.again is None:
-        return NOTHING
-    from tetra_orchestrator.engine.again import done_before
+def _before(request: Request, world: World) -> Done:
+    """What has been done before that this run need not do again."""
+    return NOTHING if request.again is None else request.again.done(request, world)
 
-    return done_before(request.again, request.selection.tasks, world)
+
+def _beside(done: Done, request: Request, world: World) -> Done:
+    """That, and what the run leaves out of its pipelines, as it stands now."""
+    if not request.selection.left_out:
+        return done
+    from tetra_orchestrator.engine.partial import left_out
+
+    more = left_out(request.project, request.selection, world.store, world.clock.now())
+    return done._replace(reasons={**done.reasons, **more.reasons}, outputs={**done.outputs, **more.outputs})
 
 
 def limits(project: Project, mode: Mode | None = None) -> Limits:
@@ -221,12 +267,25 @@ def _new_run(request: Request, world: World) -> Run:
         config_hash=request.project.config_hash,
         started_at=now,
         partition=request.partition,
-        resumes=request.again.run_id if request.again else None,
+        resumes=request.again.predecessor(world.store) if request.again else None,
         owner=world.processes.own(),
         params=request.given or None,
         slot=request.slot,
         schedule=request.schedule,
+        backfill=request.backfill,
+        tags=_tags(request),
     )
+
+
+def _tags(request: Request) -> tuple[str, ...]:
+    """What the run can be found by: the tags and owners of its tasks, and the tags of its schedule."""
+    tasks = request.selection.tasks
+    found = {f"{name}={value}" for task in tasks for name, value in task.tags}
+    found |= {f"tenant={task.tenant}" for task in tasks if task.tenant}
+    if request.schedule is not None:
+        own = next((one.tags for one in request.project.schedules if one.name == request.schedule), ())
+        found |= {f"{name}={value}" for name, value in own}
+    return tuple(sorted(found))
 
 
 def _open(run: Run, request: Request, world: World, done: Done) -> None:
@@ -235,7 +294,7 @@ def _open(run: Run, request: Request, world: World, done: Done) -> None:
         TaskRun(
             run.run_id, task.id, task.pipeline, position, pending, reason=why.get(task.id), outputs=kept.get(task.id)
         )
-        for position, task in enumerate(request.selection.tasks)
+        for position, task in enumerate(recorded(request.project, request.selection))
     ]
     pipelines = [
         PipelineState(pipeline.name, pipeline.max_data_age_s, pipeline.enabled, position)
@@ -254,18 +313,19 @@ def _execute(
     basis: Basis,
     shares: Shares,
 ) -> int:
-    tasks = request.selection.tasks
-    expected = world.store.expected_s()
+    tasks = recorded(request.project, request.selection)
+    expected = world.store.expected_s() if request.expected_s is None else request.expected_s
     subject = Subject(
         run.run_id, title(request.selection), tuple(t.id for t in tasks), expected, run.log or "",
         lambda task, attempt: world.workspace.log_path(run.run_id, task, attempt), world.workspace.tail,
-        request.config,
+        request.config, lambda: world.store.task_runs(run.run_id),
     )  # fmt: skip
     reporter = report(subject)
     most = limits(request.project, request.selection.mode)
+    context = Context(request.project, run, request.params, world.environ, request.secrets)
     execution = Execution(
-        Plan(tasks, most, expected, lambda: world.entropy(1)[0] / 256, basis.done, basis.paused),
-        Context(request.project, run, request.params, world.environ, request.secrets),
+        Plan(tasks, most, expected, lambda: world.entropy(1)[0] / 256, basis.done, basis.paused, basis.why),
+        context,
         store=world.store,
         runner=world.runner,
         workspace=world.workspace,
@@ -275,6 +335,7 @@ def _execute(
         entropy=world.entropy,
         outputs=basis.outputs,
         shares=shares,
+        keeper=_keeper(request, context, world),
     )
     try:
         return execution.execute()
@@ -285,6 +346,21 @@ def _execute(
         reporter.close()
 
 
+def _keeper(request: Request, context: Context, world: World) -> Keeper | None:
+    """What keeps results of tasks; most projects have none that wants it."""
+    if not any(task.cache for task in request.selection.tasks):
+        return None
+    from tetra_orchestrator.engine.keeping import Keeper
+    from tetra_orchestrator.engine.looking import Looker
+
+    store, files, clock = world.store, world.inputs(), world.clock
+    return Keeper(Looker(context, store, files, clock, request.anew), context, store, files, clock)
+
+
 def title(selection: Selection) -> str:
-    """What a run is called in its first line: `in weekly mode`, or `of data_pipeline`."""
-    return f"in {selection.mode.name} mode" if selection.mode else f"of {', '.join(selection.pipelines)}"
+    """What a run is called in its first line: `in weekly mode`, or `of data_pipeline`; `(2 of 5 tasks)` of a part."""
+    name = f"in {selection.mode.name} mode" if selection.mode else f"of {', '.join(selection.pipelines)}"
+    if not selection.left_out:
+        return name
+    count = len(selection.tasks)
+    return f"{name} ({count} of {count + len(selection.left_out)} tasks)"

@@ -35,6 +35,6 @@ def test_of_two_that_remove_the_same_draft_the_slower_goes_on(tmp_path: Path, mo
     folder.mkdir(mode=0o700)
     left = folder / f"tetra.db.{a_dead_pid()}.new"
     left.touch()
-    monkeypatch.setattr(sqlite_file, "_lives", lambda pid: left.unlink(missing_ok=True))
+    monkeypatch.setattr(sqlite_file, "lives", lambda pid: left.unlink(missing_ok=True))
     SqliteStore(str(folder / "tetra.db")).close()
     assert sorted(path.name for path in folder.iterdir()) == ["tetra.db", "tetra.db.reserve"]

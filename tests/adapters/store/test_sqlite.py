@@ -15,14 +15,13 @@ import apsw
 import pytest
 
 from adapters.store.history import AT, DAY, Diary, attempt, event, later, moved, run, task
-from tetra_orchestrator.adapters.store import sqlite_file, sqlite_schema
+from tetra_orchestrator.adapters.store import sqlite_file
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.adapters.store.sqlite_file import journal_for
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, EventLogged, OutputsSaved, RunMoved
-from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.history import RunFilter
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Exited
-from tetra_orchestrator.core.slots import Cursor
 from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.errors import CannotWrite, Exit, Forbidden, StateConflict, StoreError, TetraError
 
@@ -495,111 +494,6 @@ def test_49_a_limit_on_file_sizes_is_told_and_what_was_kept_stays(path: str) -> 
         assert pragma(store, "integrity_check") == "ok"
 
 
-# -- versions -----------------------------------------------------------------------------------------------------
-
-
-def test_the_version_is_the_number_of_scripts(store: SqliteStore) -> None:
-    assert len(sqlite_schema.SCRIPTS) == sqlite_file.VERSION
-    assert rows(store, "SELECT version FROM schema_version") == [(n + 1,) for n in range(sqlite_file.VERSION)]
-
-
-@pytest.mark.parametrize("readonly", [False, True])
-def test_a_store_of_a_newer_program_is_refused_and_kept(path: str, readonly: bool) -> None:
-    with closing(SqliteStore(path)) as store:
-        rows(store, "INSERT INTO schema_version VALUES (99, '9.1.0')")
-    with pytest.raises(StoreError) as caught:
-        SqliteStore(path, readonly=readonly)
-    assert told(caught, path) == (
-        "{path}: the store was written by a newer version, 9.1.0\n  hint: upgrade with"
-        " `pip install --upgrade tetra-orchestrator`, or name another file in `state:`"
-    )
-    assert (caught.value.code, caught.value.exit_code) == ("store_too_new", Exit.UNAVAILABLE)
-
-
-@pytest.fixture
-def next_version(path: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """A store of today with a run, and a program of tomorrow."""
-    with closing(SqliteStore(path)) as store:
-        Diary(store).open("r1", "a")
-    number = sqlite_file.VERSION + 1
-    script = "CREATE TABLE later (x TEXT) STRICT; INSERT INTO later VALUES ('made');"
-    monkeypatch.setattr(sqlite_file, "VERSION", number)
-    monkeypatch.setattr(sqlite_schema, "SCRIPTS", (*sqlite_schema.SCRIPTS, script))
-    return number
-
-
-def test_an_older_store_is_upgraded_once_and_keeps_its_runs(path: str, next_version: int) -> None:
-    for _ in range(2):
-        with closing(SqliteStore(path)) as store:
-            assert rows(store, "SELECT x FROM later") == [("made",)]
-            assert rows(store, "SELECT max(version) FROM schema_version") == [(next_version,)]
-            assert [one.run_id for one in store.runs()] == ["r1"]
-
-
-def test_a_store_of_version_1_tells_of_its_runs_as_it_did_and_takes_new_ones(path: str) -> None:
-    Path(path).parent.mkdir(mode=0o700)
-    old = apsw.Connection(path)
-    old.execute((Path(__file__).parent / "version_1.sql").read_text())
-    old.close()
-    with closing(SqliteStore(path)) as store:
-        [run] = store.runs()
-        assert (run.run_id, run.state, run.exit_code) == ("20261121T113744Z-a4ui76", "failed", 2)
-        assert [(task.task_id, task.state) for task in store.task_runs(run.run_id)] == [
-            ("a", "succeeded"),
-            ("b", "failed"),
-        ]
-        attempts = store.attempts(run.run_id)
-        assert [(one.task_id, one.kind, one.exit_code, one.facts) for one in attempts] == [
-            ("a", "exited", 0, NO_FACTS),
-            ("b", "exited", 3, NO_FACTS),
-        ]
-        assert set(store.expected_s()) == {"a"}
-        Diary(store).open("r2", "a")
-        assert [one.run_id for one in store.runs()] == ["r2", run.run_id]
-
-
-def test_a_store_of_version_3_keeps_its_pause_and_takes_slots(path: str) -> None:
-    Path(path).parent.mkdir(mode=0o700)
-    old = apsw.Connection(path)
-    old.execute((Path(__file__).parent / "version_3.sql").read_text())
-    old.close()
-    with closing(SqliteStore(path)) as store:
-        assert [(run.run_id, run.exit_code, run.schedule) for run in store.runs()] == [
-            ("20261121T191603Z-hefqf5", 2, None)
-        ]
-        assert [(one.name, one.reason) for one in store.pauses()] == [("a", "holidays")]
-        assert rows(store, "SELECT next_scheduled_run FROM pipeline_state") == [(None,), (None,)]
-        store.ledger.settle(None, Cursor("nightly", "", AT, AT, 1), [])
-        assert store.ledger.slots() == []
-        assert pragma(store, "integrity_check") == "ok"
-
-
-def test_a_process_that_waited_for_another_ones_upgrade_does_not_repeat_it(path: str, next_version: int) -> None:
-    with closing(SqliteStore(path)) as store:
-        sqlite_file._upgrade(store.connection, next_version - 1)
-        assert rows(store, "SELECT x FROM later") == [("made",)]
-
-
-@pytest.mark.usefixtures("next_version")
-def test_a_reader_does_not_upgrade(path: str) -> None:
-    with pytest.raises(StoreError) as caught:
-        SqliteStore(path, readonly=True)
-    assert told(caught, path) == (
-        "{path}: the store was written by an older version"
-        "\n  hint: `tetra-orchestrator run`, or any other command that writes, upgrades it"
-    )
-
-
-def test_a_failed_upgrade_changes_nothing(path: str, next_version: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = (*sqlite_schema.SCRIPTS[:-1], "CREATE TABLE half (x TEXT) STRICT; CREATE TABLE half (x TEXT) STRICT;")
-    monkeypatch.setattr(sqlite_schema, "SCRIPTS", broken)
-    with pytest.raises(StoreError, match="table half already exists"):
-        SqliteStore(path)
-    monkeypatch.setattr(sqlite_file, "VERSION", next_version - 1)
-    with closing(SqliteStore(path)) as store:
-        assert rows(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'") == [(0,)]
-
-
 # -- several processes --------------------------------------------------------------------------------------------
 
 
@@ -732,6 +626,34 @@ def test_what_the_hot_commands_ask_does_not_grow_with_the_history(
     store.requests("r1")
     scans = {line for line in plans if line.startswith("SCAN")}
     assert scans == {"SCAN runs USING INDEX active_runs", "SCAN runs", "SCAN pipelines", "SCAN found", "SCAN tasks"}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        RunFilter(),
+        RunFilter(pipeline="a", mode="daily", states=("failed", "lost"), tags=("team=risk",)),
+        RunFilter(since=AT, until=AT, before="r1", backfill="b1"),
+    ],
+)
+def test_looking_back_reads_the_rows_of_runs_and_none_of_tasks(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, wanted: RunFilter
+) -> None:
+    plans: list[str] = []
+
+    def explain(query: str, *values: object) -> list[object]:
+        plans.extend(row[3] for row in rows(store, f"EXPLAIN QUERY PLAN {query}", *values))  # type: ignore[index]
+        return []
+
+    monkeypatch.setattr(store._db, "rows", explain)
+    store.search(wanted, 20)
+    store.named("2026", 4)
+    touched = {line for line in plans if line.startswith(("SCAN", "SEARCH"))}
+    assert "SCAN runs" in touched
+    assert {line for line in touched if "runs" not in line.split()} <= {
+        "SEARCH task_runs USING COVERING INDEX task_runs_of_pipeline (pipeline=?)",
+        "SEARCH task_runs USING COVERING INDEX task_runs_of_pipeline (pipeline=? AND run=?)",
+    }
 
 
 # -- the documented views -----------------------------------------------------------------------------------------

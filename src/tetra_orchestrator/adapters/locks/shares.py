@@ -15,6 +15,7 @@ import time
 
 from tetra_orchestrator.adapters.locks.flock import lock, open_existing, signature, unlock
 from tetra_orchestrator.errors import CannotWrite
+from tetra_orchestrator.ports import Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _KIND = "run-"
 _END = ".lock"
 _PARENT, _BESIDE = "parent", "beside"
+NEVER = Wakeup()
 #: A run whose process is stopped just here must not hold up the others: they start nothing for the time being.
 _GATE_LIMIT_S = 0.05
 _GATE_PAUSE_S = 0.001
@@ -91,6 +93,14 @@ class RunShares:
         if amounts != self._published and self._turn.passed:
             self._write(self._head + "".join(f"{name}={amount}\n" for name, amount in amounts.items()))
             self._published = dict(amounts)
+
+    def wakeup(self) -> Wakeup:
+        """Nothing to wake up for: the kernel frees what the dead have had."""
+        return NEVER
+
+    def asked(self) -> bool:
+        """Whoever asks sends a signal."""
+        return False
 
     def pass_gate(self) -> bool:
         """Whether the gate is ours now; it is waited for a moment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core import events
+from tetra_orchestrator.core.reasons import UNKNOWN_INPUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def _texts(event: RunEvent, subject: Subject) -> list[str]:
         case events.RUN_STARTED:
             return [f"Starting orchestration {subject.title}", f"Run {subject.run_id}, log {subject.log}"]
         case events.ATTEMPT_STARTED:
-            return [f"Running {event.task} (attempt {event.attempt})"]
+            untold = [f"{event.task}: {why}"] if event.reason and event.reason.code == UNKNOWN_INPUTS else []
+            return [f"Running {event.task} (attempt {event.attempt})", *untold]
         case events.TASK_READY:
             return [f"{event.task} is ready"]
         case events.RETRY_SCHEDULED:

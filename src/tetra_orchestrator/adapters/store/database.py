@@ -1,4 +1,7 @@
-"""What an SQL store asks of its database. Statements are written with `?` for each value."""
+"""What an SQL store asks of its database.
+
+Statements are written with `?` for each value. `INDEXED BY` is for SQLite only; other databases leave it out.
+"""
 
 from __future__ import annotations
 

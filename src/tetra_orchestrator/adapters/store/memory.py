@@ -31,7 +31,7 @@ from tetra_orchestrator.ports import PipelineSummary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -108,14 +108,28 @@ class MemoryStore:
         ]
         return found[:limit]
 
+    def among(self, latest: int, states: Collection[str]) -> list[str]:
+        """Ids of those of the latest runs that are in one of the states, newest first."""
+        return [run.run_id for run in self.runs(limit=latest) if run.state in states]
+
     def search(self, wanted: RunFilter, limit: int) -> list[Run]:
         """The runs that fit, newest first."""
         return search(wanted, self._with_pipelines(), limit)
+
+    def named(self, beginning: str, limit: int) -> list[Run]:
+        """Runs whose ids begin so, newest first."""
+        found = [folder.run[run_id] for run_id, folder in self._folders.items() if run_id.startswith(beginning)]
+        return found[::-1][:limit]
 
     def task_runs(self, run_id: str) -> list[TaskRun]:
         """The run's tasks in the order of the plan, with outputs."""
         folder = self._folders.get(run_id)
         return folder.ordered() if folder else []
+
+    def latest(self, pipeline: str, task_id: str, states: Collection[str]) -> TaskRun | None:
+        """The task's row in the newest run in which it is in one of the states; None where it is in none."""
+        rows = [folder.tasks.get(task_id) for folder in reversed(self._folders.values())]
+        return next((row for row in rows if row and row.pipeline == pipeline and row.state in states), None)
 
     def config_text(self, run_id: str) -> str | None:
         """The configuration that the run was started with, or None where there is no such run."""
@@ -190,9 +204,9 @@ class MemoryStore:
                     found.setdefault(("task", task_id), run_id)
         for pipeline, parts in self._parts().items():
             for run_id, tasks in parts if pipeline in self._pipelines else ():
-                if _rank(tasks) != SKIPPED:
+                if rank(tasks) != SKIPPED:
                     found.setdefault(("last", pipeline), run_id)
-                if _rank(tasks) == SUCCEEDED:
+                if rank(tasks) == SUCCEEDED:
                     found.setdefault(("success", pipeline), run_id)
         return set(found.values())
 
@@ -200,8 +214,16 @@ class MemoryStore:
         """Nothing: it promises nothing beyond its process."""
         return []
 
+    def check(self) -> list[Diagnosis]:
+        """Nothing: nobody but its own process has ever written to it."""
+        return []
+
     def make_room(self) -> None:
         """Nothing: it is on no disk."""
+
+    def spare_bytes(self) -> int | None:
+        """Nothing to tell: it has no file."""
+        return None
 
     def forget(self, run_id: str) -> None:
         """Remove the run with all that belongs to it; nothing where it is unknown or active."""
@@ -334,17 +356,17 @@ class MemoryStore:
 
 
 def _summary(pipeline: PipelineState, parts: Sequence[tuple[str, list[TaskRun]]]) -> PipelineSummary:
-    last = next(((run_id, tasks) for run_id, tasks in parts if _rank(tasks) != SKIPPED), None)
-    success = next((tasks for _, tasks in parts if _rank(tasks) == SUCCEEDED), [])
+    last = next(((run_id, tasks) for run_id, tasks in parts if rank(tasks) != SKIPPED), None)
+    success = next((tasks for _, tasks in parts if rank(tasks) == SUCCEEDED), [])
     if last is None:
         return PipelineSummary(pipeline, active=False)
     run_id, tasks = last
-    active = _rank(tasks) == UNFINISHED
+    active = rank(tasks) == UNFINISHED
     return PipelineSummary(
         pipeline=pipeline,
         active=active,
         last_run_id=run_id,
-        last_state=word(_rank(tasks)),
+        last_state=word(rank(tasks)),
         last_started_at=min((task.started_at for task in tasks if task.started_at), default=None),
         last_finished_at=None if active else _finished(tasks),
         last_success_at=_finished(success),
@@ -357,10 +379,6 @@ def _settled(task: TaskRun) -> TaskRun:
 
 def _plain_reason(reason: Reason | None) -> Reason | None:
     return reason and reason._replace(text=plain(reason.text) or "")
-
-
-def _rank(tasks: Iterable[TaskRun]) -> int:
-    return rank(task.state for task in tasks)
 
 
 def _finished(tasks: Iterable[TaskRun]) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.adapters.store import conflicts
 from tetra_orchestrator.core.slots import (
     EXPECTED,
+    FINAL,
     LATE,
     MADE_UP,
     MISSED,
@@ -85,6 +86,17 @@ class MemoryLedger:
             if run.started_at and own & set(pipelines) and (run.finished_at is None or run.finished_at > since)
         ]
 
+    def outdated(self, before: datetime) -> int:
+        """How many settled slots were due before that instant."""
+        return len(self._outdated(before))
+
+    def forget(self, before: datetime, most: int) -> int:
+        """Remove the oldest of them, at most so many; returns how many there were."""
+        gone = self._outdated(before)[:most]
+        for slot in gone:
+            del self.rows[slot.schedule, slot.at]
+        return len(gone)
+
     def announce(self, next_slots: Mapping[str, datetime]) -> None:
         """Note when the pipelines are due next."""
         self.next_slots = dict(next_slots)
@@ -115,6 +127,9 @@ class MemoryLedger:
             return slot._replace(outcome=MISSED, reason=change.reason, settled_at=change.at)
         late = slot.at.timestamp() + (slot.lateness_s or 0) > slot.due_by.timestamp()
         return slot._replace(outcome=LATE if late else RAN, settled_at=change.at)
+
+    def _outdated(self, before: datetime) -> list[Slot]:
+        return [slot for slot in self.slots() if slot.at < before and slot.outcome in FINAL]
 
     def _version(self, name: str) -> int | None:
         cursor = self._cursors.get(name)

@@ -32,9 +32,9 @@ class MemoryResults:
         for old in self.all(result.task_id)[most:]:
             del self._rows[old.task_id, old.key]
 
-    def clear(self, task_id: str | None = None) -> int:
-        """Remove the results of one task or all; returns how many there were."""
-        gone = self.all(task_id)
+    def clear(self, task_id: str | None = None, key: str | None = None) -> int:
+        """Remove the results of one task or all, with `key` only that one; returns how many there were."""
+        gone = [row for row in self.all(task_id) if key in (None, row.key)]
         for row in gone:
             del self._rows[row.task_id, row.key]
         return len(gone)

@@ -44,10 +44,10 @@ def instant(stored: int | None) -> datetime | None:
 
 
 def plain(text: str | None) -> str | None:
-    """The text with what UTF-8 cannot carry (a lone surrogate of an odd file name) written as an escape."""
-    if text is None or text.isascii():
+    """The text with what no database carries written as an escape: a lone surrogate of an odd file name, and NUL."""
+    if text is None or (text.isascii() and "\0" not in text):
         return text
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def to_json(values: Mapping[str, Json] | Mapping[str, str | None] | None) -> str | None:

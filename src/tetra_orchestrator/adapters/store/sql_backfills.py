@@ -16,7 +16,8 @@ from tetra_orchestrator.adapters.store.rows import (
     to_json,
 )
 from tetra_orchestrator.adapters.store.sql_changes import marks
-from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PENDING, Backfill, PartitionState
+from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PENDING, RUNNING, UNSUCCESSFUL, Backfill, PartitionState
+from tetra_orchestrator.core.states import RUN_TERMINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.adapters.store.database import Database
     from tetra_orchestrator.adapters.store.rows import Row
     from tetra_orchestrator.core.history import Run
+    from tetra_orchestrator.errors import NotNow
 
 _COLUMNS = (
     "backfill_id, mode, partition_start, partition_end, slice, state, config_hash, created_at, newest_first, parallel,"
@@ -39,6 +41,18 @@ _INSERT_PARTITION = f"INSERT INTO partitions (backfill, {_PARTITION}) VALUES (?,
 _TAKE = f"""
 UPDATE partitions SET run_id = ?, state = ? WHERE backfill = {_THIS} AND partition_start = ? AND partition_end = ?
     AND state = '{PENDING}'
+"""
+_OVER = ", ".join(f"'{state}'" for state in sorted(RUN_TERMINAL))
+_PARTITIONS = ", ".join(f"partitions.{name.strip()}" for name in _PARTITION.split(","))
+_NEXT = f"""
+SELECT {_PARTITIONS} FROM partitions JOIN backfills ON backfills.id = backfill
+WHERE backfill_id = ? AND backfills.state = '{RUNNING}' AND partitions.state = '{PENDING}'
+ORDER BY CASE newest_first WHEN 1 THEN -position ELSE position END LIMIT 1
+"""
+_SETTLED = f"""
+SELECT created_at, {_PARTITIONS}
+FROM partitions JOIN backfills ON backfills.id = backfill
+WHERE mode = ? AND partitions.state IN ({_OVER}) ORDER BY backfills.id
 """
 _LATEST = f"""
 SELECT {RUN_COLUMNS} FROM runs WHERE id IN (
@@ -64,10 +78,7 @@ class SqlBackfills:
         try:
             self._db.commit(insert)
         except Refused:
-            open_ = self._db.rows(
-                f"SELECT backfill_id FROM backfills WHERE mode = ? AND state IN {BACKFILL_OPEN}", backfill.mode
-            )
-            raise conflicts.backfill_open(backfill, open_[0][0] if open_ else None) from None
+            raise self._open_already(backfill) from None
 
     def get(self, backfill_id: str) -> Backfill | None:
         """The backfill called `backfill_id`, or None."""
@@ -85,16 +96,56 @@ class SqlBackfills:
         query = f"SELECT {_PARTITION} FROM partitions WHERE backfill = {_THIS} ORDER BY position"
         return [_partition(row) for row in self._db.rows(query, backfill_id)]
 
+    def next(self, backfill_id: str) -> PartitionState | None:
+        """The pending partition whose turn it is, None where none is pending or the backfill is not running."""
+        found = self._db.rows(_NEXT, backfill_id)
+        return _partition(found[0]) if found else None
+
     def move(self, backfill_id: str, before: str, after: str, at: datetime) -> None:
         """Change its state; `StateConflict` where it is in another one than `before`."""
+        self._db.commit(lambda: self._move(backfill_id, before, after, at))
+
+    def reopen(self, backfill_id: str, before: str, at: datetime) -> None:
+        """Have it run again with all of its partitions that have not succeeded. `NotNow` as `add`."""
+        query = f"UPDATE partitions SET state = '{PENDING}' WHERE backfill = {_THIS} AND state IN {UNSUCCESSFUL}"
+
+        def reopen() -> None:
+            self._move(backfill_id, before, RUNNING, at)
+            self._db.change(query, (backfill_id,))
+
+        try:
+            self._db.commit(reopen)
+        except Refused:
+            found = self.get(backfill_id)
+            assert found is not None
+            raise self._open_already(found) from None
+
+    def _move(self, backfill_id: str, before: str, after: str, at: datetime) -> None:
         ended = None if after in BACKFILL_OPEN else micros(at)
         query = "UPDATE backfills SET state = ?, finished_at = ? WHERE backfill_id = ? AND state = ?"
+        if self._db.change(query, (after, ended, backfill_id, before)) != 1:
+            raise conflicts.backfill_moved(backfill_id, before)
 
-        def move() -> None:
-            if self._db.change(query, (after, ended, backfill_id, before)) != 1:
-                raise conflicts.backfill_moved(backfill_id, before)
+    def _open_already(self, backfill: Backfill) -> NotNow:
+        query = f"SELECT backfill_id FROM backfills WHERE mode = ? AND state IN {BACKFILL_OPEN}"
+        found = self._db.rows(query, backfill.mode)
+        return conflicts.backfill_open(backfill, found[0][0] if found else None)
 
-        self._db.commit(move)
+    def config_text(self, backfill_id: str) -> str | None:
+        """The configuration that it was added with, or None where there is no such backfill."""
+        query = "SELECT document FROM configs JOIN backfills ON config_hash = hash WHERE backfill_id = ?"
+        found = self._db.rows(query, backfill_id)
+        return found[0][0] if found else None
+
+    def settled(self, mode: str) -> dict[tuple[str, str], tuple[PartitionState, datetime]]:
+        """The newest row of each partition of the mode whose run is over, with when its backfill was added."""
+        newest = {(row[1], row[2]): row for row in self._db.rows(_SETTLED, mode)}
+        found = {}
+        for dates, (created, *row) in newest.items():
+            since = instant(created)
+            assert since is not None
+            found[dates] = _partition(tuple(row)), since
+        return found
 
     def latest(self, mode: str) -> dict[tuple[str, str], Run]:
         """The newest run of the mode for each partition that one was for."""

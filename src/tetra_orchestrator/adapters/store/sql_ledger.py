@@ -5,7 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.adapters.store import conflicts
 from tetra_orchestrator.adapters.store.rows import instant, micros, plain, reason_of, reason_pair
 from tetra_orchestrator.adapters.store.sql_changes import marks
-from tetra_orchestrator.core.slots import MADE_UP, ON_TIME, OPEN, Cursor, Slot, Span
+from tetra_orchestrator.core.slots import FINAL, MADE_UP, ON_TIME, OPEN, Cursor, Slot, Span
 from tetra_orchestrator.core.states import RUN_ACTIVE
 
 TYPE_CHECKING = False
@@ -28,17 +28,21 @@ INSERT INTO slots ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (schedule, slot) DO UPDATE SET outcome = excluded.outcome, due_by = excluded.due_by, mode = excluded.mode,
     reason_code = excluded.reason_code, reason_text = excluded.reason_text, settled_at = excluded.settled_at,
     owner = excluded.owner
-WHERE run_id IS NULL AND (outcome IN ('expected', 'queued') OR settled_at > ?)
+WHERE slots.run_id IS NULL AND (slots.outcome IN ('expected', 'queued') OR slots.settled_at > ?)
 """
 _TAKE = f"""
 UPDATE slots SET outcome = ?, run_id = ?, lateness_s = ?, owner = NULL
 WHERE schedule = ? AND slot = ? AND outcome = 'queued' AND {_FREE}
 """
+_OUTDATED = f"slot < ? AND outcome IN {tuple(sorted(FINAL))}"
+_FORGET = f"""
+DELETE FROM slots WHERE (schedule, slot) IN (SELECT schedule, slot FROM slots WHERE {_OUTDATED} ORDER BY slot LIMIT ?)
+"""
 _ACTIVE = tuple(sorted(RUN_ACTIVE))
 #: So many of the latest runs, and all that are active, are looked through for those that were active at a time.
 RECENT = 500
 _SPANS = f"""
-SELECT DISTINCT run_id, runs.started_at, runs.finished_at, schedule FROM task_runs JOIN runs ON runs.id = run
+SELECT DISTINCT run_id, runs.started_at, runs.finished_at, schedule, runs.id FROM task_runs JOIN runs ON runs.id = run
 WHERE (run > (SELECT coalesce(max(id), 0) - {RECENT} FROM runs) OR runs.state IN {_ACTIVE})
     AND runs.started_at IS NOT NULL AND (runs.finished_at IS NULL OR runs.finished_at > ?) AND pipeline IN ({{}})
 ORDER BY runs.id
@@ -84,7 +88,18 @@ class SqlLedger:
         """The runs with a task of one of the pipelines that were active after `since`, oldest first."""
         names = ", ".join("?" for _ in pipelines)
         found = self._db.rows(_SPANS.format(names), micros(since), *pipelines)
-        return [Span(run_id, _at(began), instant(ended), own == schedule) for run_id, began, ended, own in found]
+        return [Span(run_id, _at(began), instant(ended), own == schedule) for run_id, began, ended, own, _ in found]
+
+    def outdated(self, before: datetime) -> int:
+        """How many settled slots were due before that instant."""
+        [(count,)] = self._db.rows(f"SELECT count(*) FROM slots WHERE {_OUTDATED}", micros(before))
+        return int(count)
+
+    def forget(self, before: datetime, most: int) -> int:
+        """Remove the oldest of them, at most so many, in one commit; returns how many there were."""
+        gone: list[int] = []
+        self._db.commit(lambda: gone.append(self._db.change(_FORGET, (micros(before), most))))
+        return gone[0]
 
     def announce(self, next_slots: Mapping[str, datetime]) -> None:
         """Note when the pipelines are due next, for the view `pipeline_state`."""

@@ -48,9 +48,11 @@ class SqlResults:
 
         self._db.commit(put)
 
-    def clear(self, task_id: str | None = None) -> int:
-        """Remove the results of one task or all; returns how many there were."""
-        where, values = ("task_id = ?", (task_id,)) if task_id is not None else ("TRUE", ())
+    def clear(self, task_id: str | None = None, key: str | None = None) -> int:
+        """Remove the results of one task or all, with `key` only that one; returns how many there were."""
+        wanted = {"task_id = ?": task_id, "key = ?": key}
+        where = " AND ".join(text for text, value in wanted.items() if value is not None) or "TRUE"
+        values = [value for value in wanted.values() if value is not None]
         gone: list[int] = []
         self._db.commit(lambda: gone.append(self._db.change(f"DELETE FROM results WHERE {where}", values)))
         return gone[0]

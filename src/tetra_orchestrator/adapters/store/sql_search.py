@@ -32,6 +32,12 @@ def search(wanted: RunFilter, limit: int) -> tuple[str, list[Any]]:
     return f"SELECT {RUN_COLUMNS} FROM runs WHERE {conditions} ORDER BY id DESC LIMIT ?", [*values, limit]
 
 
+def named(beginning: str, limit: int) -> tuple[str, list[Any]]:
+    """The query for the runs whose ids begin so, newest first, and its values."""
+    query = f"SELECT {RUN_COLUMNS} FROM runs WHERE substr(run_id, 1, ?) = ? ORDER BY id DESC LIMIT ?"
+    return query, [len(beginning), beginning, limit]
+
+
 def _quoted(tag: str) -> str:
     """A pattern for the tag with its quotes within the stored list."""
     text = (tags_text((tag,)) or "")[1:-1]

@@ -12,11 +12,12 @@ from tetra_orchestrator.ports import PipelineSummary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from tetra_orchestrator.adapters.store.database import Database
     from tetra_orchestrator.core.changes import Change
+    from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, RunFilter, TaskRun
     from tetra_orchestrator.store_parts import Backfills, Ledger, Results
@@ -32,6 +33,11 @@ _TASKS = f"""
 SELECT {rows.TASK_COLUMNS}, document FROM task_runs LEFT JOIN outputs USING (run, task_id)
 WHERE run = {RUN} ORDER BY position, id
 """
+_TASK = f"""
+SELECT {rows.TASK_COLUMNS}, document FROM task_runs LEFT JOIN outputs USING (run, task_id)
+WHERE run = {RUN} AND task_id = ?
+"""
+_LATEST = "SELECT run FROM task_runs WHERE pipeline = ? AND task_id = ?"
 _ATTEMPTS = f"""
 SELECT {", ".join(f"attempts.{name.strip()}" for name in rows.ATTEMPT_COLUMNS.split(","))}
 FROM task_runs JOIN attempts USING (run, task_id) WHERE run = {RUN} ORDER BY position, task_runs.id, number
@@ -41,7 +47,8 @@ _SUCCESSFUL = """
 WITH RECURSIVE tasks (id) AS (
     SELECT min(task_id) FROM attempts WHERE state = 'succeeded'
     UNION ALL
-    SELECT (SELECT min(task_id) FROM attempts WHERE state = 'succeeded' AND task_id > id) FROM tasks WHERE id NOT NULL
+    SELECT (SELECT min(task_id) FROM attempts WHERE state = 'succeeded' AND task_id > id) FROM tasks
+    WHERE id IS NOT NULL
 )
 """
 _DURATIONS = f"""
@@ -49,7 +56,7 @@ _DURATIONS = f"""
 SELECT id, CAST(coalesce(duration_s * 1e6, finished_at - started_at) AS INTEGER)
 FROM tasks JOIN attempts ON (run, task_id, number) IN (
     SELECT run, task_id, number FROM attempts
-    WHERE state = 'succeeded' AND task_id = id AND started_at NOT NULL ORDER BY run DESC, number DESC LIMIT {RECENT})
+    WHERE state = 'succeeded' AND task_id = id AND started_at IS NOT NULL ORDER BY run DESC, number DESC LIMIT {RECENT})
 """
 # The last run in which the pipeline was not just skipped, and the last one in which it succeeded.
 _FOUND = f"""
@@ -67,7 +74,8 @@ SELECT name, max_data_age_s, enabled, found.position, run_id, {rank_sql("task_ru
     min(task_runs.started_at), max(task_runs.finished_at),
     (SELECT max(finished_at) FROM task_runs WHERE run = success AND pipeline = name), runs.duration_s
 FROM found LEFT JOIN runs ON runs.id = last LEFT JOIN task_runs ON task_runs.run = last AND pipeline = name
-GROUP BY name ORDER BY found.position, name
+GROUP BY name, max_data_age_s, enabled, found.position, run_id, success, runs.duration_s
+ORDER BY found.position, name
 """
 _NEEDED = f"""
 {_SUCCESSFUL}, {_FOUND}
@@ -75,6 +83,9 @@ SELECT run_id FROM runs WHERE id IN (
     SELECT last FROM found
     UNION SELECT success FROM found
     UNION SELECT (SELECT max(run) FROM attempts WHERE state = 'succeeded' AND task_id = tasks.id) FROM tasks)
+"""
+_UNUSED_CONFIGS = """
+DELETE FROM configs WHERE hash NOT IN (SELECT config_hash FROM runs UNION SELECT config_hash FROM backfills)
 """
 
 
@@ -103,7 +114,7 @@ class SqlStore:
 
                 sql_backfills.take(db, run)
             db.change_all(_INSERT_TASK, [(key, *rows.task_row(task)) for task in tasks])
-            db.change_all(_INSERT_PIPELINE, [(p.name, p.max_data_age_s, p.enabled, p.position) for p in pipelines])
+            db.change_all(_INSERT_PIPELINE, [(p.name, p.max_data_age_s, int(p.enabled), p.position) for p in pipelines])
             for task in tasks:
                 if task.outputs is not None:
                     values = (key, task.task_id, rows.to_json(task.outputs))
@@ -168,6 +179,13 @@ class SqlStore:
         query = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"
         return [rows.run_of(row) for row in self._db.rows(query, *values, limit)]
 
+    def among(self, latest: int, states: Collection[str]) -> list[str]:
+        """Ids of those of the latest runs that are in one of the states, newest first."""
+        newest = "SELECT id, run_id, state FROM runs ORDER BY id DESC LIMIT ?"
+        chosen = ", ".join("?" for _ in states)
+        query = f"SELECT run_id FROM ({newest}) AS newest WHERE state IN ({chosen}) ORDER BY id DESC"
+        return [run_id for (run_id,) in self._db.rows(query, latest, *states)]
+
     def search(self, wanted: RunFilter, limit: int) -> list[Run]:
         """The runs that fit, newest first."""
         from tetra_orchestrator.adapters.store.sql_search import search
@@ -175,9 +193,25 @@ class SqlStore:
         query, values = search(wanted, limit)
         return [rows.run_of(row) for row in self._db.rows(query, *values)]
 
+    def named(self, beginning: str, limit: int) -> list[Run]:
+        """Runs whose ids begin so, newest first."""
+        from tetra_orchestrator.adapters.store.sql_search import named
+
+        query, values = named(beginning, limit)
+        return [rows.run_of(row) for row in self._db.rows(query, *values)]
+
     def task_runs(self, run_id: str) -> list[TaskRun]:
         """The run's tasks in the order of the plan, with outputs."""
         return [rows.task_of(run_id, row) for row in self._db.rows(_TASKS, run_id)]
+
+    def latest(self, pipeline: str, task_id: str, states: Collection[str]) -> TaskRun | None:
+        """The task's row in the newest run in which it is in one of the states; None where it is in none."""
+        query = f"{_LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY run DESC LIMIT 1"
+        found = self._db.rows(f"SELECT run_id FROM runs WHERE id = ({query})", pipeline, task_id, *states)
+        if not found:
+            return None
+        [(run_id,)] = found
+        return rows.task_of(run_id, self._db.rows(_TASK, run_id, task_id)[0])
 
     def config_text(self, run_id: str) -> str | None:
         """The configuration that the run was started with, or None where there is no such run."""
@@ -236,12 +270,22 @@ class SqlStore:
         """Ids of the runs that other answers rest on: see the port."""
         return {run_id for (run_id,) in self._db.rows(_NEEDED)}
 
+    def check(self) -> list[Diagnosis]:
+        """Whether its rows agree with each other."""
+        from tetra_orchestrator.adapters.store.sql_check import check
+
+        return check(self._db)
+
+    def spare_bytes(self) -> int | None:
+        """Nothing to tell, where a server sees to its files."""
+        return None
+
     def forget(self, run_id: str) -> None:
         """Remove the run with all that belongs to it; nothing where it is unknown or active."""
 
         def delete() -> None:
             self._db.change(f"DELETE FROM runs WHERE run_id = ? AND state NOT IN ({_ACTIVE})", (run_id,))
-            self._db.change("DELETE FROM configs WHERE hash NOT IN (SELECT config_hash FROM runs)")
+            self._db.change(_UNUSED_CONFIGS)
 
         self._db.commit(delete)
 

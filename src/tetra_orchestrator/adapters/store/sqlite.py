@@ -9,7 +9,7 @@ import apsw
 from tetra_orchestrator.adapters.store import sqlite_faults
 from tetra_orchestrator.adapters.store.database import Refused
 from tetra_orchestrator.adapters.store.sql_store import SqlStore
-from tetra_orchestrator.adapters.store.sqlite_file import identity, is_kept, open_file
+from tetra_orchestrator.adapters.store.sqlite_file import identity, is_kept, open_file, refuse_newer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,12 @@ class SqliteDatabase:
 
     def __init__(self, path: str, *, readonly: bool):
         self._path = path
+        before = identity(path)
         self.connection = open_file(path, readonly=readonly)
         self._identity = identity(path)
+        if before not in (None, self._identity):  # a restore came in between
+            self.connection.close()
+            raise sqlite_faults.replaced(path)
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """All rows at once: a cursor left open would keep other writers' journal from being emptied."""
@@ -33,6 +37,9 @@ class SqliteDatabase:
             return self.connection.execute(query, values).fetchall()
         except apsw.ConstraintError as error:
             raise Refused from error
+        except apsw.SQLError as error:
+            refuse_newer(self.connection, self._path)
+            raise sqlite_faults.explained(error, self._path) from error
         except apsw.Error as error:
             raise sqlite_faults.explained(error, self._path) from error
 
@@ -52,13 +59,17 @@ class SqliteDatabase:
             raise Refused from error
 
     def commit(self, work: Callable[[], object]) -> None:
-        """Do `work` in one transaction that has the write lock from its start."""
-        if identity(self._path) != self._identity:
-            raise sqlite_faults.replaced(self._path)
+        """Do `work` in one transaction that has the write lock from its start.
+
+        Nothing is written into a store that a newer program has upgraded while we had it open.
+        """
         db = self.connection
         try:
             db.execute("BEGIN IMMEDIATE")
             try:
+                if identity(self._path) != self._identity:
+                    raise sqlite_faults.replaced(self._path)
+                refuse_newer(db, self._path)
                 work()
                 db.execute("COMMIT")
             except BaseException:
@@ -93,6 +104,11 @@ class SqliteStore(SqlStore):
         from tetra_orchestrator.adapters.store.sqlite_diagnosis import diagnose
 
         return diagnose(self.connection, self.path)
+
+    def spare_bytes(self) -> int | None:
+        """Bytes of the file's pages that are free for new rows: a file of SQLite never shrinks by itself."""
+        [(pages, size)] = self._db.rows("SELECT freelist_count, page_size FROM pragma_freelist_count, pragma_page_size")
+        return int(pages * size)
 
     def make_room(self) -> None:
         """Free the disk space that is kept for the last words of a run; the next command keeps it again."""

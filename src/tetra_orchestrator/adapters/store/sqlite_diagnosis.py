@@ -6,7 +6,7 @@ import os
 
 import apsw
 
-from tetra_orchestrator.adapters.store.sqlite_file import FIRST_SOUND_WAL, journal_for
+from tetra_orchestrator.adapters.store.sqlite_file import FIRST_SOUND_WAL, VERSION, journal_for
 from tetra_orchestrator.core.diagnosis import ERROR, OK, Diagnosis
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ SHOWN = 3
 
 def diagnose(db: apsw.Connection, path: str) -> list[Diagnosis]:
     """The findings about the store at `path`, by its live connection."""
-    return [_library(path), _journal(db), _durability(db), _content(db, path)]
+    return [_library(path), _journal(db), _durability(db), _content(db, path), *_tables(db, path), *_references(db)]
 
 
 def _library(path: str) -> Diagnosis:
@@ -55,6 +55,30 @@ def _content(db: apsw.Connection, path: str) -> Diagnosis:
 
     remedy = f"keep the file; restore a backup, or save what can be read with `sqlite3 {quote(path)} .recover`"
     return Diagnosis("store_content", ERROR, f"the store is damaged: {'; '.join(faults)}", remedy)
+
+
+def _tables(db: apsw.Connection, path: str) -> list[Diagnosis]:
+    """What somebody has taken away since the store was opened; before, it would not have been."""
+    from tetra_orchestrator.adapters.store import sqlite_faults, sqlite_tables
+
+    lacks = sqlite_tables.missing(db, VERSION)
+    error = sqlite_faults.incomplete(path, lacks)
+    return [Diagnosis(error.code, ERROR, error.message, error.hint)] if lacks else []
+
+
+def _references(db: apsw.Connection) -> list[Diagnosis]:
+    """Rows that belong to others which are not there. Only a program that does not ask for them leaves such ones."""
+    try:
+        faults = db.execute("PRAGMA foreign_key_check").fetchall()
+    except apsw.Error:
+        return []  # a store that cannot be read is told of already
+    if not faults:
+        return []
+    tables = ", ".join(sorted({str(row[0]) for row in faults}))
+    remedy = "restore a backup; another program than ours has written to it"
+    return [
+        Diagnosis("store_references", ERROR, f"{len(faults)} rows of {tables} belong to rows that are gone", remedy)
+    ]
 
 
 def _value(db: apsw.Connection, pragma: str) -> Any:

@@ -10,9 +10,13 @@ from tetra_orchestrator.errors import CannotWrite, StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tetra_orchestrator.errors import TetraError
 
 BUSY_S = 10
+#: So many of the parts that a store lacks are named.
+MOST_NAMED = 5
 
 _DAMAGED = (
     "nothing is repaired or replaced by itself: keep the file, then restore a backup or save what can be read with"
@@ -123,6 +127,14 @@ def too_old(path: str) -> StoreError:
     """The tables need an upgrade, and this command only reads."""
     hint = "`tetra-orchestrator run`, or any other command that writes, upgrades it"
     return _store(path, "the store was written by an older version", hint, "store_too_old")
+
+
+def incomplete(path: str, lacks: Sequence[str]) -> StoreError:
+    """The version is right and the tables are not: somebody has changed them, or has put them together by hand."""
+    more = [f"{len(lacks) - MOST_NAMED} more"] if len(lacks) > MOST_NAMED else []
+    message = f"the store is not complete: it lacks {', '.join([*lacks[:MOST_NAMED], *more])}"
+    hint = "`tetra-orchestrator state restore FILE` restores a backup; the folder `backups` beside it has some"
+    return _store(path, message, hint, "store_incomplete")
 
 
 def not_durable(path: str, wanted: str, found: str) -> StoreError:

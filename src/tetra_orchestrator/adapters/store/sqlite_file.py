@@ -12,7 +12,7 @@ from stat import S_ISLNK
 
 import apsw
 
-from tetra_orchestrator import __version__, failpoints
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.adapters.store import sqlite_faults as faults
 from tetra_orchestrator.errors import CannotWrite, Forbidden
 
@@ -40,30 +40,58 @@ def open_file(path: str, *, readonly: bool) -> apsw.Connection:
     where it is damaged, foreign or newer than this program, on a network file system, or where there is none and
     `readonly`.
     """
-    folder = os.path.dirname(path)
-    _check_private(folder, path)
-    _check_local(folder, path)
-    if not os.path.exists(path):
-        # A journal comes after its store and goes before it, so a store that is made meanwhile is seen the second time.
-        if os.path.exists(f"{path}-wal") and not os.path.exists(path):
-            raise faults.bereft(path)
+    if not _is_there(path):
         if readonly:
             raise faults.missing(path)
-        _make(folder, path)
-    elif (size := os.path.getsize(path)) < HEADER_BYTES:
-        raise faults.cut_short(path, size)
+        _make(os.path.dirname(path), path)
     try:
         return _open(path, readonly)
     except apsw.Error as error:
         raise faults.explained(error, path) from error
 
 
+def open_as_found(path: str) -> apsw.Connection:
+    """A connection that only reads the store at `path` (absolute), of whatever version that is.
+
+    Raises what `open_file` raises, but for its version.
+    """
+    if not _is_there(path):
+        raise faults.missing(path)
+    try:
+        return connect(path, _READ)
+    except apsw.Error as error:
+        raise faults.explained(error, path) from error
+
+
+def connect(path: str, flags: int) -> apsw.Connection:
+    """A connection that waits for locks as long as every store of ours does."""
+    db = apsw.Connection(path, flags=flags)
+    db.set_busy_handler(_patience(faults.BUSY_S))
+    return db
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is a store, in a folder that may be used, and not cut short."""
+    folder = os.path.dirname(path)
+    _check_private(folder, path)
+    _check_local(folder, path)
+    if not os.path.exists(path):
+        # A journal comes after its store and goes before it, so a store that is made meanwhile is seen the second time.
+        if not os.path.exists(f"{path}-wal"):
+            return False
+        if not os.path.exists(path):
+            raise faults.bereft(path)
+    elif (found := os.path.getsize(path)) < HEADER_BYTES:
+        raise faults.cut_short(path, found)
+    return True
+
+
 def is_kept(path: str) -> bool:
     """Whether space is kept beside the store for the last words of a run."""
-    return _size(f"{path}{RESERVE}") == RESERVE_BYTES
+    return size(f"{path}{RESERVE}") == RESERVE_BYTES
 
 
-def _size(path: str) -> int:
+def size(path: str) -> int:
     """Bytes of a file, 0 where there is none."""
     try:
         return os.stat(path).st_size
@@ -133,12 +161,12 @@ def _make(folder: str, path: str) -> None:
             os.chmod(folder, 0o700)
         _keep_names(new)
         _clear_drafts(folder, os.path.basename(path))
-        _create_private(draft)
+        create_private(draft)
         try:
             _fill(draft)
             _publish(draft, path)
         finally:
-            _remove(draft)
+            remove(draft)
         failpoints.hit("store.make.commit")
     except OSError as error:
         message = f"the store cannot be made: {error.strerror}"
@@ -151,11 +179,11 @@ def _clear_drafts(folder: str, name: str) -> None:
     """Remove the drafts of processes that were killed while they made the store called `name`."""
     for entry in os.listdir(folder):
         pid, draft, _ = entry.removeprefix(f"{name}.").partition(".new")
-        if draft and pid.isdecimal() and not _lives(int(pid)):
-            _remove(os.path.join(folder, entry))
+        if draft and pid.isdecimal() and not lives(int(pid)):
+            remove(os.path.join(folder, entry))
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
     """Remove a draft, unless another process that makes the store has done so."""
     try:
         os.unlink(path)
@@ -163,7 +191,8 @@ def _remove(path: str) -> None:
         return
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether there is a process with that number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -173,7 +202,7 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _create_private(draft: str) -> None:
+def create_private(draft: str) -> None:
     descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
@@ -182,10 +211,12 @@ def _create_private(draft: str) -> None:
 
 
 def _fill(draft: str) -> None:
+    from tetra_orchestrator.adapters.store.sqlite_upgrade import create
+
     db = apsw.Connection(draft, flags=_WRITE)
     try:
         _make_durable(db, draft)
-        _upgrade(db, 0)
+        create(db)
     finally:
         db.close()
 
@@ -195,19 +226,19 @@ def _publish(draft: str, path: str) -> None:
         os.link(draft, path)
     except FileExistsError:
         return  # another process was faster, with the same content
-    _sync(os.path.dirname(path))
+    sync(os.path.dirname(path))
 
 
 def _keep_names(folders: list[str]) -> None:
     """Have the folders' names survive a power cut: each is only kept by a sync of the folder above (fsync(2))."""
     for folder in reversed(folders):
         try:
-            _sync(os.path.dirname(folder))
+            sync(os.path.dirname(folder))
         except PermissionError:
             continue  # then it is not ours, and not new
 
 
-def _sync(folder: str) -> None:
+def sync(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -216,13 +247,12 @@ def _sync(folder: str) -> None:
 
 
 def _open(path: str, readonly: bool) -> apsw.Connection:
-    if not readonly and _size(f"{path}-wal"):
+    if not readonly and size(f"{path}-wal"):
         from tetra_orchestrator.adapters.store.leftover import check_pair
 
         check_pair(path)
-    db = apsw.Connection(path, flags=_READ if readonly else _WRITE)
+    db = connect(path, _READ if readonly else _WRITE)
     try:
-        db.set_busy_handler(_patience(faults.BUSY_S))
         if not readonly:
             _make_durable(db, path)
         _check_version(db, path, readonly)
@@ -265,44 +295,43 @@ def _spoken(journal: str, synchronous: int, foreign_keys: int) -> str:
 
 
 def _check_version(db: apsw.Connection, path: str, readonly: bool) -> None:
-    """Upgrade an older store; raises `StoreError` for one that is newer or not ours."""
-    try:
-        version, program = _version(db)
-    except apsw.SQLError:
-        raise faults.foreign(path) from None
-    if version > VERSION:
-        raise faults.too_new(path, program)
+    """Upgrade an older store; raises `StoreError` for one that is newer, not ours, or lacks a part of its tables."""
+    version = refuse_newer(db, path)
     if version < VERSION:
         if readonly:
             raise faults.too_old(path)
-        _upgrade(db, version)
+        from tetra_orchestrator.adapters.store.sqlite_upgrade import upgrade
+
+        upgrade(db, path)
+    elif not is_stamped(db):
+        from tetra_orchestrator.adapters.store.sqlite_tables import look_again
+
+        look_again(db, path, readonly)
 
 
-def _version(db: apsw.Connection) -> tuple[int, str]:
-    found: list[Any] = db.execute(
-        "SELECT version, program FROM schema_version ORDER BY version DESC LIMIT 1"
-    ).fetchall()
+def refuse_newer(db: apsw.Connection, path: str) -> int:
+    """The store's version; raises `StoreError` for one of a newer program, which may have taken over meanwhile."""
+    version, program = version_of(db, path)
+    if version > VERSION:
+        raise faults.too_new(path, program)
+    return version
+
+
+def version_of(db: apsw.Connection, path: str) -> tuple[int, str]:
+    """The store's version and the program that gave it to it; raises `StoreError` for a database that is not ours."""
+    query = "SELECT version, program FROM schema_version ORDER BY version DESC LIMIT 1"
+    try:
+        found: list[Any] = db.execute(query).fetchall()
+    except apsw.SQLError:
+        raise faults.foreign(path) from None
     return found[0] if found else (0, "")
 
 
-def _upgrade(db: apsw.Connection, version: int) -> None:
-    """Run the scripts after `version` in one transaction, each with its row in schema_version."""
-    from tetra_orchestrator.adapters.store.sqlite_schema import SCRIPTS
-
-    failpoints.hit("migrate.step")
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        if version:  # another process may have done it while we waited for the lock
-            version = _version(db)[0]
-        for number, script in list(enumerate(SCRIPTS, start=1))[version:]:
-            db.execute(script)
-            db.execute("INSERT INTO schema_version (version, program) VALUES (?, ?)", (number, __version__))
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-    failpoints.hit("migrate.step.commit")
+def is_stamped(db: apsw.Connection) -> bool:
+    """Whether nobody has changed the tables since they were found complete: then SQLite's own count of changes stood
+    where `user_version` is now (sqlite.org/pragma.html#pragma_schema_version)."""
+    (changes,), (stamp,) = db.execute("PRAGMA schema_version; PRAGMA user_version").fetchall()
+    return bool(changes == stamp)
 
 
 def _value(db: apsw.Connection, query: str) -> Any:

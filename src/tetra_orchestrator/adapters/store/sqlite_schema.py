@@ -7,7 +7,7 @@ A state is its word. `run` refers to `runs.id`; `runs.run_id` is the name people
 from __future__ import annotations
 
 from tetra_orchestrator.adapters.store.standing import PARTIAL, SKIPPED, SUCCEEDED, UNFINISHED, rank_sql
-from tetra_orchestrator.core.backfill import BACKFILL_OPEN, BACKFILL_STATES, PENDING
+from tetra_orchestrator.core.backfill import BACKFILL_OPEN, BACKFILL_STATES, ENDED_EARLY, PENDING
 from tetra_orchestrator.core.backfill import SKIPPED as SKIPPED_PARTITION
 from tetra_orchestrator.core.slots import FINAL, OPEN
 from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
@@ -319,7 +319,8 @@ DROP VIEW pipeline_state;
 {_pipeline_state(_shown("pipelines.next_slot"))}
 """
 
-#: A partition goes with the run that is for it, as a slot does; that of a lost run is to be run again.
+#: A partition goes with the run that is for it, as a slot does; that of a lost run is to be run again, and that of one
+#: which nobody wanted to be over for good.
 _PARTITIONS = f"""
 ALTER TABLE runs ADD COLUMN tags TEXT;
 ALTER TABLE runs ADD COLUMN backfill TEXT;
@@ -357,7 +358,10 @@ CREATE INDEX partitions_of_runs ON partitions (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX runs_of_partitions ON runs (mode, partition_start, partition_end) WHERE partition_start IS NOT NULL;
 
 CREATE TRIGGER partition_runs AFTER UPDATE OF state ON runs WHEN NEW.backfill IS NOT NULL
-BEGIN UPDATE partitions SET state = CASE NEW.state WHEN 'lost' THEN '{PENDING}' ELSE NEW.state END
+BEGIN UPDATE partitions SET state = CASE
+        WHEN NEW.state = 'lost' THEN '{PENDING}'
+        WHEN NEW.state = 'cancelled' AND NEW.reason_code IN ({words(ENDED_EARLY)}) THEN '{PENDING}'
+        ELSE NEW.state END
     WHERE run_id = NEW.run_id; END;
 
 CREATE TABLE results (
@@ -368,6 +372,11 @@ CREATE TABLE results (
     document TEXT NOT NULL,
     PRIMARY KEY (task_id, key)
 ) STRICT, WITHOUT ROWID;
+
+DROP VIEW pipeline_state;
+DROP VIEW pipeline_runs;
+{_VIEWS}
+{_pipeline_state(_shown("pipelines.next_slot"))}
 """
 
 #: The script that leads to each version: a store of version n is upgraded by all scripts after the first n.
@@ -377,4 +386,12 @@ SCRIPTS = (
     _AGAIN,
     _LEDGER,
     _PARTITIONS,
+)
+#: What each of them does, in a clause.
+TEXTS = (
+    "the tables of runs, tasks, attempts, events, pauses and alerts, and the views",
+    "what each attempt used, the limits it had, and how it was seen to be gone",
+    "the parameters of a run, and how long an attempt took by a clock that never jumps",
+    "the slots of schedules, and when each pipeline is due next",
+    "backfills with their partitions, results that are kept, and the tags of runs",
 )
