@@ -156,6 +156,7 @@ def test_a_file_that_breaks_is_told_of_once_and_the_loop_goes_on_when_it_is_mend
         site.configure(OFTEN.replace("every:", "evry:"))
         # the guards that are woken meanwhile say so each, and miss what is due
         site.until(lambda: err.read_text().count("unknown key 'evry'") >= 2, 30)
+        site.until(lambda: "; going by how the file was before" in out.read_text(), 30)
         seen = begun(site)
         site.configure(OFTEN)
         site.until(lambda: begun(site) > seen, 30)
