@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 #: One line for each partition; the other styles are those of a run.
 LINES = "lines"
-#: What is said of a partition by the exit code of its run.
+#: What is said of a partition by the exit code of its run, and where that has failed by its state.
 _WORDS = {Exit.OK: "succeeded", Exit.PARTIAL: "is partial", Exit.FAILED: "failed"}
+_FAILURES = {RunState.CANCELLED: "was cancelled", RunState.TIMED_OUT: "timed out"}
 
 
 class Way(Record):
@@ -178,15 +179,20 @@ def _run(
         began = world.clock.monotonic()
         code = perform(asked, own, report)
         if way.style == LINES and told:
-            view.say(_line(partition, told[0], code, world.clock.monotonic() - began))
+            view.say(_line(partition, told[0], _word(told[0], code, world), world.clock.monotonic() - began))
         return code
 
     return run
 
 
-def _line(partition: PartitionState, run_id: str, code: int, lasted_s: float) -> str:
+def _word(run_id: str, code: int, world: World) -> str:
+    found = world.store.run(run_id) if code == Exit.FAILED else None
+    by_code = _WORDS.get(code, "ended early")
+    return by_code if found is None else _FAILURES.get(RunState(found.state), by_code)
+
+
+def _line(partition: PartitionState, run_id: str, word: str, lasted_s: float) -> str:
     start, end = partition.start, partition.end
     dates = start if start == end else f"{start} to {end}"
-    state = _WORDS.get(code, "ended early")
-    more = f": `tetra show {run_id}` tells why" if code else ""
-    return f"{dates} {state} in {duration(lasted_s)}{more}\n"
+    more = "" if word == _WORDS[Exit.OK] else f": `tetra show {run_id}` tells why"
+    return f"{dates} {word} in {duration(lasted_s)}{more}\n"

@@ -82,7 +82,7 @@ def fire(wake: Wake) -> int:
 def _due(schedule: Schedule, loaded: Loaded, wake: Wake) -> int | None:
     """Run what is due; returns the exit code, None where nothing is."""
     project = loaded.project
-    with wire.settled(project.store_url, project.root, end_survivors=True) as scene:
+    with wire.settled(project.store_url, project.root, project.name, end_survivors=True) as scene:
         mine = _mine(schedule, loaded, wake, scene)
         if not mine:
             return None
@@ -152,7 +152,7 @@ def _leave(slots: Sequence[Slot], by: str, project: Project) -> None:
 
 def _sweep(project: Project, by: str | None) -> int:
     """After a start of the machine: settle every schedule, and wake those that have something to run."""
-    with wire.settled(project.store_url, project.root, end_survivors=True) as scene:
+    with wire.settled(project.store_url, project.root, project.name, end_survivors=True) as scene:
         ledger.settle_all(project, scene)
         if by == FOREGROUND or wire_timers.is_first_since_boot(project.root):
             for schedule in project.schedules:
@@ -197,7 +197,7 @@ def _settle_without(path: str) -> None:
         return
     root = project_root(path)
     try:
-        with wire.settled(known.project.store_url, root) as scene:
+        with wire.settled(known.project.store_url, root, known.project.name) as scene:
             ledger.miss_all(known.project, scene)
     except Exception as error:  # the reason to tell is the configuration's
         sys.stderr.write(f"warning: the slots that are due stay open: {error}\n")

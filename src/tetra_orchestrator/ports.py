@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.core.facts import Bounds, Facts
-    from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, RunFilter, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, Run, RunFilter, TaskRun
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
     from tetra_orchestrator.core.retention import Stray
@@ -162,8 +162,10 @@ if TYPE_CHECKING:
         # In the order of the plan, with outputs.
         def task_runs(self, run_id: str) -> list[TaskRun]: ...
 
-        # The task's row in the newest run in which it is in one of the states; None where it is in none.
-        def latest(self, pipeline: str, task_id: str, states: Collection[str]) -> TaskRun | None: ...
+        # The task's row in the newest run, of those for the dates `of` if given, in which it is in one of the states.
+        def latest(
+            self, pipeline: str, task_id: str, states: Collection[str], of: Partition | None = None
+        ) -> TaskRun | None: ...
 
         # The configuration that the run was started with, as `open_run` was given it; None where there is no run.
         def config_text(self, run_id: str) -> str | None: ...

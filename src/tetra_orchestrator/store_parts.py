@@ -86,6 +86,10 @@ if TYPE_CHECKING:
         # The newest run of the mode for each partition that one was for, by (start, end).
         def latest(self, mode: str) -> Mapping[tuple[str, str], Run]: ...
 
+        # The same without runs that succeeded and left out some of what the mode runs: tasks for one of `LEFT_OUT`, or
+        # pipelines, where that configuration has so many of them.
+        def latest_whole(self, mode: str, config_hash: str, pipelines: int) -> Mapping[tuple[str, str], Run]: ...
+
     class Results(Protocol):
         """What tasks have made of what they were given, so that they need not do it again. Keys are the caller's."""
 

@@ -90,16 +90,16 @@ def notifier(name: str) -> Notifier:
     return DesktopNotifier()
 
 
-def store(url: str) -> Store:
-    """The store that a project's `store_url` names."""
+def store(url: str, name: str = "") -> Store:
+    """The store that a project's `store_url` names; `name` is the project's, where others are to be refused."""
     if is_postgres(url):
-        return _postgres(url)
+        return _postgres(url, name)
     from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 
     return SqliteStore(url.removeprefix(SQLITE))
 
 
-def _postgres(url: str) -> Store:
+def _postgres(url: str, name: str) -> Store:
     try:
         from tetra_orchestrator.adapters.store.postgres import PostgresStore
     except ModuleNotFoundError as error:
@@ -107,15 +107,15 @@ def _postgres(url: str) -> Store:
             raise
         hint = "pip install 'tetra-orchestrator[postgres]'"
         raise UsageError("a store in PostgreSQL needs psycopg, which is not installed", hint=hint) from None
-    return PostgresStore(url)
+    return PostgresStore(url, name)
 
 
 @contextmanager
-def scene(url: str, root: str) -> Iterator[Scene]:
-    """The runs in the store of the project in `root`, and what tells how they are."""
+def scene(url: str, root: str, name: str = "") -> Iterator[Scene]:
+    """The runs in the store of the project in `root`, and what tells how they are. `name` as for `store`."""
     from tetra_orchestrator.engine.reconcile import Scene
 
-    opened = store(url)
+    opened = store(url, name)
     try:
         with _others(url, root) as (seen, held):
             yield Scene(opened, clock(), seen, held, _workspace(os.path.join(root, "logs"), root), _due(root))
@@ -130,11 +130,13 @@ def _due(root: str) -> KeptSlots:
 
 
 @contextmanager
-def settled(url: str, root: str, *, end_survivors: bool = False, project: Project | None = None) -> Iterator[Scene]:
+def settled(
+    url: str, root: str, name: str = "", *, end_survivors: bool = False, project: Project | None = None
+) -> Iterator[Scene]:
     """The same, after what dead owners left behind was settled, and the slots of the project, if one is given."""
     from tetra_orchestrator.engine.reconcile import reconcile
 
-    with scene(url, root) as found:
+    with scene(url, root, name or (project.name if project else "")) as found:
         reconcile(found, end_survivors=end_survivors)
         if project is not None:
             from tetra_orchestrator.engine.ledger import settle_all
@@ -209,7 +211,7 @@ def world(project: Project, environ: Mapping[str, str], opened: Store | None = N
 
     become_subreaper()
     waiter = _waiter(environ)
-    used = opened or store(project.store_url)
+    used = opened or store(project.store_url, project.name)
     _enter(project.root)
     try:
         with (

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tetra_orchestrator.adapters.locks import claims, lease
+from tetra_orchestrator.adapters.locks import claims, lease, session
 from tetra_orchestrator.adapters.locks.advisory import AdvisoryTable
 from tetra_orchestrator.adapters.locks.place import host, place
 from tetra_orchestrator.adapters.locks.presence import Presence
@@ -451,3 +451,33 @@ def test_who_may_not_make_the_table_of_owners_is_told_where_the_rights_are_liste
         "the locks in the database cannot be used: permission denied for schema orchestration\n"
         "  hint: the role of `state:` needs the rights that docs/postgresql.md lists"
     )
+
+
+def test_a_process_that_is_stopped_amid_taking_locks_keeps_others_out_for_a_while_only(place_of, monkeypatch):
+    monkeypatch.setattr(session, "TURN_S", 1)
+    stopped, other = place_of("alpha"), place_of("beta")
+    gate = claims.Turn(stopped._link.session())
+    gate.__enter__()
+
+    with other.held(["pipeline-p"], "run 2"):
+        assert other.is_held("pipeline-p")
+
+    with pytest.raises(session.Gone):
+        gate.__exit__(None)
+    with stopped.held(["pipeline-q"], "run 1"):  # by a session that is new
+        assert other.is_held("pipeline-q")
+
+
+@pytest.mark.parametrize("name", ["alpha", "a-host-with-the-long-name-of-a-cloud.example.org"])
+def test_a_run_takes_its_locks_from_its_own_session_that_the_server_still_keeps(place_of, monkeypatch, name):
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    table = place_of("here")
+    with table.shares(RUN) as run:
+        link = table._link
+        cut, link._session = link._session, None  # we have lost it, and the server has not noticed yet
+        limit = time.monotonic() + 3
+        while turned(run) is None:
+            assert time.monotonic() < limit, "it was taken for somebody else's"
+            time.sleep(lease.RETRY_S)
+        with pytest.raises(session.Gone):
+            cut.ask("SELECT")

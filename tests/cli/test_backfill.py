@@ -135,6 +135,49 @@ def test_only_what_is_missing_is_run_unless_more_is_asked_for(project):
     ]
 
 
+def test_a_success_of_only_a_part_of_the_mode_leaves_its_slice_missing(site):
+    site.configure("""
+pipelines:
+  load: {tasks: {get: {shell: 'true'}, put: {shell: 'true', depends_on: [get]}}}
+  other: {shell: 'true'}
+modes:
+  daily: {partition: day, pipelines: [load, other]}
+""")
+
+    def one_day(day, *options):
+        assert site.run("run", "--mode", "daily", "--start-date", day, "--end-date", day, *options).returncode == 0
+
+    one_day("2026-01-01", "--pipeline", "other")
+    one_day("2026-01-02", "--until", "load.get")
+    site.run("pause", "load")
+    one_day("2026-01-03")
+    site.run("unpause", "load")
+    one_day("2026-01-04")
+    asked = ("--mode", "daily", "--from", "2026-01-01", "--to", "2026-01-04")
+    planned = site.json("backfill", *asked, "--dry-run")["partitions"]
+    assert [one["decision"] for one in planned] == ["run", "run", "run", "skip"]
+
+
+def test_a_slice_whose_run_was_killed_is_missing(project):
+    hold(project)
+    dates = ("--start-date", "2026-01-02", "--end-date", "2026-01-02")
+    for number, options in enumerate((["--dry-run"], []), start=1):
+        killed = project.start("run", "--mode", "slow", *dates)
+        project.until(lambda: pids(project) == number)  # noqa: B023
+        killed.kill()
+        killed.communicate(timeout=30)
+        if not options:
+            let_go(project)
+        planned = project.json("backfill", "--mode", "slow", *JANUARY, *options)["partitions"]
+        assert [one.get("decision", one.get("state")) for one in planned] == ["run" if options else "succeeded"] * 3
+
+
+def test_nothing_is_kept_of_a_backfill_whose_parameters_are_wrong(project):
+    done = project.run("backfill", "--mode", "daily", *JANUARY, "--param", "tags=y")
+    assert (done.returncode, done.stderr) == (64, "error: Unknown parameter: tags\n  hint: parameters: tag\n")
+    assert project.json("backfill", "list")["backfills"] == []
+
+
 def test_a_dry_run_says_what_would_be_run_and_starts_nothing(project):
     assert project.run("backfill", "--mode", "daily", "--from", "2026-01-02", "--to", "2026-01-02").returncode == 0
     done = project.run("backfill", "--mode", "daily", *JANUARY, "--dry-run")
@@ -321,8 +364,12 @@ def test_a_cancelled_backfill_ends_what_runs_and_is_over(project):
     name = the_backfill(project)["backfill_id"]
     done = project.run("backfill", "cancel", name)
     assert (done.returncode, done.stdout) == (0, f"backfill {name} is cancelled\n")
-    driver.communicate(timeout=30)
+    told = driver.communicate(timeout=30)[0]
     assert driver.returncode == 2
+    assert sorted(line.split(" in ")[0] for line in told.splitlines() if line.startswith("2026")) == [
+        "2026-01-01 was cancelled",
+        "2026-01-02 was cancelled",
+    ]
     assert the_backfill(project)["counts"] == {"cancelled": 2, "pending": 1}
     refused = project.run("backfill", "continue", name)
     assert (refused.returncode, refused.stderr) == (
@@ -426,6 +473,10 @@ def test_slices_that_are_no_days_are_in_rows(project):
             ["--mode", "daily", "status"],
             "`backfill status` does not start one: it takes no --mode, --from or --to\n"
             "  hint: leave those out, or leave out the word\n",
+        ),
+        (
+            ["--config", "other.yaml", "status"],
+            "--config stands before `status`\n  hint: write it behind: `tetra backfill status --config`\n",
         ),
     ],
 )

@@ -12,6 +12,12 @@ state: {url}
 pools: {{warehouse: {{size: 2, scope: {scope}}}}}
 pipelines: {{{name}: {{pool: {{warehouse: 2}}, {task}}}}}
 """
+SCHEDULED = """\
+state: {url}
+pipelines: {{a: {{command: ["true"]}}}}
+modes: {{daily: [a]}}
+schedules: {{daily: {{mode: daily, every: 1s}}}}
+"""
 
 
 @pytest.fixture
@@ -47,3 +53,33 @@ def test_the_history_is_one(hosts):
     first, second = ([run["run_id"] for run in site.json("history")["runs"]] for site in sites)
     assert len(first) == 2
     assert first == second
+
+
+def test_another_project_in_the_same_database_is_refused_before_anything_of_it_is_taken(tmp_path, postgres_url):
+    shop, bank = Site(tmp_path / "shop"), Site(tmp_path / "bank")
+    for site in (shop, bank):
+        site.configure(SCHEDULED.format(url=postgres_url))
+        file = site.root / "config" / "orchestration.yaml"
+        file.write_text(file.read_text().replace("project: demo", f"project: {site.root.name}"))
+    assert shop.run("run").returncode == 0
+    for command in (("run",), ("fire", "daily"), ("prune", "--dry-run"), ("schedule", "audit"), ("pause", "a")):
+        done = bank.run(*command)
+        assert (done.returncode, done.stderr) == (
+            69,
+            f"error: {postgres_url}: the runs in it are those of the project 'shop', and a database holds one project:"
+            " this is 'bank'\n"
+            "  hint: name another database in `state:`; if this project was renamed:"
+            " UPDATE orchestration.runs SET project = 'bank'\n",
+        ), command
+
+
+def test_a_project_with_a_new_name_goes_on_after_the_statement_that_its_error_tells(tmp_path, postgres, postgres_url):
+    site = Site(tmp_path / "renamed")
+    site.configure(SCHEDULED.format(url=postgres_url))
+    assert site.run("run").returncode == 0
+    file = site.root / "config" / "orchestration.yaml"
+    file.write_text(file.read_text().replace("project: demo", "project: shop"))
+    statement = site.run("run").stderr.strip().rpartition("renamed: ")[2]
+    with postgres.connect(postgres_url.rpartition("/")[2]) as db:
+        db.execute(statement)
+    assert site.run("run").returncode == 0

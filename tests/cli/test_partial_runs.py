@@ -144,3 +144,32 @@ def test_mistakes_are_told_with_what_was_meant_and_nothing_runs(whole):
     done = whole.run("run", "--from", "data", "--only", "data")
     assert done.returncode == 64
     assert not (whole.root / "journal").exists()
+
+
+DATED = r"""
+    pipelines:
+      daily:
+        tasks:
+          fetch: {shell: 'echo "{{\"day\": \"{partition.start}\"}}" >>"$TETRA_OUTPUT"'}
+          load: {shell: 'echo "{partition.start} of {daily.fetch.day}" >>journal', depends_on: [fetch]}
+    modes: {days: {partition: day, pipelines: [daily]}}
+"""
+
+
+def for_day(site, day, *options):
+    return site.run("run", "--mode", "days", "--start-date", day, "--end-date", day, *options)
+
+
+def test_a_part_for_a_date_counts_only_what_was_done_for_that_date(site):
+    site.configure(DATED)
+    for day in ("2026-01-07", "2026-01-08"):
+        assert for_day(site, day).returncode == 0
+    assert for_day(site, "2026-01-07", "--only", "daily.load").returncode == 0
+    assert journal(site) == ["2026-01-07 of 2026-01-07", "2026-01-08 of 2026-01-08", "2026-01-07 of 2026-01-07"]
+    done = for_day(site, "2026-01-09", "--only", "daily.load")
+    assert (done.returncode, done.stderr) == (
+        75,
+        f"error: daily.load cannot start: daily.fetch has never run\n{HINT}".replace(
+            "never run", "never run for 2026-01-09"
+        ),
+    )

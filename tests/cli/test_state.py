@@ -285,3 +285,11 @@ def test_a_database_on_a_server_has_tools_of_its_own(site, words, instead):
         64,
         f"error: the store is a database on a server, which has tools of its own for this\n  hint: {instead}\n",
     )
+
+
+def test_the_plan_for_an_empty_database_says_that_it_has_no_version_yet(site, postgres):
+    url = postgres.url(postgres.create())
+    site.configure(f"state: {url}\npipelines: {{a: {{command: ['true']}}}}\n")
+    assert site.run("state", "upgrade", "--plan").stdout == (
+        f"{url} has no version yet, the newest is 1\nto do: 1, all tables, indices, triggers and views\n"
+    )

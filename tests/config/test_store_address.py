@@ -81,3 +81,15 @@ def test_a_server_is_no_folder_that_must_be_there(folder: Folder) -> None:
     places = needed(project, [], "/python").places
     assert not [place for place in places if "postgres" in place.path]
     assert f"{project.root}/state" in [place.path for place in places]
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["Postgresql://me:geheim-xyz@host/db", "postgresql:/me:geheim-xyz@host/db", "me:geheim-xyz@host/db"],
+)
+def test_the_login_of_an_address_that_is_none_is_not_shown(folder: Folder, state: str) -> None:
+    folder.environ["STORE"] = state
+    for written in (state, "${STORE}"):
+        shown = folder.faults(f'state: "{written}"\n{ONE}')
+        assert "is not the address of a store" in shown
+        assert "geheim" not in shown

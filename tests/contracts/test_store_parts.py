@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from adapters.store.history import AT, DAY, Diary, later, run, task
 from contracts.stores import STORES
 from tetra_orchestrator.core.backfill import Backfill, PartitionState
-from tetra_orchestrator.core.changes import RunMoved
+from tetra_orchestrator.core.changes import RunMoved, TaskMoved
 from tetra_orchestrator.core.history import Partition, PipelineState, Result, RunFilter
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.states import RunState
+from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.errors import NotNow, StateConflict
 
 if TYPE_CHECKING:
@@ -322,6 +322,33 @@ def test_the_latest_run_of_each_partition_of_a_mode_is_known(filled: Store) -> N
         ("2026-01-01", "2026-01-01"): "again",
         ("2026-01-02", "2026-01-02"): "r2",
     }
+
+
+@pytest.mark.parametrize("code", ["not_selected", "not_retried", "paused"])
+def test_a_success_that_left_out_a_task_is_not_the_latest_of_the_whole_partition(filled: Store, code: str) -> None:
+    def left_out(run_id: str, why: str, state: RunState) -> None:
+        moved = TaskMoved(run_id, "b", TaskState.PENDING, TaskState.SKIPPED, 0, 0, AT, Reason(why, "why"))
+        filled.record([moved, RunMoved(run_id, _R.RUNNING, state, AT)])
+
+    for run_id, day in (("r1", 1), ("part", 1), ("r2", 2), ("failed", 3)):
+        kept(filled, for_day(run_id, day, backfill=None), "a b")
+    ended(filled, "r1", _R.SUCCEEDED)
+    left_out("part", code, _R.SUCCEEDED)
+    left_out("r2", "disabled", _R.SUCCEEDED)
+    left_out("failed", code, _R.FAILED)
+    found = filled.backfills.latest_whole("daily", "abc", 2)
+    assert [one.run_id for _, one in sorted(found.items())] == ["r1", "r2", "failed"]
+    assert [one.run_id for _, one in sorted(filled.backfills.latest("daily").items())] == ["part", "r2", "failed"]
+
+
+def test_a_success_without_a_pipeline_that_its_configuration_has_is_not_the_latest_of_the_whole(filled: Store) -> None:
+    kept(filled, for_day("part", 1, backfill=None), "a")
+    kept(filled, for_day("before", 2, backfill=None)._replace(config_hash="older"), "a")
+    kept(filled, for_day("both", 3, backfill=None), "a b")
+    for run_id in ("part", "before", "both"):
+        ended(filled, run_id, _R.SUCCEEDED)
+    found = filled.backfills.latest_whole("daily", run("r").config_hash, 2)
+    assert [one.run_id for _, one in sorted(found.items())] == ["before", "both"]
 
 
 # -- results ------------------------------------------------------------------------------------------------------

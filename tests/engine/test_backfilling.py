@@ -37,10 +37,13 @@ class Yard:
         self.asked = Backfill("", "daily", *DAYS, "day", "", "c0ffee", self.stage.clock.now(), **fields)
         self.id = self.order(only).backfill_id
 
-    def order(self, only="missing"):
+    def order(self, only="missing", dates=DAYS):
         now = self.stage.clock.now()
-        rows = planned(DAYS, "day", only, self.stage.project, self.selection, self.store, now)
+        rows = planned(dates, "day", only, self.stage.project, self.selection, self.store, now)
         return add(self.asked, rows, "{}", self.world)
+
+    def before(self, now):
+        return before(self.stage.project, self.selection, self.store, now)
 
     @property
     def store(self):
@@ -302,11 +305,22 @@ def test_who_asks_for_the_same_while_it_is_open_goes_on_with_it():
         yard.order()
 
 
+def test_who_asks_for_what_the_open_one_leaves_out_is_refused():
+    yard = Yard()
+    yard.drive()
+    yard.asked = yard.asked._replace(end="2026-01-05")
+    yard.id = yard.order(dates=("2026-01-01", "2026-01-05")).backfill_id
+    assert yard.states() == "skipped skipped skipped skipped pending"
+    assert yard.order(dates=("2026-01-01", "2026-01-05")).backfill_id == yard.id
+    with pytest.raises(NotNow, match=f"mode 'daily' is being backfilled already, by {yard.id}"):
+        yard.order("all", ("2026-01-01", "2026-01-05"))
+
+
 def test_what_has_succeeded_is_known_by_its_run_and_when_that_is_removed_by_its_backfill():
     yard = Yard(fail_on("02"))
     yard.drive()
     now = yard.stage.clock.now()
-    known = before("daily", yard.store, now)
+    known = yard.before(now)
     assert {dates[0][-2:]: one.state for dates, one in known.items()} == {
         "01": "succeeded",
         "02": "failed",
@@ -316,7 +330,7 @@ def test_what_has_succeeded_is_known_by_its_run_and_when_that_is_removed_by_its_
     for run in yard.store.search(RunFilter(backfill=yard.id), 100):
         yard.store.forget(run.run_id)
     assert {dates: (one.state, one.run_id) for dates, one in known.items()} == {
-        dates: (one.state, one.run_id) for dates, one in before("daily", yard.store, now).items()
+        dates: (one.state, one.run_id) for dates, one in yard.before(now).items()
     }
 
 
@@ -326,7 +340,7 @@ def test_a_later_run_by_hand_counts_more_than_the_backfill():
     yard.stage.clock.seconds += 3600
     dates = Partition("2026-01-02", "2026-01-02")
     assert yard.stage.run("daily", partition=dates) == 0
-    assert before("daily", yard.store, yard.stage.clock.now())[tuple(dates)].state == "succeeded"
+    assert yard.before(yard.stage.clock.now())[tuple(dates)].state == "succeeded"
 
 
 def test_the_time_left_is_by_this_backfill_else_by_earlier_ones_else_by_the_tasks():

@@ -40,6 +40,11 @@ def changed(stage, **pipelines):
     stage.project = stage.project._replace(pipelines=every)
 
 
+def asked(stage, *names):
+    """A request to run these pipelines by themselves."""
+    return Request(stage.project, select(stage.project, None, names), "", {})
+
+
 def test_T_139_a_dependency_that_has_never_run_holds_back():
     stage = Stage(project(task("a"), task("b", "a")))
     assert refused(stage, "b") == "b cannot start: a has never run [dependency_not_succeeded]"
@@ -159,7 +164,7 @@ def test_a_service_outside_of_the_run_has_to_be_ready_and_to_have_succeeded_is_n
 
 def test_the_gate_tells_all_that_must_wait_each_with_its_first_cause():
     stage = Stage(project(task("a"), task("x"), task("b", "x", "a"), task("c", "a")))
-    found = gate(stage.project, select(stage.project, None, ("b", "c")), stage.store, stage.clock.now())
+    found = gate(asked(stage, "b", "c"), select(stage.project, None, ("b", "c")), stage.store, stage.clock.now())
     assert found == {
         "b": Reason("dependency_not_succeeded", "x has never run"),
         "c": Reason("dependency_not_succeeded", "a has never run"),
@@ -183,7 +188,7 @@ def test_outputs_of_the_latest_success_count_however_many_runs_have_failed_since
 
 def test_a_task_whose_outputs_are_missing_is_named_before_anything_runs():
     stage = Stage(project(task("a"), task("b", "a", program=Command(("use", "{a.rows}")))))
-    found = without_outputs(stage.project, select(stage.project, None, ("b",)), stage.store)
+    found = without_outputs(asked(stage, "b"), stage.store)
     assert found == {"b": Reason("no_outputs", "it needs {a.rows}, and a has left no outputs yet")}
 
 

@@ -11,12 +11,13 @@ from tetra_orchestrator.engine.overlap import REPLACE_S
 from tetra_orchestrator.errors import NotNow
 
 
-def beside_another(state=RunState.RUNNING, owner="other", run_id="20200101T000000Z-aaaaaa"):
+def beside_another(state=RunState.RUNNING, owner="other", run_id="20200101T000000Z-aaaaaa", backfill=None):
     """A stage whose pipeline `a` another run has, with its lock where it is running."""
     stage = Stage(project(task("a"), task("b")))
     stage.processes.alive.add("other")
     rows = [TaskRun(run_id, "a", "a", 0, "pending")]
     other = Run(run_id, "tetra", "all", "manual", state, "c0ffee", stage.clock.now(), owner=owner)
+    other = other._replace(backfill=backfill)
     stage.store.open_run(other, rows, (), "{}")
     if state == RunState.RUNNING:
         stage.locks.taken.add("pipeline-a")
@@ -113,6 +114,23 @@ def test_replace_asks_the_owner_to_end_tells_it_why_and_takes_its_place():
     assert stage.store.requests(other.run_id) == ["replace"]
     assert stage.processes.signals == [("other", 15)]
     assert stage.told == [f"replacing run {other.run_id}"]
+
+
+def test_who_replaces_a_run_of_a_backfill_is_queued_before_its_end_and_outlasts_the_next_one():
+    stage, other = beside_another(backfill="bf-1")
+    seen = []
+
+    def end():
+        seen.append(stage.last_run.state)
+        stage.processes.alive.discard("other")  # the next one of the backfill has the lock already
+
+    after_waiting(stage, 1.0, end)
+    after_waiting(stage, 5.0, lambda: let_go(stage))
+    stage.store.run = _ended(stage.store.run, other, lambda: "other" not in stage.processes.alive)
+    assert stage.run(overlap="replace") == 0
+    assert seen == ["queued"]
+    assert stage.told == [f"replacing run {other.run_id}"]
+    assert stage.last_run.state == "succeeded"
 
 
 def test_a_run_that_does_not_end_in_time_is_not_replaced():

@@ -104,4 +104,4 @@ def install(text: str) -> None:
     note("command")
     chance = Random(f"{given['seed']} {given['test']} {earlier}")
     really = wire.store
-    wire.store = lambda url: FaultyStore(lambda: really(url), url.removeprefix(SQLITE), chance, note)
+    wire.store = lambda url, name="": FaultyStore(lambda: really(url, name), url.removeprefix(SQLITE), chance, note)

@@ -71,6 +71,7 @@ def start(
         if mode or first or last:
             message = f"`backfill {context.invoked_subcommand}` does not start one: it takes no --mode, --from or --to"
             raise UsageError(message, hint="leave those out, or leave out the word")
+        _refuse_options_before(context)
         return 0
     asked = Asked(
         mode=mode,
@@ -95,3 +96,12 @@ def start(
         as_json=as_json,
     )
     return begin(asked)
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    """Raise `UsageError` for an option before the word of a command, which would not see it."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            word, name = context.invoked_subcommand, option.opts[0]
+            raise UsageError(f"{name} stands before `{word}`", hint=f"write it behind: `tetra backfill {word} {name}`")

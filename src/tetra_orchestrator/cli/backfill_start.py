@@ -6,7 +6,7 @@ from tetra_orchestrator import wire
 from tetra_orchestrator.backfilling import LINES, Way
 from tetra_orchestrator.cli.backfill_rows import print_plan
 from tetra_orchestrator.cli.backfill_story import drive
-from tetra_orchestrator.cli.running import adjusted, by_name, storable
+from tetra_orchestrator.cli.running import adjusted, by_name, storable, values_of
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.backfill import PENDING, Backfill
 from tetra_orchestrator.core.partition import check_dates
@@ -14,6 +14,7 @@ from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.core.slices import CRON
 from tetra_orchestrator.engine.backfill_order import Outlook, add, outlook, planned
+from tetra_orchestrator.engine.reconcile import reconcile
 from tetra_orchestrator.errors import Exit, UsageError
 
 TYPE_CHECKING = False
@@ -62,6 +63,7 @@ def begin(asked: Asked, options: tuple[str, str] = OPTIONS) -> int:
     selection = select(project, asked.mode)
     assert selection.mode is not None
     given = by_name(asked.params)
+    values_of(project, selection.mode, given)  # what cannot be run is not kept either
     start, end = _dates(selection.mode, asked, options)
     wanted = Backfill(
         "", asked.mode, start, end, _slice(selection.mode, asked), "", project.config_hash, wire.clock().now(),
@@ -112,12 +114,10 @@ def way_of(progress: str, max_parallel: int | None, *, force: bool, no_retry: bo
 def _foretell(wanted: Backfill, only: str, loaded: Loaded, selection: Selection, *, as_json: bool) -> int:
     """Say what would be run, and start nothing."""
     now, dates = wire.clock().now(), (wanted.start, wanted.end)
-    store = wire.store(loaded.project.store_url)
-    try:
-        partitions = planned(dates, wanted.slice, only, loaded.project, selection, store, now)
-        look = outlook(wanted, partitions, store, now, (loaded.project, selection))
-    finally:
-        store.close()
+    with wire.scene(loaded.project.store_url, loaded.project.root) as scene:
+        reconcile(scene, end_survivors=False)  # a run whose owner has died is not active
+        partitions = planned(dates, wanted.slice, only, loaded.project, selection, scene.store, now)
+        look = outlook(wanted, partitions, scene.store, now, (loaded.project, selection))
     print_plan(wanted, partitions, look, now, as_json=as_json)
     return Exit.OK
 
@@ -127,6 +127,7 @@ def _order(wanted: Backfill, asked: Asked, loaded: Loaded, selection: Selection,
     left_out: list[PartitionState] = []
 
     def order(world: World) -> Backfill | None:
+        reconcile(world.scene, end_survivors=True)
         now, dates = world.clock.now(), (wanted.start, wanted.end)
         partitions = planned(dates, wanted.slice, asked.only, loaded.project, selection, world.store, now)
         if any(one.state == PENDING for one in partitions):

@@ -39,7 +39,7 @@ def show_forecast(request: Request, *, as_json: bool) -> int:
     try:
         expected = store.expected_s()
         waiting, paused = ({}, {}) if request.force else _held_back(request, store, now)
-        waiting = without_outputs(request.project, request.selection, store) | waiting
+        waiting = without_outputs(request, store) | waiting
         left_out = _left_out(request, store, now)
         looked = {} if waiting else _looked_at(request, store)
     finally:
@@ -83,7 +83,7 @@ def _held_back(request: Request, store: Store, now: datetime) -> tuple[dict[str,
     paused = paused_pipelines(store.pauses(), selection, now)
     refused = {name: paused.pop(name) for name in selection.named if name in paused}
     skipped = {task.id: paused[task.pipeline] for task in selection.tasks if task.pipeline in paused}
-    return gate(request.project, selection, store, now, skipped) | refused, skipped
+    return gate(request, selection, store, now, skipped) | refused, skipped
 
 
 def _left_out(request: Request, store: Store, now: datetime) -> list[dict[str, Any]]:
@@ -94,7 +94,7 @@ def _left_out(request: Request, store: Store, now: datetime) -> list[dict[str, A
     from tetra_orchestrator.core.narrowing import NOT_SELECTED
     from tetra_orchestrator.engine.partial import left_out
 
-    why = left_out(request.project, selection, store, now).reasons
+    why = left_out(request.project, selection, store, now, request.partition).reasons
     return [
         {
             "id": task.id,

@@ -37,7 +37,8 @@ def _print(found: UpgradePlan, *, done: bool) -> None:
     if not found.steps:
         print(f"{near(found.path)} has version {found.found}, which is the newest: there is nothing to do")
         return
-    print(f"{near(found.path)} has version {found.found} (by {found.program}), the newest is {found.newest}")
+    has = f"version {found.found} (by {found.program})" if found.found else "no version yet"
+    print(f"{near(found.path)} has {has}, the newest is {found.newest}")
     if found.backup:
         print(f"copy {'made before' if done else 'to be made before'}: {near(found.backup)}")
         print(f"size: {found.size_bytes} bytes, free: {found.free_bytes} bytes")

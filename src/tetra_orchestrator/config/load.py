@@ -129,5 +129,6 @@ def _check_state(sheet: Sheet) -> None:
     if is_postgres(state):
         check_address(sheet, state)
     elif not state.startswith(SQLITE) or state.endswith("/"):
+        sheet.problems.hide(state.rpartition("@")[0].partition(":")[2].lstrip("/"))  # a login, however it is misspelt
         hint = "write sqlite:///FILE, relative to the project's root, sqlite:////absolute/FILE, or postgresql://..."
         sheet.error("bad_state", ("state",), f"{veiled(state)!r} is not the address of a store", hint)

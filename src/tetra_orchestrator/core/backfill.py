@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Why a run was ended that nobody wanted to be over for good: its partition is to be run again, like a lost run's.
 ENDED_EARLY = ("interrupted", "stop_requested", "replaced")
+#: Why a task is skipped that its partition lacks then: a run that succeeded without it has not done the partition.
+LEFT_OUT = ("not_selected", "not_retried", "paused")
 #: Besides the states of its run, a partition is waiting to be run, or it is left out.
 PENDING, SKIPPED = "pending", "skipped"
 RUNNING, PAUSED = "running", "paused"

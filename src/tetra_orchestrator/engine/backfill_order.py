@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from tetra_orchestrator import failpoints
-from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PENDING, RUNNING, Backfill
+from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PENDING, RUNNING, SKIPPED, Backfill
 from tetra_orchestrator.core.backfill_plan import Before, Inputs, at_once, choose, left_s
 from tetra_orchestrator.core.forecast import forecast
 from tetra_orchestrator.core.history import RunFilter
@@ -47,15 +47,18 @@ def planned(
     """The partitions of a range of dates, both inclusive, with what is decided. Raises what `slices` raises."""
     assert selection.mode is not None
     cut = slices(*dates, how, project.timezone)
-    return choose(cut, before(selection.mode.name, store, now), only, _inputs(project, selection, store), now)
+    return choose(cut, before(project, selection, store, now), only, _inputs(project, selection, store), now)
 
 
-def before(mode: str, store: Store, now: datetime) -> dict[tuple[str, str], Before]:
-    """How the last run of the mode for each partition went, be it forgotten or not."""
+def before(project: Project, selection: Selection, store: Store, now: datetime) -> dict[tuple[str, str], Before]:
+    """How the last run of the mode for each partition went, be it forgotten or not; successes of a part are none."""
+    assert selection.mode is not None
+    mode = selection.mode.name
     known = {
         dates: Before(row.state, row.run_id, since) for dates, (row, since) in store.backfills.settled(mode).items()
     }
-    for dates, run in store.backfills.latest(mode).items():
+    pipelines = len({task.pipeline for task in selection.tasks})
+    for dates, run in store.backfills.latest_whole(mode, project.config_hash, pipelines).items():
         at = run.finished_at or run.started_at or now
         if dates not in known or at >= known[dates].at:
             known[dates] = Before(run.state, run.run_id, at)
@@ -78,11 +81,13 @@ def _inputs(project: Project, selection: Selection, store: Store) -> Inputs:
 def add(asked: Backfill, partitions: Sequence[PartitionState], document: str, world: World) -> Backfill:
     """Keep the backfill under a new id; or find the open one of the same mode that is asked for the same.
 
-    Raises `NotNow` where another one of the mode is open.
+    Raises `NotNow` where another one of the mode is open, or that one leaves out partitions which are to be run now.
     """
     for one in world.store.backfills.all():
         if one.state in BACKFILL_OPEN and _same(one, asked):
-            return one
+            left_out = {row.start for row in world.store.backfills.partitions(one.backfill_id) if row.state == SKIPPED}
+            if not any(row.state == PENDING and row.start in left_out for row in partitions):
+                return one
     now = world.clock.now()
     backfill = asked._replace(backfill_id=f"bf-{run_id(now, world.entropy(4))}", state=RUNNING, created_at=now)
     failpoints.hit("backfill.insert")

@@ -37,7 +37,7 @@ def foreseen(request: Request, store: Store, files: InputFiles, clock: Clock) ->
 
 def _outside(request: Request, store: Store) -> Mapping[str, Mapping[str, Json]]:
     try:
-        return earlier_outputs(request.project, request.selection, store)
+        return earlier_outputs(request, store)
     except NotNow:
         return {}
 

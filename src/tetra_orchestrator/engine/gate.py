@@ -52,7 +52,7 @@ def check_standstill(request: Request) -> None:
 
 def check_gate(request: Request, store: Store, now: datetime, skipped: Collection[str] = ()) -> None:
     """Raises `NotNow` naming the first pipeline or task that lacks something outside the run; `skipped` ones do not."""
-    for name, reason in gate(request.project, request.selection, store, now, skipped).items():
+    for name, reason in gate(request, request.selection, store, now, skipped).items():
         raise NotNow(
             f"{name} cannot start: {reason.text}",
             hint="run that first, or run the mode that holds both, or go ahead regardless with --force",
@@ -61,26 +61,28 @@ def check_gate(request: Request, store: Store, now: datetime, skipped: Collectio
 
 
 def gate(
-    project: Project, selection: Selection, store: Store, now: datetime, skipped: Collection[str] = ()
+    request: Request, selection: Selection, store: Store, now: datetime, skipped: Collection[str] = ()
 ) -> dict[str, Reason]:
     """Selected pipelines, and tasks of pipelines that run in part, that lack something outside the run, with why."""
-    wanted = needs(project, selection, skipped)
+    wanted = needs(request.project, selection, skipped)
     if not wanted:
         return {}
     from tetra_orchestrator.engine.standing import all_lacking
 
-    return all_lacking(project, wanted, store, now)
+    return all_lacking(request.project, wanted, store, now, request.partition)
 
 
-def earlier_outputs(project: Project, selection: Selection, store: Store) -> dict[str, Mapping[str, Json]]:
+def earlier_outputs(request: Request, store: Store) -> dict[str, Mapping[str, Json]]:
     """The latest outputs of tasks outside the selection that tasks in it refer to or read.
+
+    Those of a task of the same pipelines count only if they were made for the same dates.
 
     Raises `NotNow` naming the reference where there are none.
     """
     found: dict[str, Mapping[str, Json]] = {}
-    for task, reference in _sought(project, selection):
+    for task, reference in _sought(request.project, request.selection):
         owner = reference.owner
-        row = None if owner in found else _last_success(owner, store)
+        row = None if owner in found else _last_success(owner, request, store)
         if row is None and owner not in found:
             raise NotNow(
                 f"{task.id} needs {reference}, and {owner} has left no outputs yet",
@@ -92,12 +94,12 @@ def earlier_outputs(project: Project, selection: Selection, store: Store) -> dic
     return found
 
 
-def without_outputs(project: Project, selection: Selection, store: Store) -> dict[str, Reason]:
+def without_outputs(request: Request, store: Store) -> dict[str, Reason]:
     """The tasks for which `earlier_outputs` would be refused, with why."""
     return {
         task.id: Reason(NO_OUTPUTS, f"it needs {reference}, and {reference.owner} has left no outputs yet")
-        for task, reference in _sought(project, selection)
-        if _last_success(reference.owner, store) is None
+        for task, reference in _sought(request.project, request.selection)
+        if _last_success(reference.owner, request, store) is None
     }
 
 
@@ -111,5 +113,7 @@ def _sought(project: Project, selection: Selection) -> Iterator[tuple[Task, Refe
                 yield task, reference
 
 
-def _last_success(task_id: str, store: Store) -> TaskRun | None:
-    return store.latest(task_id.partition(".")[0], task_id, SATISFIED)
+def _last_success(task_id: str, request: Request, store: Store) -> TaskRun | None:
+    pipeline = task_id.partition(".")[0]
+    of = request.partition if pipeline in request.selection.pipelines else None
+    return store.latest(pipeline, task_id, SATISFIED, of)

@@ -92,7 +92,7 @@ class Looker:
             return Answer(task.id, IGNORED)
         if kept is None:
             return Answer(task.id, changed(before[0] if before else None))
-        last = self._store.latest(task.pipeline, task.id, ENDED)
+        last = self._store.latest(task.pipeline, task.id, ENDED, self._context.run.partition)
         reason = not_succeeded(last) or too_old(kept, self._clock.now(), task.cache.max_age_s)
         reason = reason or self._overwritten(kept, last)
         return Answer(task.id, reason) if reason else Answer(task.id, unchanged(kept), kept.outputs)

@@ -56,8 +56,14 @@ def admitted(
                 on_wait()
                 _wait_for_turn(run, pipelines, overlap, world, stack)
             elif overlap == REPLACE:
-                _replace(pipelines, world)
-                _enter(run, pipelines, overlap, world, stack)
+                runs = [other for other in _others(pipelines, world) if other.state != RunState.QUEUED]
+                if not any(other.backfill for other in runs):
+                    _replace(runs, world)
+                    _enter(run, pipelines, overlap, world, stack)
+                else:  # whose next run would get in first, were we not seen to wait
+                    on_wait()
+                    _replace(runs, world)
+                    _wait_for_turn(run, pipelines, overlap, world, stack)
             else:
                 raise
         yield
@@ -132,11 +138,10 @@ def pause(world: World) -> None:
         raise Interrupted(number)
 
 
-def _replace(pipelines: Sequence[str], world: World) -> None:
-    """End the active runs of the pipelines. Raises `NotNow` where one does not end in time."""
+def _replace(runs: Sequence[Run], world: World) -> None:
+    """End the runs. Raises `NotNow` where one does not end in time."""
     from tetra_orchestrator.engine.cancel import end_all
 
-    runs = [run for run in _others(pipelines, world) if run.state != RunState.QUEUED]
     for run in runs:
         world.tell(f"replacing run {run.run_id}")
     for run in end_all(runs, REPLACE_REQUEST, world.scene, REPLACE_S):

@@ -14,20 +14,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tetra_orchestrator.core.history import Partition
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.ports import Store
 
 
-def left_out(project: Project, selection: Selection, store: Store, now: datetime) -> Done:
+def left_out(project: Project, selection: Selection, store: Store, now: datetime, of: Partition | None = None) -> Done:
     """The tasks that are left out of pipelines in the run, with why they are skipped, and the outputs that count.
+
+    A run for the dates `of` counts only what was done for the same dates.
 
     One that succeeded last, and not too long ago, is done: so the pipeline is whole when the run succeeds. One behind a
     task that runs is not, as what that makes is new to it.
     """
     outdated = behind({task.id: task.depends_on for task in project.tasks()}, [task.id for task in selection.tasks])
     ages = {pipeline.name: pipeline.max_data_age_s for pipeline in project.pipelines}
-    standings = Standings(store)
+    standings = Standings(store, of)
     done = Done({}, {})
     for task in beside(selection):
         row = standings.row_of(task.pipeline, task.id)

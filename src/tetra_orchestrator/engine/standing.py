@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tetra_orchestrator.core.history import Pause, TaskRun
+    from tetra_orchestrator.core.history import Partition, Pause, TaskRun
     from tetra_orchestrator.core.model import Pipeline, Project
     from tetra_orchestrator.core.outside import Need
     from tetra_orchestrator.ports import PipelineSummary, Store
@@ -22,26 +22,35 @@ if TYPE_CHECKING:
 TRIED = frozenset(TaskState) - {TaskState.SKIPPED, TaskState.PENDING}
 
 
-def all_lacking(project: Project, wanted: Sequence[Need], store: Store, now: datetime) -> dict[str, Reason]:
-    """Each waiter with the first reason why what it needs is not as it has to be, in the order of the needs."""
+def all_lacking(
+    project: Project, wanted: Sequence[Need], store: Store, now: datetime, of: Partition | None = None
+) -> dict[str, Reason]:
+    """Each waiter with the first reason why what it needs is not as it has to be, in the order of the needs.
+
+    Of single tasks only runs for the dates `of` count, if they are given.
+    """
     pipelines = {pipeline.name: pipeline for pipeline in project.pipelines}
     pauses = {one.name: one for one in store.pauses() if one.kind == PIPELINE and one.holds(now)}
-    standings = Standings(store)
+    standings = Standings(store, of)
     found: dict[str, Reason] = {}
     for need in wanted:
         pipeline = pipelines[need.pipeline]
         reason = None if need.waiter in found else _lacking(need, pipeline, standings, now)
         if reason is not None:
             why = _held_back(need, pipeline, pauses.get(need.pipeline))
-            found[need.waiter] = reason._replace(text=reason.text + why)
+            found[need.waiter] = reason._replace(text=reason.text + _dates(need, of) + why)
     return found
 
 
 class Standings:
-    """How pipelines and tasks stand by their last runs, as far as anybody asks. What was only skipped did not run."""
+    """How pipelines and tasks stand by their last runs, as far as anybody asks. What was only skipped did not run.
 
-    def __init__(self, store: Store):
+    Of tasks only runs for the dates `of` count, if they are given.
+    """
+
+    def __init__(self, store: Store, of: Partition | None = None):
         self._store = store
+        self._of = of
         self._summaries: dict[str, PipelineSummary] | None = None
 
     def of_pipeline(self, name: str) -> Standing:
@@ -53,7 +62,7 @@ class Standings:
 
     def row_of(self, pipeline: str, task_id: str) -> TaskRun | None:
         """The task's row in the newest run that did not leave it out."""
-        return self._store.latest(pipeline, task_id, TRIED)
+        return self._store.latest(pipeline, task_id, TRIED, self._of)
 
 
 def of_row(row: TaskRun | None) -> Standing:
@@ -70,6 +79,12 @@ def _lacking(need: Need, pipeline: Pipeline, standings: Standings, now: datetime
     if standing.state == TaskState.READY:
         return None
     return Reason("dependency_not_ready", f"the service {need.name} is not ready")
+
+
+def _dates(need: Need, of: Partition | None) -> str:
+    if of is None or need.task is None:
+        return ""
+    return f" for {of.start}" if of.start == of.end else f" for {of.start} to {of.end}"
 
 
 def _held_back(need: Need, pipeline: Pipeline, pause: Pause | None) -> str:

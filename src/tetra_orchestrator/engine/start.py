@@ -199,7 +199,7 @@ def _admitted(
     paused = {} if request.force else _paused(request, world, now)
     if not request.force:
         check_gate(request, world.store, now, {*done.reasons, *paused})
-    outputs = {**earlier_outputs(request.project, request.selection, world.store), **done.outputs}
+    outputs = {**earlier_outputs(request, world.store), **done.outputs}
     if run.state == RunState.QUEUED:
         left_out = [task.id for task in beside(request.selection) if done.outputs.get(task.id)]
         saved = [OutputsSaved(run.run_id, name, done.outputs[name]) for name in left_out]
@@ -234,7 +234,7 @@ def _beside(done: Done, request: Request, world: World) -> Done:
         return done
     from tetra_orchestrator.engine.partial import left_out
 
-    more = left_out(request.project, request.selection, world.store, world.clock.now())
+    more = left_out(request.project, request.selection, world.store, world.clock.now(), request.partition)
     return done._replace(reasons={**done.reasons, **more.reasons}, outputs={**done.outputs, **more.outputs})
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ANSWER_S = 5
 #: Seconds for which a session waits for another that is taking locks.
 GATE_S = 5
+#: A process that was stopped amid taking locks loses its session after so many seconds: nobody else could take any.
+TURN_S = 10
 _LOCK_TIMEOUT = "55P03"
 
 # What the session needs of the server, where it knows it: 13 has no idle_session_timeout. The keepalives are the
@@ -32,7 +34,7 @@ _SETTINGS = """
 SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
     ('tcp_keepalives_idle', $1::text), ('tcp_keepalives_interval', $1), ('tcp_keepalives_count', '2'),
     ('tcp_user_timeout', $2), ('lock_timeout', $3), ('statement_timeout', '0'), ('idle_session_timeout', '0'),
-    ('client_min_messages', 'error')
+    ('idle_in_transaction_session_timeout', $4), ('client_min_messages', 'error')
 ) AS wish (name, wanted) USING (name)
 UNION ALL SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
@@ -71,7 +73,7 @@ class Session:
         self._pg.nonblocking = 1
         try:
             third_s = max(int(vanish_s / 4), 1)
-            self.ask(_SETTINGS, str(third_s), str(int(vanish_s * 750)), str(GATE_S * 1000))
+            self.ask(_SETTINGS, str(third_s), str(int(vanish_s * 750)), str(GATE_S * 1000), str(TURN_S * 1000))
         except BaseException:
             self.close()
             raise

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.history import Attempt, PipelineState, Run, RunFilter, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Partition, PipelineState, Run, RunFilter, TaskRun
     from tetra_orchestrator.core.model import Reason
 
 
@@ -66,7 +66,7 @@ class MemoryStore:
         self._pauses: dict[tuple[str, str], Pause] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self.ledger = MemoryLedger(self._with_pipelines)
-        self.backfills = MemoryBackfills(self._with_pipelines)
+        self.backfills = MemoryBackfills(self._with_pipelines, self.task_runs)
         self.results = MemoryResults()
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
@@ -126,9 +126,14 @@ class MemoryStore:
         folder = self._folders.get(run_id)
         return folder.ordered() if folder else []
 
-    def latest(self, pipeline: str, task_id: str, states: Collection[str]) -> TaskRun | None:
-        """The task's row in the newest run in which it is in one of the states; None where it is in none."""
-        rows = [folder.tasks.get(task_id) for folder in reversed(self._folders.values())]
+    def latest(
+        self, pipeline: str, task_id: str, states: Collection[str], of: Partition | None = None
+    ) -> TaskRun | None:
+        """The task's row in the newest run, of those for the dates `of` if given, where its state is one of these."""
+        folders = (
+            self._folders[run.run_id] for run in self.runs(limit=len(self._folders)) if of in (None, run.partition)
+        )
+        rows = [folder.tasks.get(task_id) for folder in folders]
         return next((row for row in rows if row and row.pipeline == pipeline and row.state in states), None)
 
     def config_text(self, run_id: str) -> str | None:

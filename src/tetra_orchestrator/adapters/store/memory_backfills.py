@@ -7,13 +7,14 @@ from tetra_orchestrator.adapters.store.rows import plain
 from tetra_orchestrator.core.backfill import (
     BACKFILL_OPEN,
     ENDED_EARLY,
+    LEFT_OUT,
     PENDING,
     RUNNING,
     UNSUCCESSFUL,
     Backfill,
     PartitionState,
 )
-from tetra_orchestrator.core.states import RUN_TERMINAL, RunState
+from tetra_orchestrator.core.states import RUN_TERMINAL, RunState, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,18 +22,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tetra_orchestrator.core.changes import RunMoved
-    from tetra_orchestrator.core.history import Run
+    from tetra_orchestrator.core.history import Run, TaskRun
 
 
 class MemoryBackfills:
-    """The `Backfills` in dictionaries. `runs` gives every run with its pipelines, oldest first."""
+    """The `Backfills` in dictionaries. `runs` gives every run with its pipelines, oldest first, `tasks` its tasks."""
 
-    def __init__(self, runs: Callable[[], Iterator[tuple[Run, set[str]]]]) -> None:
+    def __init__(
+        self, runs: Callable[[], Iterator[tuple[Run, set[str]]]], tasks: Callable[[str], list[TaskRun]]
+    ) -> None:
         #: By backfill id, start and end.
         self.rows: dict[tuple[str, str, str], PartitionState] = {}
         self._backfills: dict[str, Backfill] = {}
         self._configs: dict[str, str] = {}
-        self._runs = runs
+        self._runs, self._tasks = runs, tasks
 
     def add(self, backfill: Backfill, partitions: Sequence[PartitionState], config: str) -> None:
         """Insert it with its partitions. `NotNow` where another backfill of that mode is open."""
@@ -102,6 +105,20 @@ class MemoryBackfills:
         """The newest run of the mode for each partition that one was for."""
         runs = (run for run, _ in self._runs() if run.mode == mode)
         return {(run.partition.start, run.partition.end): run for run in runs if run.partition}
+
+    def latest_whole(self, mode: str, config_hash: str, pipelines: int) -> dict[tuple[str, str], Run]:
+        """The same without runs that succeeded and left something out: see the port."""
+        found = {}
+        for run, names in self._runs():
+            is_short = run.config_hash == config_hash and len(names) < pipelines
+            is_part = run.state == RunState.SUCCEEDED and (is_short or self._leaves_out(run))
+            if run.mode == mode and run.partition and not is_part:
+                found[run.partition.start, run.partition.end] = run
+        return found
+
+    def _leaves_out(self, run: Run) -> bool:
+        skipped = (row.reason for row in self._tasks(run.run_id) if row.state == TaskState.SKIPPED)
+        return any(reason is not None and reason.code in LEFT_OUT for reason in skipped)
 
     def take(self, run: Run) -> None:
         """Have the partition be the run's. Else `StateConflict`."""

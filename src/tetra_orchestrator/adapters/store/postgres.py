@@ -41,6 +41,7 @@ _NOTED = """
 INSERT INTO writers (writer, number, at) VALUES (%s, %s, now())
 ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at
 """
+_PROJECT = "SELECT project FROM runs ORDER BY id DESC LIMIT 1"
 _NUMBER = "SELECT number FROM writers WHERE writer = %s"
 #: Days after which the number of a writer is forgotten, which its own next commits keep young.
 KEPT_DAYS = 7
@@ -305,15 +306,25 @@ class PostgresStore(SqlStore):
     """The `Store` in the database behind `url`, whose tables are made where there are none.
 
     Raises, when opened: `ConfigError` for an address that cannot be read or a pooler that changes sessions,
-    `StoreError` where the server cannot be reached or the store is newer than this program. Afterwards every method
+    `StoreError` where the server cannot be reached, the store is newer than this program, or its newest run is one of
+    another project than `project`, if that is given. Afterwards every method
     raises `StoreError` or `CannotWrite` when the store fails; what was committed before stays.
     """
 
     _db: PostgresDatabase
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, project: str = ""):
         super().__init__(PostgresDatabase(url))
         self._url = url
+        if project:
+            self._refuse_others(project)
+
+    def _refuse_others(self, project: str) -> None:
+        """What one project has made for itself, another may not take for its own."""
+        for (theirs,) in self._db.rows(_PROJECT):
+            if theirs != project:
+                self.close()
+                raise faults.other_project(self._url, theirs, project)
 
     @property
     def connection(self) -> Connection:

@@ -122,6 +122,14 @@ def foreign(url: str) -> StoreError:
     return _store(url, message, "name another database in `state:`", "store_foreign")
 
 
+def other_project(url: str, theirs: str, ours: str) -> StoreError:
+    """Another project keeps its runs there: its slots, pauses and pipelines would be taken for ours."""
+    message = f"the runs in it are those of the project '{theirs}', and a database holds one project: this is '{ours}'"
+    renamed = f"UPDATE orchestration.runs SET project = '{ours}'"
+    hint = f"name another database in `state:`; if this project was renamed: {renamed}"
+    return _store(url, message, hint, "store_foreign")
+
+
 def incomplete(url: str, missing: Sequence[str]) -> StoreError:
     """Tables or columns that the version promises are not there."""
     message = f"the store is damaged: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"

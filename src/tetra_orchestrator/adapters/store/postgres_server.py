@@ -57,7 +57,8 @@ def connect(url: str) -> Connection:
     """
     info = _conninfo(url)
     try:
-        db: Connection = psycopg.connect(info, autocommit=True)
+        # psycopg takes for prepared what it prepared in a pipeline that a conflict has ended: then each later use fails
+        db: Connection = psycopg.connect(info, autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as error:
         raise faults.unreachable(error, url) from None
     try:

@@ -16,7 +16,15 @@ from tetra_orchestrator.adapters.store.rows import (
     to_json,
 )
 from tetra_orchestrator.adapters.store.sql_changes import marks
-from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PENDING, RUNNING, UNSUCCESSFUL, Backfill, PartitionState
+from tetra_orchestrator.core.backfill import (
+    BACKFILL_OPEN,
+    LEFT_OUT,
+    PENDING,
+    RUNNING,
+    UNSUCCESSFUL,
+    Backfill,
+    PartitionState,
+)
 from tetra_orchestrator.core.states import RUN_TERMINAL
 
 TYPE_CHECKING = False
@@ -57,6 +65,14 @@ WHERE mode = ? AND partitions.state IN ({_OVER}) ORDER BY backfills.id
 _LATEST = f"""
 SELECT {RUN_COLUMNS} FROM runs WHERE id IN (
     SELECT max(id) FROM runs WHERE mode = ? AND partition_start IS NOT NULL GROUP BY partition_start, partition_end)
+"""
+_LATEST_WHOLE = f"""
+SELECT {RUN_COLUMNS} FROM runs WHERE id IN (
+    SELECT max(id) FROM runs WHERE mode = ? AND partition_start IS NOT NULL AND (state <> 'succeeded' OR NOT (
+        EXISTS (SELECT 1 FROM task_runs
+            WHERE run = runs.id AND task_runs.state = 'skipped' AND task_runs.reason_code IN {LEFT_OUT})
+        OR config_hash = ? AND (SELECT count(DISTINCT pipeline) FROM task_runs WHERE run = runs.id) < ?))
+    GROUP BY partition_start, partition_end)
 """
 
 
@@ -149,7 +165,14 @@ class SqlBackfills:
 
     def latest(self, mode: str) -> dict[tuple[str, str], Run]:
         """The newest run of the mode for each partition that one was for."""
-        runs = map(run_of, self._db.rows(_LATEST, mode))
+        return self._by_dates(_LATEST, mode)
+
+    def latest_whole(self, mode: str, config_hash: str, pipelines: int) -> dict[tuple[str, str], Run]:
+        """The same without runs that succeeded and left something out: see the port."""
+        return self._by_dates(_LATEST_WHOLE, mode, config_hash, pipelines)
+
+    def _by_dates(self, query: str, *values: str | int) -> dict[tuple[str, str], Run]:
+        runs = map(run_of, self._db.rows(query, *values))
         return {(run.partition.start, run.partition.end): run for run in runs if run.partition}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.history import Attempt, Pause, PipelineState, Run, RunFilter, TaskRun
+    from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, Run, RunFilter, TaskRun
     from tetra_orchestrator.store_parts import Backfills, Ledger, Results
 
 _INSERT_RUN = f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(rows.RUN_COLUMNS)}) RETURNING id"
@@ -38,6 +38,7 @@ SELECT {rows.TASK_COLUMNS}, document FROM task_runs LEFT JOIN outputs USING (run
 WHERE run = {RUN} AND task_id = ?
 """
 _LATEST = "SELECT run FROM task_runs WHERE pipeline = ? AND task_id = ?"
+_OF_DATES = " AND run IN (SELECT id FROM runs WHERE partition_start = ? AND partition_end = ?)"
 _ATTEMPTS = f"""
 SELECT {", ".join(f"attempts.{name.strip()}" for name in rows.ATTEMPT_COLUMNS.split(","))}
 FROM task_runs JOIN attempts USING (run, task_id) WHERE run = {RUN} ORDER BY position, task_runs.id, number
@@ -204,10 +205,14 @@ class SqlStore:
         """The run's tasks in the order of the plan, with outputs."""
         return [rows.task_of(run_id, row) for row in self._db.rows(_TASKS, run_id)]
 
-    def latest(self, pipeline: str, task_id: str, states: Collection[str]) -> TaskRun | None:
-        """The task's row in the newest run in which it is in one of the states; None where it is in none."""
-        query = f"{_LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY run DESC LIMIT 1"
-        found = self._db.rows(f"SELECT run_id FROM runs WHERE id = ({query})", pipeline, task_id, *states)
+    def latest(
+        self, pipeline: str, task_id: str, states: Collection[str], of: Partition | None = None
+    ) -> TaskRun | None:
+        """The task's row in the newest run, of those for the dates `of` if given, where its state is one of these."""
+        where = f"state IN ({', '.join('?' * len(states))})" + (_OF_DATES if of else "")
+        query = f"{_LATEST} AND {where} ORDER BY run DESC LIMIT 1"
+        values = (pipeline, task_id, *states, *(of or ()))
+        found = self._db.rows(f"SELECT run_id FROM runs WHERE id = ({query})", *values)
         if not found:
             return None
         [(run_id,)] = found
