@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.cli.running import plain_fields
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
 #: The plain options and the fields of `Asked` and of `Left` that each fills in.
 _TEXTS = {"--config": "config"}
@@ -30,7 +31,7 @@ def quick_answer(argv: Sequence[str]) -> int | None:
     """Do what plain options ask for; None where there is any other word, which only Typer can read or explain."""
     if argv[:1] in (["work"], ["continue"]):
         return _left(argv[0], argv[1:])
-    fields = _fields(argv, _NEW_TEXTS, _NEW_FLAGS, _NEW_NUMBERS, _NEW_CHOICES)
+    fields = plain_fields(argv, _NEW_FLAGS, _NEW_TEXTS, _NEW_NUMBERS, _NEW_CHOICES, {})
     if fields is None:
         return None
     from tetra_orchestrator.cli.backfill_start import Asked, begin
@@ -41,39 +42,11 @@ def quick_answer(argv: Sequence[str]) -> int | None:
 def _left(word: str, argv: Sequence[str]) -> int | None:
     name = argv[0] if argv and not argv[0].startswith("-") else None
     rest = argv if name is None else argv[1:]
-    known = (_CREW_NUMBERS, _CREW) if word == "work" else (_NUMBERS, _CHOICES)
-    fields = _fields(rest, _TEXTS, _FLAGS, *known)
+    numbers, choices = (_CREW_NUMBERS, _CREW) if word == "work" else (_NUMBERS, _CHOICES)
+    fields = plain_fields(rest, _FLAGS, _TEXTS, numbers, choices, {})
     if fields is None or (word == "work" and (name is None or "driver" not in fields)):
         return None
     from tetra_orchestrator.cli.backfill_again import Left, go_on, work
 
     left = Left(backfill_id=name, **fields)
     return work(left) if word == "work" else go_on(left)
-
-
-def _fields(
-    argv: Sequence[str],
-    texts: Mapping[str, str],
-    flags: Mapping[str, str],
-    numbers: Mapping[str, str],
-    choices: Mapping[str, tuple[str, tuple[str, ...]]],
-) -> dict[str, Any] | None:
-    """The fields that the words fill in; None for a word that is none of these."""
-    fields: dict[str, Any] = {}
-    words = iter(argv)
-    for word in words:
-        if word in flags:
-            fields[flags[word]] = True
-            continue
-        value = next(words, "-")
-        if value.startswith("-"):
-            return None
-        if word in texts:
-            fields[texts[word]] = value
-        elif word in choices and value in choices[word][1]:
-            fields[choices[word][0]] = value
-        elif word in numbers and len(value) < 10 and value.isdecimal() and int(value):
-            fields[numbers[word]] = int(value)
-        else:
-            return None
-    return fields

@@ -39,6 +39,7 @@ _FLAGS = {"--force": "force", "--json": "as_json", "--no-retry": "no_retry", "--
 _FLAGS |= {"--no-cache": "no_cache"}
 _TEXTS = {"--mode": "mode", "-m": "mode", "--config": "config", "--start-date": "start_date", "--end-date": "end_date"}
 _CHOICES = {"--progress": ("progress", PROGRESS), "--overlap": ("overlap", OVERLAPS)}
+_NUMBERS = {"--max-parallel": "max_parallel", "--max-workers": "max_parallel"}
 _LISTS = {"--pipeline": "pipelines", "-p": "pipelines", "--param": "params", "--overlay": "overlays", "--set": "sets"}
 _LISTS |= {"--from": "first", "--until": "last", "--only": "only"}
 
@@ -86,26 +87,39 @@ def quick_answer(argv: Sequence[str]) -> int | None:
 
 def quick_order(argv: Sequence[str]) -> Order | None:
     """What plain options ask for; None where there is any other word, which only Typer can read or explain."""
+    fields = plain_fields(argv, _FLAGS, _TEXTS, _NUMBERS, _CHOICES, _LISTS)
+    return None if fields is None else Order(**fields)
+
+
+def plain_fields(
+    argv: Sequence[str],
+    flags: Mapping[str, str],
+    texts: Mapping[str, str],
+    numbers: Mapping[str, str],
+    choices: Mapping[str, tuple[str, tuple[str, ...]]],
+    lists: Mapping[str, str],
+) -> dict[str, Any] | None:
+    """The fields that the words fill in, by option the name of each; None for a word that is none of these."""
     fields: dict[str, Any] = {}
     words = iter(argv)
     for word in words:
-        if word in _FLAGS:
-            fields[_FLAGS[word]] = True
+        if word in flags:
+            fields[flags[word]] = True
             continue
         value = next(words, "-")
         if value.startswith("-"):
             return None
-        if word in _TEXTS:
-            fields[_TEXTS[word]] = value
-        elif word in _LISTS:
-            fields[_LISTS[word]] = (*fields.get(_LISTS[word], ()), value)
-        elif word in _CHOICES and value in _CHOICES[word][1]:
-            fields[_CHOICES[word][0]] = value
-        elif word in ("--max-parallel", "--max-workers") and len(value) < 10 and value.isdecimal() and int(value):
-            fields["max_parallel"] = int(value)
+        if word in texts:
+            fields[texts[word]] = value
+        elif word in lists:
+            fields[lists[word]] = (*fields.get(lists[word], ()), value)
+        elif word in choices and value in choices[word][1]:
+            fields[choices[word][0]] = value
+        elif word in numbers and len(value) < 10 and value.isdecimal() and int(value):
+            fields[numbers[word]] = int(value)
         else:
             return None
-    return Order(**fields)
+    return fields
 
 
 def run(order: Order) -> int:
