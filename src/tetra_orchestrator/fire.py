@@ -175,9 +175,9 @@ def _sweep(project: Project, by: str | None) -> int:
 
 def _is_left(backfill: Backfill, scene: Scene) -> bool:
     """Whether a backfill that nobody has paused is worked on by nobody."""
-    from tetra_orchestrator.core.backfill import RUNNING
+    from tetra_orchestrator.core.backfill import RUNNING, lock_of
 
-    return backfill.state == RUNNING and not scene.locks.is_held(f"backfill-{backfill.backfill_id}")
+    return backfill.state == RUNNING and not scene.locks.is_held(lock_of(backfill.backfill_id))
 
 
 def _go_on(backfills: Sequence[str], by: str, project: Project) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tetra_orchestrator.adapters.kept_slots import KeptSlots
+    from tetra_orchestrator.adapters.locks.table import LockTable
     from tetra_orchestrator.adapters.report.outlet import Outlet
     from tetra_orchestrator.adapters.runner.waiters import Waiter
     from tetra_orchestrator.core.checkpoint import Holdings, Keeping
@@ -145,7 +146,7 @@ def settled(
         yield found
 
 
-def locks(root: str) -> Locks:
+def locks(root: str) -> LockTable:
     """The locks of the project in `root` on this host."""
     from tetra_orchestrator.adapters.locks.table import LockTable
 
@@ -157,9 +158,7 @@ def _others(
     url: str, root: str, host: Host = ANY_HOST, shared: Collection[str] = ()
 ) -> Iterator[tuple[Processes, Locks]]:
     """What tells of others that run the project in `root`: on this host, and on all where its store can be reached."""
-    from tetra_orchestrator.adapters.locks.table import LockTable
-
-    here = LockTable(os.path.join(root, STATE, "locks"))
+    here = locks(root)
     if not is_postgres(url):
         yield processes(), here
         return

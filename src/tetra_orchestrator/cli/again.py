@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
+from tetra_orchestrator.cli.kept import as_kept, given, usable
 from tetra_orchestrator.cli.known import glance, settled
 from tetra_orchestrator.cli.records import find_run
 from tetra_orchestrator.cli.running import STAGES, adjusted, style_of, values_of
-from tetra_orchestrator.cli.source import Source, load
-from tetra_orchestrator.config.find import find_config
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine.start import Request
-from tetra_orchestrator.errors import ConfigError, Exit, UsageError
+from tetra_orchestrator.errors import Exit
 from tetra_orchestrator.launch import start
 
 TYPE_CHECKING = False
@@ -88,8 +85,9 @@ def go_on(found: Earlier, again: Again, options: Options) -> int:
         if found.is_done and not (again.tasks or again.redefined) and known.issuperset(t.id for t in selection.tasks):
             return nothing_left(found, options)
         return perform(found, again, loaded, selection, options)
-    tell_difference(found, options.config)
-    return do_again(found, again, as_it_was(found, options.config), options)
+    now = usable(options.config)
+    tell_difference(found, now)
+    return do_again(found, again, as_it_was(found, options.config, now), options)
 
 
 def nothing_left(found: Earlier, options: Options) -> int:
@@ -125,17 +123,17 @@ def selection_of(found: Earlier, project: Project, again: Again) -> Selection:
 def perform(found: Earlier, again: Again, loaded: Loaded, selection: Selection, options: Options) -> int:
     """Perform what is left of the selection, and return the exit code."""
     run, project = found.run, loaded.project
-    given = given_to(run)
+    params = given_to(run)
     request = Request(
         project,
         selection._replace(named=_named(found, again)),
         loaded.document,
-        values_of(project, selection.mode, given),
+        values_of(project, selection.mode, params),
         run.partition,
         "retry" if again.tasks else "resume",
         force=options.force,
         secrets=loaded.secrets,
-        given=given,
+        given=params,
         again=again,
         schedule=run.schedule,
         slot=run.slot,
@@ -158,35 +156,18 @@ def _named(found: Earlier, again: Again) -> tuple[str, ...]:
 
 def given_to(run: Run) -> dict[str, str]:
     """The parameters that the run was given. Raises `UsageError` for one whose value was a secret and is not kept."""
-    given = {}
-    for name, value in (run.params or {}).items():
-        if value is None:
-            message = f"the parameter '{name}' of run {run.run_id} was a secret, which is not kept"
-            raise UsageError(message, hint=f"start a new run, with --param {name}=...")
-        given[name] = value
-    return given
+    return given(run.params, f"run {run.run_id}", "start a new run, with --param {name}=...")
 
 
-def as_it_was(found: Earlier, config: str | None) -> Loaded:
-    """The configuration as the run was started with it, whatever the file says now."""
-    run = found.run
-    try:
-        loaded = load(Source(config))
-        if loaded.project.config_hash == run.config_hash:
-            return loaded
-    except ConfigError:
-        pass  # whatever is wrong with the file now, the run was started with something else
-    from tetra_orchestrator.config.load import load_project
-
-    path = find_config(config, os.environ, os.getcwd())
-    try:
-        loaded = load_project(path, environ=os.environ, snapshot=found.document)
-    except ConfigError as error:
-        first = getattr(error.problems[0], "message", "") if error.problems else error.message
-        raise ConfigError(
-            f"what run {run.run_id} was started with cannot be used any more: {first}",
-            hint=f"`tetra config diff --run {run.run_id}` shows what has changed since; mend that, or go on with the "
-            "file as it is now, by --with-current-config",
-            where=path,
-        ) from None
-    return loaded._replace(project=loaded.project._replace(config_hash=run.config_hash))
+def as_it_was(found: Earlier, config: str | None, now: Loaded | None) -> Loaded:
+    """The configuration as the run was started with it, whatever the file says `now`."""
+    run_id = found.run.run_id
+    return as_kept(
+        now,
+        found.document,
+        found.run.config_hash,
+        config,
+        f"what run {run_id} was started with cannot be used any more",
+        f"`tetra config diff --run {run_id}` shows what has changed since; mend that, or go on with the "
+        "file as it is now, by --with-current-config",
+    )

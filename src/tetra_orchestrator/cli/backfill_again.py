@@ -7,14 +7,14 @@ import os
 from tetra_orchestrator.backfilling import Way, work_on
 from tetra_orchestrator.cli.backfill_start import way_of
 from tetra_orchestrator.cli.backfill_story import drive
+from tetra_orchestrator.cli.kept import as_kept, given, usable
 from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.running import adjusted
-from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.config.find import find_config
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine.backfill import found, newest
-from tetra_orchestrator.errors import ConfigError, UsageError
+from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def work(left: Left) -> int:
 
 def _way(left: Left, backfill: Backfill) -> Way:
     way = way_of(left.progress, left.max_parallel, force=left.force, no_retry=left.no_retry, as_json=left.as_json)
-    return way._replace(given=given(backfill))
+    hint = f"`tetra backfill cancel {backfill.backfill_id}`, and order another"
+    return way._replace(given=given(backfill.params, backfill.backfill_id, hint))
 
 
 def _ordered(left: Left) -> tuple[Backfill, Loaded]:
@@ -70,33 +71,11 @@ def _ordered(left: Left) -> tuple[Backfill, Loaded]:
 
 def as_ordered(backfill: Backfill, document: str | None, config: str | None) -> Loaded:
     """The configuration with which the backfill was ordered, whatever the file says now."""
-    try:
-        loaded = load(Source(config))
-        if loaded.project.config_hash == backfill.config_hash:
-            return loaded
-    except ConfigError:
-        pass  # it was ordered with something else
-    from tetra_orchestrator.config.load import load_project
-
-    path = find_config(config, os.environ, os.getcwd())
-    try:
-        loaded = load_project(path, environ=os.environ, snapshot=document or "{}")
-    except ConfigError as error:
-        first = getattr(error.problems[0], "message", "") if error.problems else error.message
-        raise ConfigError(
-            f"what {backfill.backfill_id} was ordered with cannot be used any more: {first}",
-            hint=f"mend that, or `tetra backfill cancel {backfill.backfill_id}` and order another",
-            where=path,
-        ) from None
-    return loaded._replace(project=loaded.project._replace(config_hash=backfill.config_hash))
-
-
-def given(backfill: Backfill) -> dict[str, str]:
-    """The parameters that it was given. Raises `UsageError` for one whose value was a secret and is not kept."""
-    values = {}
-    for name, value in (backfill.params or {}).items():
-        if value is None:
-            message = f"the parameter '{name}' of {backfill.backfill_id} was a secret, which is not kept"
-            raise UsageError(message, hint=f"`tetra backfill cancel {backfill.backfill_id}`, and order another")
-        values[name] = value
-    return values
+    return as_kept(
+        usable(config),
+        document or "{}",
+        backfill.config_hash,
+        config,
+        f"what {backfill.backfill_id} was ordered with cannot be used any more",
+        f"mend that, or `tetra backfill cancel {backfill.backfill_id}` and order another",
+    )

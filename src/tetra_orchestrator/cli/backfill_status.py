@@ -19,7 +19,7 @@ from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import local, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
-from tetra_orchestrator.core.backfill import BACKFILL_OPEN
+from tetra_orchestrator.core.backfill import BACKFILL_OPEN, lock_of
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.core.spoken import duration
 from tetra_orchestrator.engine.backfill import found, newest
@@ -86,7 +86,7 @@ def _took(one: Backfill) -> str:
 
 def is_driven(backfill: Backfill, locks: Locks) -> bool:
     """Whether anybody works on it."""
-    return locks.is_held(f"backfill-{backfill.backfill_id}")
+    return locks.is_held(lock_of(backfill.backfill_id))
 
 
 class _Plan:

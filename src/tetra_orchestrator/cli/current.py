@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from tetra_orchestrator.cli.again import given_to, prepared, selection_of
+from tetra_orchestrator.cli.kept import snapshot
 from tetra_orchestrator.cli.running import values_of
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.engine.redefined import Version, redefined
-from tetra_orchestrator.errors import ConfigError, UsageError
+from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,17 +24,13 @@ if TYPE_CHECKING:
 SHOWN = 8
 
 
-def tell_difference(found: Earlier, config: str | None) -> None:
+def tell_difference(found: Earlier, now: Loaded | None) -> None:
     """Say on standard error what has changed since the run, if anything, and that this makes no difference to it.
 
-    Of a file that cannot be used that has been said already.
+    Of a file that cannot be used (None) that has been said already.
     """
-    try:
-        loaded = load(Source(config))
-    except ConfigError:
-        return
-    if loaded.project.config_hash != found.run.config_hash:
-        _tell(found, loaded, "going on with what it had; --with-current-config takes the file as it is now")
+    if now is not None and now.project.config_hash != found.run.config_hash:
+        _tell(found, now, "going on with what it had; --with-current-config takes the file as it is now")
 
 
 def as_it_is(found: Earlier, again: Again, options: Options) -> tuple[Again, Loaded, Selection]:
@@ -76,19 +72,8 @@ def _tell(found: Earlier, loaded: Loaded, what: str) -> None:
 
 def _before(found: Earlier, config: str | None) -> Project:
     """The project as the run had it, to be compared and not to be run."""
-    from tetra_orchestrator.config.find import find_config
-    from tetra_orchestrator.config.load import load_project
-
-    path = find_config(config, os.environ, os.getcwd())
-    try:
-        return load_project(path, environ=os.environ, snapshot=found.document, check_modules=False).project
-    except ConfigError as error:
-        first = getattr(error.problems[0], "message", "") if error.problems else error.message
-        raise ConfigError(
-            f"what run {found.run.run_id} was started with cannot be compared with the file any more: {first}",
-            hint="start a new run",
-            where=path,
-        ) from None
+    message = f"what run {found.run.run_id} was started with cannot be compared with the file any more"
+    return snapshot(found.document, config, message, "start a new run", check_modules=False).project
 
 
 def _selection(found: Earlier, before: Project, now: Project, again: Again) -> Selection:

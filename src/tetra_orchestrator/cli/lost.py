@@ -6,6 +6,7 @@ import os
 
 from tetra_orchestrator.cli.again import as_it_was, do_again, earlier
 from tetra_orchestrator.cli.failure import show
+from tetra_orchestrator.cli.kept import usable
 from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.config.find import find_config
 from tetra_orchestrator.core.lost import candidates, may_go_on
@@ -46,7 +47,7 @@ def _resume(run_id: str, options: Options) -> list[int]:
     """The exit code of resuming the run; none where its tasks do not allow it."""
     try:
         found = earlier(run_id, options.config)
-        loaded = as_it_was(found, options.config)
+        loaded = as_it_was(found, options.config, usable(options.config))
         if not may_go_on(found.rows, {task.id: task for task in loaded.project.tasks()}):
             return []
         return [do_again(found, Again(run_id), loaded, options)]

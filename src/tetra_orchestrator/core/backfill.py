@@ -28,6 +28,11 @@ BACKFILL_OPEN = (RUNNING, PAUSED)
 BACKFILL_STATES = (*BACKFILL_OPEN, RunState.SUCCEEDED.value, RunState.FAILED.value, RunState.CANCELLED.value)
 
 
+def lock_of(backfill_id: str) -> str:
+    """The lock that whoever drives the backfill holds."""
+    return f"backfill-{backfill_id}"
+
+
 class Backfill(Record):
     """A mode over a range of dates, both inclusive, as the user wrote them; `slice` is how it is cut.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 
 from tetra_orchestrator import failpoints
-from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PAUSED, PENDING, RUNNING
+from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PAUSED, PENDING, RUNNING, lock_of
 from tetra_orchestrator.core.backfill_plan import verdict
 from tetra_orchestrator.core.reasons import STOP_REQUEST
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState
@@ -47,10 +47,9 @@ class Ended(Exception):
 @contextmanager
 def driven(backfill_id: str, locks: Locks) -> Iterator[None]:
     """Be the one that drives the backfill. Raises `NotNow` naming whoever does."""
-    name = f"backfill-{backfill_id}"
     stack = ExitStack()
     try:
-        stack.enter_context(locks.held([name], "`tetra backfill`"))
+        stack.enter_context(locks.held([lock_of(backfill_id)], "`tetra backfill`"))
     except NotNow as busy:
         hint = (
             f"`tetra backfill status {backfill_id}` tells how far it is, `tetra backfill pause {backfill_id}` holds it"
