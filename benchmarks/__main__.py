@@ -10,7 +10,20 @@ from functools import partial
 from pathlib import Path
 from string import ascii_lowercase
 
-from benchmarks import backfill, commands, history, idle, output, page, planning, running, simulation, syncs, tools
+from benchmarks import (
+    backfill,
+    commands,
+    history,
+    idle,
+    looking,
+    output,
+    page,
+    planning,
+    running,
+    simulation,
+    syncs,
+    tools,
+)
 from benchmarks.results import Options, Part, load, save, stamped
 
 OUT = Path("benchmarks/results/latest.json")
@@ -23,6 +36,7 @@ PARTS: dict[str, Callable[[Path, Options], Part]] = {
     "W10": output.write,
     "W11": history.look_back,
     "W12": backfill.work_off,
+    "W13": looking.look,
     "syncs": syncs.count,
 }
 

@@ -141,6 +141,7 @@ GATES = (
         Gate(f"W11: `{title}` over 1,000,000 tasks, seconds of processor", processor("W11", name), 0.5, None)
         for name, title in (("status", "status"), ("history", "history"), ("tag", "history --tag T"))
     ),
+    Gate("W13: looking at 10,000 processes, share of one CPU", fact("W13", "share"), 0.01, None),
     Gate("W12: a backfill of 365 no-op days, times a run of as many tasks", ratio("W12", "alone", "chain"), 2, None),
     Gate("W4x: memory at 10,000 tasks, MB", megabytes("W4x", "ours"), 40, 20),
     *(

@@ -32,6 +32,7 @@ INTRO = {
     "W10": "W10: a gigabyte of output",
     "W11": "W11: looking back over a long history",
     "W12": "W12: a backfill of a year",
+    "W13": "W13: looking at what attempts take",
 }
 PLANNING = """\
 
@@ -47,6 +48,11 @@ PLANNING = """\
 IDLE = """\
 Nothing of ours stays alive for schedules to fire: {processes} processes had to do with the project's folder behind a
 run, by the same look among all processes that found {processes_during} during it.
+"""
+LOOKING = """\
+{attempts} attempts with {processes:,} processes in all that do nothing are looked at for {seconds:.0f} s: our process
+takes {share:.2%} of one CPU for that and for all else, and {share_idle:.2%} with one process in each attempt.
+One look at all of them takes {look_ms:.0f} ms of processor, and {psutil_ms:.0f} ms by psutil, as other tools look.
 """
 SIMULATED = """\
 Simulated by the plan that a run performs, {seeds} graphs a row. Durations are log-normal; those learned from an earlier
@@ -130,7 +136,7 @@ By profiles on the machine of the published figures, outside the rounds:
 def render(parts: Parts) -> str:
     """The whole page."""
     packages = "\n".join(f"  `{' '.join(tool.packages)}`" for tool in TOOLS.values() if tool.packages)
-    makers = (_running, _uneven, _planning, _idle, _commands, _output, _history, _backfill)
+    makers = (_running, _uneven, _planning, _idle, _commands, _output, _history, _backfill, _looking)
     sections = [make(parts) for make in makers]
     budgets = f"## Budgets\n\n{markdown(gate_rows(judge(parts)))}\n"
     tail = TAIL.format(no_op=NO_OP, peers=PEERS, packages=packages)
@@ -264,6 +270,10 @@ def _backfill(parts: Parts) -> str:
     table = markdown(figure_rows(part, {"chain": "chain"}, processor=True))
     told = BACKFILL.format(days=part["facts"]["days"], **part["facts"]["each_ms"])
     return f"## {INTRO['W12']}\n\n{table}\n{told}"
+
+
+def _looking(parts: Parts) -> str:
+    return f"## {INTRO['W13']}\n\n" + LOOKING.format(**parts["W13"]["facts"]) if "W13" in parts else ""
 
 
 def _output(parts: Parts) -> str:

@@ -77,8 +77,10 @@ def test_links_between_pages_lead_somewhere(name):
 def test_the_readme_s_configuration_is_valid(tmp_path):
     from tetra_orchestrator.config.load import load_project
 
-    (example,) = re.findall(r"```yaml\n(.*?)```", DOCS["README.md"], re.S)
+    example, *more = re.findall(r"```yaml\n(.*?)```", DOCS["README.md"], re.S)
     file = tmp_path / "orchestration.yaml"
-    file.write_text(example)
-    project = load_project(str(file), environ={}, check_modules=False).project
+    file.write_text("\n".join([example, *more]))
+    project = load_project(
+        str(file), environ={"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/X"}, check_modules=False
+    ).project
     assert [pipeline.name for pipeline in project.pipelines] == ["extract", "report"]

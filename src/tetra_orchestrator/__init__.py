@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ConfigError": "errors",
     "PipelineCache": "pipeline_cache",
+    "PipelineHealthMonitor": "health_monitor",
     "Project": "api",
     "RunEvent": "core.events",
     "RunRefused": "api",
@@ -18,7 +19,16 @@ _HOMES = {
     "UsageError": "errors",
     "load": "api",
 }
-__all__ = ["ConfigError", "PipelineCache", "Project", "RunEvent", "RunRefused", "RunResult", "TaskType"]
+__all__ = [
+    "ConfigError",
+    "PipelineCache",
+    "PipelineHealthMonitor",
+    "Project",
+    "RunEvent",
+    "RunRefused",
+    "RunResult",
+    "TaskType",
+]
 __all__ += ["TetraError", "UsageError", "load"]
 
 

@@ -15,9 +15,9 @@ from tetra_orchestrator.core.spoken import duration
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine import backfill as engine
 from tetra_orchestrator.engine.overlap import TOGETHER
-from tetra_orchestrator.engine.start import Request, perform
+from tetra_orchestrator.engine.start import Request
 from tetra_orchestrator.errors import Exit
-from tetra_orchestrator.launch import live_long, refuse_unregistered, settle_slots
+from tetra_orchestrator.launch import live_long, performer, refuse_unregistered, settle_slots, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def perform_backfill(
         screen.settled = True
         wire.prune(project, world)
         settle_slots(project, world)
+        tell(loaded, world.store)
     return code
 
 
@@ -177,7 +178,7 @@ def _run(
         asked = request._replace(partition=Partition(partition.start, partition.end), again=again)
         own = world._replace(runner=wire.runner(project, os.environ), environ=environ)
         began = world.clock.monotonic()
-        code = perform(asked, own, report)
+        code = performer(project)(asked, own, report)
         if way.style == LINES and told:
             view.say(_line(partition, told[0], _word(told[0], code, world), world.clock.monotonic() - began))
         return code

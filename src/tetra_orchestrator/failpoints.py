@@ -27,15 +27,19 @@ _PLACES = (
     "spawn.after_fork",
     "child.exited",
     "outputs.read",
+    "alert.sent",
 )
 _WRITES = (
     *("cache.write", "lock.file", "log.open", "run.insert", "run.start", "input.write", "attempt.insert"),
     *("attempt.running", "attempt.finish", "outputs.insert", "retry.scheduled", "downstream.skip", "run.finish"),
     *("request.insert", "pause.write", "reconcile.each", "record.write", "prune.files", "prune.rows", "store.make"),
     *("migrate.step", "reserve.make", "slots.settle", "owner.write", "seen.write", "backup.write", "restore.write"),
-    "checkpoint.write",
+    *("checkpoint.write", "checkpoint.carry"),
     *("backfill.insert", "backfill.move"),
     *("result.keep", "result.drop"),
+    *("marks.write", "textfile.write"),
+    *("alert.enqueue", "alert.claim", "alert.group", "alert.ack"),
+    *("aside.make", "aside.drop"),
 )
 NAMES = (*_PLACES, *(name for write in _WRITES for name in (write, f"{write}.commit")))
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Project, Schedule
     from tetra_orchestrator.core.slots import Slot
     from tetra_orchestrator.engine.reconcile import Scene
+    from tetra_orchestrator.ports import Store
 
 
 #: So long after the boot sweep has woken a guard, it is not taken to have been started by hand.
@@ -64,7 +65,7 @@ def fire(wake: Wake) -> int:
         _settle_without(path)
         raise
     if wake.boot:
-        return _sweep(loaded.project, wake.by)
+        return _sweep(loaded, wake.by)
     schedule = schedule_of(loaded.project, wake.name)
     marked = _mark(wake, loaded.project)
     code = _due(schedule, loaded, wake)
@@ -85,10 +86,19 @@ def _due(schedule: Schedule, loaded: Loaded, wake: Wake) -> int | None:
     with wire.settled(project.store_url, project.root, project.name, end_survivors=True) as scene:
         mine = _mine(schedule, loaded, wake, scene)
         if not mine:
+            _tell(loaded, scene.store)
             return None
         from tetra_orchestrator.scheduled import run_slots
 
         return run_slots(schedule, loaded, mine, wake.by, scene.store)
+
+
+def _tell(loaded: Loaded, store: Store) -> None:
+    """Tell who wants to know what has happened, such as a run whose owner has died."""
+    if loaded.project.alerting is not None:
+        from tetra_orchestrator.wire_watch import after_run
+
+        after_run(loaded, store)
 
 
 def _started_by_hand(by: str, project: Project, name: str, marked: datetime | None) -> bool:
@@ -150,8 +160,9 @@ def _leave(slots: Sequence[Slot], by: str, project: Project) -> None:
         raise failed[0]
 
 
-def _sweep(project: Project, by: str | None) -> int:
+def _sweep(loaded: Loaded, by: str | None) -> int:
     """After a start of the machine: settle every schedule, and wake those that have something to run."""
+    project = loaded.project
     with wire.settled(project.store_url, project.root, project.name, end_survivors=True) as scene:
         ledger.settle_all(project, scene)
         if by == FOREGROUND or wire_timers.is_first_since_boot(project.root):
@@ -161,6 +172,7 @@ def _sweep(project: Project, by: str | None) -> int:
             wire_timers.note_boot(project.root)
         waiting = ledger.waiting(scene)
         left = [one.backfill_id for one in scene.store.backfills.all() if _is_left(one, scene)]
+        _tell(loaded, scene.store)
     _go_on(left, by or FOREGROUND, project)
     if by == FOREGROUND:
         return Exit.OK  # whoever started us looks after all of them when we have ended

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.core.reasons import STOP_REQUEST
 from tetra_orchestrator.core.spoken import duration, instant
+from tetra_orchestrator.core.units import MONITOR
 from tetra_orchestrator.engine.foreground import Watch, next_slot, recall
 from tetra_orchestrator.engine.ledger import waiting
 from tetra_orchestrator.errors import NotNow
@@ -69,9 +70,9 @@ def _about(schedule: Schedule) -> str:
 
 
 def _argv(file: str, name: str | None) -> list[str]:
-    """What starts the guard of a schedule; None: of all."""
-    guard = [sys.executable, "-P", "-m", "tetra_orchestrator", "fire", name or "--boot"]
-    return [*guard, "--by", FOREGROUND, "--config", file]
+    """What starts the guard of a schedule, or the monitor; None: the guard of all."""
+    words = ["monitor", "--quiet"] if name == MONITOR else ["fire", name or "--boot"]
+    return [sys.executable, "-P", "-m", "tetra_orchestrator", *words, "--by", FOREGROUND, "--config", file]
 
 
 def _end_the_rest(project: Project) -> None:

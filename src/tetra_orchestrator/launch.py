@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.checkpoint import Keeping
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.engine.start import Request, World
-    from tetra_orchestrator.ports import Reporter, Subject
+    from tetra_orchestrator.ports import Reporter, Store, Subject
+    from tetra_orchestrator.watch_ports import AlertStream
 
 #: The loader's word for a task type that nobody has registered. What has types never comes from the cache.
 UNREGISTERED = "unregistered_type"
@@ -34,13 +35,29 @@ def start(
     notifier = wire.notifier(notify) if notify else None
     live_long()
     with wire.screen() as screen, wire.world(project, os.environ) as world:
-        code = perform(request, world, wire.reporters(style, screen, _checkpoints(keeping, request)))
+        lines = None
+        if style == "json" and project.alerting is not None:
+            from tetra_orchestrator.wire_watch import alert_lines
+
+            lines = alert_lines(screen)
+        more = [*_checkpoints(keeping, request), *((lambda _: lines,) if lines else ())]
+        code = performer(project)(request, world, wire.reporters(style, screen, more))
         screen.settled = True
         wire.prune(project, world)
         settle_slots(project, world)
+        tell(loaded, world.store, lines)
     if code == 0 and notifier:
         notifier.notify(project.title or project.name.title(), "Pipeline completed")
     return code
+
+
+def performer(project: Project) -> Callable[[Request, World, Callable[[Subject], Reporter]], int]:
+    """What performs runs of the project: with its hooks, where it has any."""
+    if project.hooks is None and all(pipeline.hooks is None for pipeline in project.pipelines):
+        return perform
+    from tetra_orchestrator import wire_hooks
+
+    return wire_hooks.perform
 
 
 def _checkpoints(keeping: Keeping | None, request: Request) -> list[Callable[[Subject], Reporter]]:
@@ -68,6 +85,15 @@ def settle_slots(project: Project, world: World) -> None:
             settle_all(seen.project, world.scene)
     except Exception as error:
         world.tell(f"warning: slots are left to be settled: {error}")
+
+
+def tell(loaded: Loaded, store: Store, lines: AlertStream | None = None) -> None:
+    """Tell who wants to know what has happened. Whatever goes wrong changes nothing about the run."""
+    if loaded.project.alerting is None:
+        return
+    from tetra_orchestrator.wire_watch import after_run
+
+    after_run(loaded, store, lines)
 
 
 def live_long() -> None:

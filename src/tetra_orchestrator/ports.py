@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.facts import Bounds, Facts
+    from tetra_orchestrator.core.facts import Bounds, Facts, Usage
     from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, Run, RunFilter, TaskRun
-    from tetra_orchestrator.core.model import Json
+    from tetra_orchestrator.core.model import Json, Project
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
     from tetra_orchestrator.core.retention import Stray
-    from tetra_orchestrator.store_parts import Backfills, Ledger, Results
+    from tetra_orchestrator.process_port import Processes as Processes
+    from tetra_orchestrator.store_parts import Alerts, Backfills, Ledger, Results
 
 
 class Call(Record):
@@ -91,7 +92,8 @@ class Subject(Record):
     """What a reporter knows of the run besides its events. `expected_s` and `tasks` follow the plan's order.
 
     `config` is the file to name, where it is not found by itself. `log_of(task, attempt)` is a path; `tail_of(path)`
-    the last lines of that log; `rows()` its tasks as the store has them.
+    the last lines of that log; `rows()` its tasks as the store has them, `attempts()` their attempts. `secrets` are
+    values that nothing may show. `trace()` is the trace context that its tasks are in.
     """
 
     run_id: str
@@ -103,6 +105,11 @@ class Subject(Record):
     tail_of: Callable[[str], str]
     config: str | None = None
     rows: Callable[[], Sequence[TaskRun]] = list
+    run: Run | None = None
+    project: Project | None = None
+    secrets: tuple[str, ...] = ()
+    attempts: Callable[[], Sequence[Attempt]] = list
+    trace: Callable[[], str] = str
 
 
 #: A wrapper leaves the outputs without secrets in a file called like theirs with this behind it.
@@ -110,13 +117,17 @@ MASKED = ".masked"
 
 
 class AttemptFiles(Record):
-    """Absolute paths of one attempt: its log, two JSON files, the folder that survives attempts, a wrapper's record."""
+    """Absolute paths of one attempt: its log, two JSON files, the folder that survives attempts, a wrapper's record.
+
+    `tenant` is the folder of the task's owner, which survives runs.
+    """
 
     log: str
     input: str
     output: str
     checkpoint: str
     record: str
+    tenant: str | None = None
 
 
 if TYPE_CHECKING:
@@ -135,6 +146,9 @@ if TYPE_CHECKING:
 
         @property
         def results(self) -> Results: ...
+
+        @property
+        def alerts(self) -> Alerts: ...
 
         # Inserts the run, its tasks, the pipelines it knows and the configuration text, in one commit. A run for a slot
         # takes that from the ledger, where it has to be queued without a run: else `StateConflict`.
@@ -173,6 +187,9 @@ if TYPE_CHECKING:
         # By task in the order of the plan, then by number.
         def attempts(self, run_id: str) -> list[Attempt]: ...
 
+        # By run id, what all its attempts took; runs of which nothing is known are absent.
+        def used(self, run_ids: Collection[str]) -> Mapping[str, Usage]: ...
+
         # By sequence number.
         def events(self, run_id: str) -> list[RunEvent]: ...
 
@@ -200,6 +217,9 @@ if TYPE_CHECKING:
         # task the latest in which it did.
         def needed(self) -> set[str]: ...
 
+        # How many alerts that somebody was told of are not over, and how many letters have not gone out.
+        def alerts_standing(self) -> tuple[int, int]: ...
+
         # How it keeps its promises: which library, how durable, whether it is whole.
         def diagnose(self) -> list[Diagnosis]: ...
 
@@ -212,7 +232,7 @@ if TYPE_CHECKING:
         # Bytes of it that are free for new rows; None where that is its server's affair.
         def spare_bytes(self) -> int | None: ...
 
-        # Removes the run with all that belongs to it, in one commit; nothing where it is unknown or active.
+        # Removes the run with all its rows, in one commit; nothing where it is unknown, active, or has to be told of.
         def forget(self, run_id: str) -> None: ...
 
         def close(self) -> None: ...
@@ -242,27 +262,6 @@ if TYPE_CHECKING:
 
         # Ends every job still held, without grace, and waits until they are gone.
         def close(self) -> None: ...
-
-    class Processes(Protocol):
-        """Processes that are not our children, known by an identity (pid, start time, boot id)."""
-
-        # The identity of our own process.
-        def own(self) -> str: ...
-
-        def is_alive(self, identity: str) -> bool: ...
-
-        # Verified before it is sent; False when that process is gone.
-        def signal(self, identity: str, number: int) -> bool: ...
-
-        # Which of the attempts, given as fencing token -> handle, still have a live process: by either of the two.
-        def survived(self, handles: Mapping[str, str | None]) -> set[str]: ...
-
-        # Ends the attempts, given as fencing token -> handle: every process that carries the token, the one `handle`
-        # names if it is still that one, and their descendants. All at once; waits until they are gone.
-        def end_trees(self, handles: Mapping[str, str | None], grace_s: float) -> None: ...
-
-        # How the attempt with the token ended by what its wrapper has left in the file; None while there is nothing.
-        def left(self, record: str, token: str) -> tuple[Outcome, Facts] | None: ...
 
     class Locks(Protocol):
         """Kernel locks, freed by the kernel when their holder dies."""
@@ -335,18 +334,6 @@ if TYPE_CHECKING:
 
         def close(self) -> None: ...
 
-    class Probe(Protocol):
-        """Figures of the host. Shares are from 0 to 1."""
-
-        def disk_free(self, path: str) -> float: ...
-
-        def memory_available(self) -> float: ...
-
-        def load_per_cpu(self) -> float: ...
-
-        # When the file was last written (UTC), None where it cannot be seen.
-        def modified(self, path: str) -> datetime | None: ...
-
     class Notifier(Protocol):
         """Tells somebody who is not looking."""
 
@@ -356,8 +343,11 @@ if TYPE_CHECKING:
     class Workspace(Protocol):
         """The files of attempts: log, input, outputs, checkpoint."""
 
-        # Makes the attempt's folders and its input file, and says where everything is. `CannotWrite` when it cannot.
-        def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles: ...
+        # Makes the attempt's folders, that of its owner and its input file, and says where everything is. `CannotWrite`
+        # when it cannot.
+        def prepare(
+            self, run_id: str, task_id: str, number: int, given: Mapping[str, Json], tenant: str | None = None
+        ) -> AttemptFiles: ...
 
         # Where the attempt's files are, whether or not they exist.
         def files(self, run_id: str, task_id: str, number: int) -> AttemptFiles: ...
@@ -371,9 +361,9 @@ if TYPE_CHECKING:
         # The same without secrets, as its wrapper has left it.
         def masked_outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
 
-        # Gives the new run the checkpoint folders of the first of the earlier runs that has some. `CannotWrite` when it
-        # cannot.
-        def carry_over(self, earlier: Sequence[str], run_id: str) -> None: ...
+        # Gives the new run the checkpoint folders of the first of the earlier runs that has some, or that of the `task`
+        # of the first that has left something in it; returns which that is. `CannotWrite` when it cannot.
+        def carry_over(self, earlier: Sequence[str], run_id: str, task: str | None = None) -> str | None: ...
 
         # Where the attempt's log is, whether or not it exists.
         def log_path(self, run_id: str, task_id: str, number: int) -> str: ...

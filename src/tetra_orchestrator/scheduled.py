@@ -7,18 +7,19 @@ import os
 from tetra_orchestrator import wire
 from tetra_orchestrator.core.selection import declared, select
 from tetra_orchestrator.engine.fire import await_jitter, overlap_of, perform_due, trigger
-from tetra_orchestrator.engine.start import Request, perform
-from tetra_orchestrator.launch import live_long, refuse_unregistered, start
+from tetra_orchestrator.engine.start import Request
+from tetra_orchestrator.launch import live_long, performer, refuse_unregistered, start, tell
 from tetra_orchestrator.timer_port import SYSTEMD_SYSTEM, SYSTEMD_USER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from tetra_orchestrator.config.loaded import Loaded
     from tetra_orchestrator.core.model import Json, Mode, Project, Schedule
     from tetra_orchestrator.core.slots import Slot
-    from tetra_orchestrator.ports import Store
+    from tetra_orchestrator.ports import Reporter, Store, Subject
 
 #: The schedulers that spread the wakes of a timer by themselves; by hand nobody waits.
 SPREADING = (SYSTEMD_USER, SYSTEMD_SYSTEM, None)
@@ -72,9 +73,31 @@ def run_slots(schedule: Schedule, loaded: Loaded, mine: list[Slot], by: str | No
                 await_jitter(schedule, slot, world)
             asked = request(schedule, loaded, slot, world.clock.now())
             own = world._replace(runner=wire.runner(project, os.environ))
-            return perform(asked, own, wire.reporters("plain", screen))
+            report = wire.reporters("plain", screen)
+            return _heard(schedule, lambda heard: performer(project)(asked, own, heard), report)
 
         code = perform_due(schedule, project, mine, world, run)
         screen.settled = True
         wire.prune(project, world)
+        tell(loaded, world.store)
     return code
+
+
+def _heard(
+    schedule: Schedule,
+    work: Callable[[Callable[[Subject], Reporter]], int],
+    report: Callable[[Subject], Reporter],
+) -> int:
+    """Do the work, which reports so, and have the schedule's dead man's switch hear of that if it has one."""
+    if schedule.heartbeat is None:
+        return work(report)
+    from tetra_orchestrator.wire_watch import heartbeat
+
+    with heartbeat(schedule.heartbeat) as heart:
+
+        def begun(subject: Subject) -> Reporter:
+            heart.begin()
+            return report(subject)
+
+        heart.code = work(begun)
+        return heart.code

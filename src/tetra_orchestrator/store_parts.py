@@ -1,4 +1,4 @@
-"""The parts of a store that have a port of their own: slots, backfills, results. Every store has all of them."""
+"""The parts of a store that have a port of their own. Every store has all of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Protocol
 
+    from tetra_orchestrator.core.alerts import Alert, Delivery, Filed
     from tetra_orchestrator.core.backfill import Backfill, PartitionState
     from tetra_orchestrator.core.history import Result, Run
     from tetra_orchestrator.core.slots import Cursor, Slot, Span
@@ -103,3 +104,54 @@ if TYPE_CHECKING:
 
         # Of one task or all, with `key` only that one of the task; returns how many there were.
         def clear(self, task_id: str | None = None, key: str | None = None) -> int: ...
+
+    class Alerts(Protocol):
+        """The alerts, the letters that have to go out, and what is known of data that is watched.
+
+        A run of a project that tells somebody is `untold` from its end on, in the same commit: nothing is lost when
+        its owner dies there.
+        """
+
+        # The runs that are over and of which nobody has been told, oldest first by their end.
+        def untold(self, limit: int = 100) -> list[Run]: ...
+
+        # All in one commit: an alert with the id 0 is added; any other replaces the one with its id, if that has its
+        # version, and the version is one higher then. Letters are added. The runs are told. `StateConflict` where an
+        # alert with that key is open already, one has another version, or a run is told already.
+        def file(self, filed: Sequence[Filed], told: Sequence[str] = ()) -> None: ...
+
+        # Those that are not over, oldest first; also those that have not lasted long enough for anybody to be told.
+        def open(self) -> list[Alert]: ...
+
+        # Newest first, those that are over included.
+        def all(self, limit: int = 50) -> list[Alert]: ...
+
+        def get(self, alert_id: int) -> Alert | None: ...
+
+        # The newest alert with that key that is over, None where there is none.
+        def last(self, key: str) -> Alert | None: ...
+
+        # Of one alert or all; with `unsent` only those that have still to go out (`UNSENT`). Oldest first.
+        def deliveries(self, alert_id: int | None = None, *, unsent: bool = False) -> list[Delivery]: ...
+
+        # Those that may be tried now, each with `tries` one higher, `sending` and due again at `until`: nobody else
+        # gets them before. Oldest first.
+        def claim(self, now: datetime, until: datetime, limit: int = 100) -> list[Delivery]: ...
+
+        # What became of claimed ones: replaces those with their ids that are still `sending` with these `tries`.
+        def settle(self, deliveries: Sequence[Delivery]) -> None: ...
+
+        # How many letters the channel has been sent since then.
+        def sent_since(self, channel: str, since: datetime) -> int: ...
+
+        # How many alerts were over before that and have no letter that has still to go out.
+        def outdated(self, before: datetime) -> int: ...
+
+        # Removes the oldest of them, at most so many, with their letters; returns how many there were.
+        def forget(self, before: datetime, most: int) -> int: ...
+
+        # What was last seen of something that is watched, as JSON text, by name.
+        def marks(self) -> Mapping[str, str]: ...
+
+        # In one commit; None removes.
+        def mark(self, marks: Mapping[str, str | None]) -> None: ...

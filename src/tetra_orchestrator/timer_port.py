@@ -24,7 +24,8 @@ FOREGROUND = "foreground"
 class TimerState(Record):
     """How the scheduler sees one timer: whether it knows it, starts it again after a boot, and has it wait.
 
-    `active` says that what it starts is running now; instants are aware UTC, None where it does not say.
+    `active` says that what it starts is running now; instants are aware UTC, None where it does not say. `failed` is
+    why what it starts could not do its work at all, such as a program that is not there: no run of ours tells of that.
     """
 
     known: bool = False
@@ -33,6 +34,7 @@ class TimerState(Record):
     active: bool = False
     next_at: datetime | None = None
     last_at: datetime | None = None
+    failed: str | None = None
 
 
 if TYPE_CHECKING:

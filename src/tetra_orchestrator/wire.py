@@ -13,7 +13,7 @@ from tetra_orchestrator.errors import CannotWrite, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TextIO
 
     from tetra_orchestrator.adapters.kept_slots import KeptSlots
     from tetra_orchestrator.adapters.locks.table import LockTable
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         Clock,
         Locks,
         Notifier,
-        Probe,
         Processes,
         Reporter,
         Runner,
@@ -39,12 +38,15 @@ if TYPE_CHECKING:
         Subject,
         Workspace,
     )
+    from tetra_orchestrator.watch_ports import Probe
 
 
 #: The folder of our own files, below the project's root.
 STATE = "state"
 #: A host of which only the silence counts.
 ANY_HOST = Host(1)
+#: What systemd sets for the processes of its services.
+_UNDER_SYSTEMD = ("JOURNAL_STREAM", "SYSTEMD_EXEC_PID")
 
 
 def clock() -> Clock:
@@ -296,11 +298,17 @@ def screen() -> Iterator[Outlet]:
     finally:
         if outlet.left_out and not isinstance(outlet.fault, BrokenPipeError):
             why = outlet.fault.strerror if outlet.fault else "nobody read it"
-            _warn(f"{outlet.left_out} lines are missing on standard output: {why}")
+            warn(f"{outlet.left_out} lines are missing on standard output: {why}")
 
 
-def _warn(text: str) -> None:
-    _tell(f"warning: {text}")
+def warn(text: str) -> None:
+    """Say so on standard error, as systemd wants it where that reads it, unless that would have to be waited for."""
+    line = f"warning: {text}"
+    if _UNDER_SYSTEMD[0] in os.environ:
+        from tetra_orchestrator.wire_reports import to_errors
+
+        line = to_errors(line, 4, os.environ)
+    _tell(line)
 
 
 def _tell(text: str) -> None:
@@ -318,16 +326,29 @@ def reporters(
 
     def make(subject: Subject) -> Reporter:
         from tetra_orchestrator.adapters.report.fanout import Fanout
-        from tetra_orchestrator.adapters.report.plain import LineReporter
 
         file = open(subject.log, "a", encoding="utf-8")  # noqa: SIM115 - the reporter closes it
-        log, shown = LineReporter(subject, file, own=True), _shown(style, subject, outlet)
-        names = {id(log): f"the run's log {subject.log}", id(shown): "what is shown of the run"}
-        others = [each(subject) for each in more]
-        names |= {id(each): "what the run leaves for others" for each in others}
-        return Fanout([log, shown, *others], lambda failed, error: _warn(f"{names[id(failed)]} is incomplete: {error}"))
+        named = _told(style, subject, outlet, file)
+        named += [(each(subject), "what the run leaves for others") for each in more]
+        names = {id(each): name for each, name in named}
+        told = [each for each, _ in named]
+        return Fanout(told, lambda failed, error: warn(f"{names[id(failed)]} is incomplete: {error}"))
 
     return make
+
+
+def _told(style: str, subject: Subject, outlet: Outlet, file: TextIO) -> list[tuple[Reporter, str]]:
+    """Who is told of a run, each with what is incomplete when it fails."""
+    logs = subject.project and subject.project.logs
+    plain = style == "plain" and not (logs and (logs.file or logs.format == "json"))
+    if not plain or any(name in os.environ for name in _UNDER_SYSTEMD):
+        from tetra_orchestrator import wire_reports
+
+        return wire_reports.reporters(style, subject, outlet, file, os.environ, warn)
+    from tetra_orchestrator.adapters.report.plain import LineReporter
+
+    log, shown = LineReporter(subject, file, own=True), LineReporter(subject, outlet)
+    return [(log, f"the run's log {subject.log}"), (shown, "what is shown of the run")]
 
 
 def checkpoints(keeping: Keeping, groups: Sequence[Sequence[str]]) -> Callable[[Subject], Reporter]:
@@ -336,7 +357,7 @@ def checkpoints(keeping: Keeping, groups: Sequence[Sequence[str]]) -> Callable[[
     def make(subject: Subject) -> Reporter:
         from tetra_orchestrator.adapters.checkpoints.reporter import CheckpointReporter
 
-        return CheckpointReporter(subject, keeping, groups, _warn)
+        return CheckpointReporter(subject, keeping, groups, warn)
 
     return make
 
@@ -348,28 +369,6 @@ def checkpoints_in(folder: str) -> Holdings:
     return look(folder)
 
 
-def _shown(style: str, subject: Subject, outlet: Outlet) -> Reporter:
-    if style == "json":
-        from tetra_orchestrator.adapters.report.jsonl import JsonReporter
-
-        return JsonReporter(outlet)
-    if style == "silent":
-        from tetra_orchestrator.adapters.report.fanout import Fanout
-
-        return Fanout(())
-    if style == "steps":
-        from tetra_orchestrator.adapters.report.steps import StepReporter
-
-        return StepReporter(subject, outlet)
-    if style == "live":
-        from tetra_orchestrator.adapters.report.live import LiveReporter
-
-        return LiveReporter(subject, outlet)
-    from tetra_orchestrator.adapters.report.plain import LineReporter
-
-    return LineReporter(subject, outlet)
-
-
 def prune(project: Project, world: World) -> None:
     """Remove what `logs.keep` no longer keeps. Whatever goes wrong changes nothing about the run that has ended."""
     if not any(project.logs.keep):
@@ -377,9 +376,10 @@ def prune(project: Project, world: World) -> None:
     from tetra_orchestrator.engine import retention
 
     try:
-        retention.prune(project.logs.keep, world.store, world.workspace, world.clock)
+        telling = project.alerting is not None
+        retention.prune(project.logs.keep, world.store, world.workspace, world.clock, telling=telling)
     except Exception as error:
-        _warn(f"old runs are left: {error}")
+        warn(f"old runs are left: {error}")
 
 
 def log_refusal(project: Project, text: str, *, aloud: bool) -> None:
@@ -388,6 +388,10 @@ def log_refusal(project: Project, text: str, *, aloud: bool) -> None:
 
     now = clock().now()
     line = f"{stamp(now)} {text}\n"
+    if project.logs.format == "json":
+        from tetra_orchestrator.wire_reports import service_line
+
+        line = service_line(text, now, "error")
     with open(workspace(project).open_log(now), "a", encoding="utf-8") as log:
         log.write(line)
     if aloud:

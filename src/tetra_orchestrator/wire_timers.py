@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.units import Placement, TimerSpec, UnitFile
     from tetra_orchestrator.engine.foreground import Guards
+    from tetra_orchestrator.engine.timers import Site
     from tetra_orchestrator.ports import Interrupts
     from tetra_orchestrator.timer_port import TimerBackend
 
@@ -87,6 +88,24 @@ def placement(project: Project, kind: str) -> Placement:
     scope = "system" if kind.endswith("-system") else "user"
     config = None if found == project.file else project.file
     return Placement(sys.executable, kind, UNIT_PATH, os.path.expanduser("~"), scope, config)
+
+
+def site_of(project: Project, backend: TimerBackend, *, gone: bool = False) -> Site:
+    """The project's timers at that scheduler; none of them are wanted where the project is `gone`."""
+    from tetra_orchestrator.core.units import timer_specs
+    from tetra_orchestrator.engine.timers import Site
+
+    root = project.root
+    return Site(
+        backend,
+        project.name,
+        root,
+        [] if gone else timer_specs(project, placement(project, backend.kind)),
+        wire.clock().now(),
+        elsewhere=lambda other: os.path.isdir(other) and not os.path.samefile(other, root),
+        marked_at=lambda timer: woken_at(root, timer),
+        marker=lambda: marker(root),
+    )
 
 
 def detach(argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str) -> None:

@@ -248,6 +248,19 @@ def test_a_run_that_resumes_another_gets_its_checkpoint_folders(tmp_path):
     assert not Path(old.checkpoint).exists()
 
 
+def test_a_task_gets_its_own_checkpoint_folder_of_the_first_run_that_has_left_something_there(tmp_path):
+    workspace = Workspace(str(tmp_path / "logs"), str(tmp_path / "state"))
+    one, other, empty = (workspace.prepare(run, name, 1, {}) for run, name in (("r1", "a"), ("r1", "b"), ("r2", "a")))
+    Path(one.checkpoint, "progress").write_text("half")
+    Path(other.checkpoint, "progress").write_text("all")
+    assert workspace.carry_over(["r0", "r2", "r1"], "r3", "a") == "r1"
+    assert Path(workspace.prepare("r3", "a", 1, {}).checkpoint, "progress").read_text() == "half"
+    assert not Path(one.checkpoint).exists()
+    assert Path(other.checkpoint, "progress").exists()
+    assert Path(empty.checkpoint).exists()
+    assert workspace.carry_over(["r2", "r1"], "r4", "a") is None
+
+
 def test_where_no_earlier_run_has_checkpoint_folders_nothing_is_carried_over(tmp_path):
     workspace = Workspace(str(tmp_path / "logs"), str(tmp_path / "state"))
     workspace.carry_over(["r1"], "r2")

@@ -16,6 +16,7 @@ import yaml
 from cases.ledger import holds
 from tetra_orchestrator.config.load import load_project
 from tetra_orchestrator.core.retry import delay_s
+from tetra_orchestrator.worker.transfer import rate
 
 HERE = Path(__file__).parent
 EXPECTED = yaml.safe_load((HERE / "dativo" / "expect.yaml").read_text())
@@ -25,14 +26,6 @@ STRIPE = "app/jobs/acme/stripe_customers_to_iceberg.yaml"
 HUBSPOT = "app/jobs/acme/hubspot_contacts_to_iceberg.yaml"
 MAINTENANCE = "app/jobs/acme/maintenance.yaml"
 BETA = "app/jobs/beta/stripe_customers_to_iceberg.yaml"
-
-LATER = {
-    "dativo": {
-        "events": 8,
-        "events_on_failure": 8,
-        "rate": 8,
-    }
-}
 
 
 class Ingest:
@@ -49,6 +42,10 @@ class Ingest:
             command, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=60, check=False
         )
 
+    def begin(self, *words):
+        command = [sys.executable, "-m", "tetra_orchestrator", *words]
+        return subprocess.Popen(command, cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, text=True)
+
     def run(self, file, *words, **options):
         return self.tetra("run", "--config", file, *words, **options)
 
@@ -62,11 +59,15 @@ class Ingest:
         assert done.returncode == 0, done.stderr
         return yaml.safe_load(done.stdout)
 
-    def tasks(self, file):
-        """The tasks of the newest run of a file, with their attempts."""
+    def shown(self, file):
+        """What is known of the newest run of a file."""
         command = [sys.executable, "-m", "tetra_orchestrator", "show", "--config", file, "--json"]
         shown = subprocess.run(command, cwd=self.folder, env=self.environ, capture_output=True, timeout=60, check=True)
-        return json.loads(shown.stdout)["tasks"]
+        return json.loads(shown.stdout)
+
+    def tasks(self, file):
+        """Its tasks, with their attempts."""
+        return self.shown(file)["tasks"]
 
     def task(self, file):
         """The one task of the newest run of a job file."""
@@ -92,6 +93,31 @@ class Ingest:
         text = f"path_map: {{/app: ./app}}\nconnectors: {{stripe: {bound}, iceberg: {{builtin: null_writer}}}}\n"
         (self.folder / "shop.yaml").write_text(text)
         return "shop.yaml"
+
+
+class Told(list):
+    """The lines that a command has written, in order."""
+
+    def types(self):
+        return [line["event_type"] for line in self]
+
+    def of(self, event_type):
+        return [line for line in self if line["event_type"] == event_type]
+
+    def one(self, event_type):
+        [line] = self.of(event_type)
+        return line
+
+
+def told(ingest, file, *words, code=0, **options):
+    """Every line of the output of a run that ends with that code: `json.loads` refuses what is no JSON."""
+    done = ingest.run(file, *words, **options)
+    assert done.returncode == code, done.stderr
+    return Told(json.loads(line) for line in done.stdout.splitlines())
+
+
+def failing(ingest, **options):
+    return told(ingest, MAINTENANCE, code=2, bindings=ingest.bind("raise KeyError('id')"), **options)
 
 
 class Span:
@@ -360,3 +386,43 @@ def test_D_077_a_connector_without_a_binding_is_warned_of_and_does_not_run(inges
         'hint: bind it in bindings.yaml: `connectors: {stripe: {call: "module:function"}, '
         'iceberg: {call: "module:function"}}`' in done.stderr
     )
+
+
+# -- what is told ----------------------------------------------------------------------------------------------------
+
+
+def in_order(wanted, types):
+    """The wanted events as they stand among the others."""
+    return [each for each in types if each in wanted]
+
+
+@holds("dativo", "events")
+def test_D_114_D_115_D_117_to_D_119_a_job_tells_its_events_once_and_in_order(ingest):
+    types = told(ingest, MAINTENANCE, code=1).types()
+    assert in_order(EXPECTED["events"], types) == EXPECTED["events"]
+    assert types[0] == "job_started"
+    assert types[-1] == "metrics_complete"
+    assert types.index("infra_validated") < types.index("metrics_extraction")
+    assert all(each.startswith("metrics_") for each in types[types.index("job_finished") + 1 :])
+
+
+@holds("dativo", "events_on_failure")
+def test_D_114_D_116_a_failing_job_tells_its_error_once_and_never_that_it_finished(ingest):
+    lines = failing(ingest)
+    assert in_order(EXPECTED["events_on_failure"], lines.types()) == EXPECTED["events_on_failure"]
+    error = lines.one("job_error")
+    assert (error["level"], error["message"]) == ("ERROR", "the job failed: KeyError: 'id'")
+    assert (error["exit_code"], error["status"]) == (2, "failure")
+    assert lines.of("job_finished") == []
+
+
+@holds("dativo", "rate")
+def test_D_125_D_131_D_133_the_rate_is_records_by_the_seconds_that_the_job_took(ingest):
+    expected = EXPECTED["rate"]
+    assert rate(expected["records"], expected["seconds"]) == expected["per_second"]
+    source = "import time; time.sleep(0.5)\n    yield [{}] * 100"
+    line = told(ingest, MAINTENANCE, bindings=ingest.bind(source)).one("metrics_complete")
+    assert 0.5 <= line["execution_time_seconds"] < 0.75
+    assert line["records_per_second"] == round(100 / line["execution_time_seconds"], 1)
+    empty = told(ingest, MAINTENANCE, bindings=ingest.bind("pass")).one("metrics_complete")
+    assert (empty["records_extracted"], empty["records_per_second"]) == (0, 0)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from cases.ledger import HERE, holds
+from support.http_server import HttpServer
 from tetra_orchestrator.config.read import read
 from tetra_orchestrator.config.yaml_tree import to_json
 from tetra_orchestrator.core.model import RetryPolicy
@@ -23,7 +24,6 @@ LATER = {
     "recomart": {
         "pipeline_config.yaml.log_file": 8,
         "production_pipeline.yaml.log_file": 8,
-        "production_pipeline.yaml.notify_on_failure": 8,
     }
 }
 EXPECTED = yaml.safe_load((HERE / "recomart" / "expect.yaml").read_text())
@@ -322,3 +322,23 @@ def test_R_013_sequential_tasks_never_overlap(shop):
         for attempt in task["attempts"]
     )
     assert first[1] <= second[0]
+
+
+@holds("recomart", "production_pipeline.yaml.notify_on_failure")
+@pytest.mark.parametrize(
+    ("bindings", "told"),
+    [(("--bindings", "failing.yaml", "--pipeline", "ingestion"), 1), ((), 0)],
+    ids=["fails", "succeeds"],
+)
+def test_R_072_R_074_R_077_R_079_the_production_file_tells_slack_of_a_failure_and_of_nothing_else(shop, bindings, told):
+    (shop.folder / "failing.yaml").write_text(FAILING)
+    assert EXPECTED["production_pipeline.yaml"]["notify_on_failure"] == ["slack"]
+    with HttpServer() as slack:
+        words = ("--set", f"notifications.slack.webhook_url={slack.url}/services/T/B/X", "--no-retry", *bindings)
+        done = shop.tetra("run", "--config", "production_pipeline.yaml", *words)
+        assert (done.returncode, len(slack.requests)) == (2 if told else 0, told)
+        for request in slack.requests:
+            assert "channel" not in request.json
+            text = request.body.decode()
+            for word in ("production", "failed after", "ingestion: exit code 1"):
+                assert word in text

@@ -18,6 +18,7 @@ import yaml
 from cases.ledger import holds
 from support.worlds import Stage
 from tetra_orchestrator.adapters.timer.systemd.calendar import lines
+from tetra_orchestrator.config.conditions import holds as is_true
 from tetra_orchestrator.config.load import load_project
 from tetra_orchestrator.core.freshness import freshness
 from tetra_orchestrator.core.outcome import Exited
@@ -32,7 +33,7 @@ EXPECTED = yaml.safe_load((HERE / "expect.yaml").read_text())
 CHAIN = ["data_pipeline", "scenarios_pipeline", "metrics_pipeline", "assessment_pipeline"]
 ZONE = "Europe/Paris"
 
-LATER = {"tetra": {"alerts": 8}}
+LATER: dict[str, dict[str, int]] = {"tetra": {}}
 
 
 class Checkout:
@@ -234,6 +235,32 @@ def test_T_191_T_192_data_are_fresh_for_a_day(checkout, age):
     for pipeline in checkout.project().pipelines:
         found = freshness(now - timedelta(hours=age), pipeline.max_data_age_s, now)
         assert found == EXPECTED["freshness"][f"{age}h"]
+
+
+# -- rules of alerts
+
+
+@pytest.mark.parametrize("alert", EXPECTED["alerts"], ids=lambda alert: str(alert["given"]))
+@holds("tetra", "alerts")
+def test_T_207_to_T_216_the_rules_that_hold_and_whom_they_tell(checkout, alert):
+    alerting = checkout.project().alerting
+    holding = [rule for rule in alerting.rules if is_true(rule.condition, alert["given"])]
+    assert [rule.name for rule in holding] == alert["fires"]
+    told = [name for rule in holding for name in rule.channels if alerting.channel(name).enabled]
+    assert told == alert.get("to", [])
+
+
+def test_T_210_the_channel_of_a_rule_that_is_switched_off_is_kept_as_such(checkout):
+    alerting = checkout.project().alerting
+    assert alerting.rules[2].channels == ("email", "slack", "pagerduty")
+    assert [channel.name for channel in alerting.channels if not channel.enabled] == ["pagerduty"]
+
+
+def test_T_115_only_the_variable_of_a_channel_that_is_on_is_missed(checkout):
+    _, found = validated(checkout, "orchestration.yaml")
+    assert [warning["message"] for warning in found["warnings"] if warning["code"] == "missing_variable"] == [
+        "the variable SLACK_WEBHOOK_URL is not set"
+    ]
 
 
 # -- validation

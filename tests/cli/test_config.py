@@ -10,6 +10,7 @@ import pytest
 
 from tetra_orchestrator.config.load import load_project
 from tetra_orchestrator.config.native_text import from_json, to_text
+from tetra_orchestrator.config.read import read
 from tetra_orchestrator.config.shipped import modeline
 from tetra_orchestrator.errors import ConfigError
 
@@ -191,7 +192,8 @@ def means_the_same_after_conversion(file):
     except ConfigError:
         return False
     converted = file.with_name("converted.yaml")
-    converted.write_text(to_text({**from_json(loaded.document), "include": []}), encoding="utf-8")
+    document = from_json(read(str(file), environ=CASES_ENV).text)
+    converted.write_text(to_text({**document, "include": []}), encoding="utf-8")
     again = load_project(str(converted), environ=CASES_ENV, check_modules=False)
     converted.unlink()
     both = (one.project._replace(file="", config_hash="", dialect="") for one in (loaded, again))

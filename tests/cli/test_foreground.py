@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -236,7 +237,7 @@ def zombies(site):
 DATIVO = Path(__file__).resolve().parent.parent / "cases" / "dativo"
 
 
-def test_D_001_D_002_and_D_063_the_service_tells_its_schedules_and_runs_their_jobs(site):
+def test_D_001_D_002_D_063_D_109_the_service_tells_its_schedules_and_runs_their_jobs(site):
     app = site.root / "app"
     shutil.copytree(DATIVO / "app", app)
     bindings = (DATIVO / "bindings.yaml").read_text().replace("/app: ./app", f"/app: {app}")
@@ -252,8 +253,10 @@ def test_D_001_D_002_and_D_063_the_service_tells_its_schedules_and_runs_their_jo
     site.until(ran, 30)
     code, out, err = ended(loop)
     assert (code, err) == (0, "")
-    assert plain(out)[:2] == [
+    lines = [json.loads(line) for line in out.splitlines()]  # D-109: of the service and of its jobs
+    assert [line["message"] for line in lines[:2]] == [
         "schedule stripe_customers_hourly: every 1.0 s UTC, enabled",
         "schedule hubspot_contacts_daily: 15 2 * * * UTC, enabled",
     ]
+    assert {"service", "job_started", "metrics_complete"} <= {line["event_type"] for line in lines}
     assert set(ran()) == {"stripe_customers_hourly"}

@@ -39,7 +39,18 @@ def test_a_dry_run_tells_what_would_go_and_removes_nothing(ran):
     known = runs(ran)
     body = ran.json("prune", "--dry-run", "--runs", "2")
     assert list(body) == [
-        *("schema", "dry_run", "keep", "runs", "slots", "strays", "files_bytes", "store_spare_bytes", "faults"),
+        *(
+            "schema",
+            "dry_run",
+            "keep",
+            "runs",
+            "slots",
+            "alerts",
+            "strays",
+            "files_bytes",
+            "store_spare_bytes",
+            "faults",
+        ),
     ]
     assert (body["schema"], body["dry_run"]) == ("tetra.prune/1", True)
     assert body["keep"] == {"runs": 2, "days": None, "total_bytes": None}
@@ -55,7 +66,7 @@ def test_what_goes_is_told_and_goes_with_its_files(ran):
     known = runs(ran)
     text = ran.run("prune", "--runs", "2").stdout
     assert [line.split()[0] for line in text.splitlines()[2:5]] == known[:1:-1]
-    assert "removed: 3 runs, 0 slots from before " in text
+    assert "removed: 3 runs, 0 slots and 0 alerts from before " in text
     assert runs(ran) == known[:2]
     assert sorted(os.listdir(ran.root / "logs" / "runs")) == sorted(known[:2])
     assert ran.json("prune", "--runs", "2")["runs"] == []
@@ -192,3 +203,21 @@ def test_room_that_is_free_in_the_store_is_told(ran):
         .stdout.splitlines()[-1]
         .endswith(" KB of the store's file are free for new rows; it is not made smaller")
     )
+
+
+def test_a_project_that_tells_nobody_any_more_keeps_nothing_for_it(site):
+    failing = "{a: {shell: exit 3, on_failure: {notify: [note]}}}"
+    alerting = "{channels: {note: {type: command, command: [no-such-program]}}}"
+    site.configure(f"pipelines: {failing}\nalerting: {alerting}\n")
+    for _ in range(2):
+        assert site.run("run").returncode == 2
+    [alert] = site.json("alerts", "list")["alerts"]
+    site.configure("logs: {keep: {runs: 1}}\npipelines: {a: {shell: exit 3}}\n")
+    assert [one["state"] for one in site.json("alerts", "list")["alerts"]] == ["open"]
+    assert site.run("alerts", "ack", str(alert["id"])).returncode == 0
+    assert "1 open alert would be closed: the file has no `alerting` any more" in site.run("prune", "--dry-run").stdout
+    assert site.json("status")["alerts_open"] == 1
+    assert "1 open alert closed: the file has no `alerting` any more" in site.run("prune").stdout
+    assert site.json("status")["alerts_open"] == 0
+    assert site.json("alerts", "list")["alerts"] == []
+    assert site.json("prune", "--dry-run")["alerts"]["closed"] == 0

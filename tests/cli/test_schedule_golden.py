@@ -26,9 +26,10 @@ schedules:
   nightly: {{mode: all, cron: "30 2 * * *"}}
 """
 NAMES = {
-    "launchd": [f"com.demo.{name}.plist" for name in ("daily", "nightly", "orchestrator")],
+    "launchd": [f"com.demo.{name}.plist" for name in ("daily", "monitor", "nightly", "orchestrator")],
     "systemd": [
-        *("demo-daily.service", "demo-daily.timer", "demo-failure@.service", "demo-nightly.service"),
+        *("demo-daily.service", "demo-daily.timer", "demo-failure@.service"),
+        *("demo-monitor.service", "demo-monitor.timer", "demo-nightly.service"),
         *("demo-nightly.timer", "demo-orchestrator.service", "demo-orchestrator.timer"),
     ],
 }
@@ -62,7 +63,7 @@ def test_the_units_of_this_repository_are_what_its_file_describes(tmp_path, monk
         shutil.copytree(REPOSITORY / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert main.run(["schedule", "verify"]) == 0
-    assert capsys.readouterr().out == "10 units are what the file describes, and systemd takes them\n"
+    assert capsys.readouterr().out == "13 units are what the file describes, and systemd takes them\n"
 
 
 def test_this_repository_s_times_are_said_as_a_person_would():
@@ -81,7 +82,7 @@ def test_this_repository_s_times_are_said_as_a_person_would():
 
 def test_what_was_written_is_found_to_be_right_and_names_no_place_of_this_machine(verify, tmp_path):
     code, out = verify("--write")
-    assert (code, out.partition(" units")[0]) == (0, "10")
+    assert (code, out.partition(" units")[0]) == (0, "13")
     assert {family: list(files) for family, files in units(tmp_path).items()} == NAMES
     assert not any(str(tmp_path) in text for files in units(tmp_path).values() for text in files.values())
     assert "OnCalendar=2026-03-08 07:00:00 UTC\n" in units(tmp_path)["systemd"]["demo-nightly.timer"]
@@ -127,7 +128,7 @@ def test_where_nobody_keeps_units_only_systemd_is_asked(verify, tmp_path):
 def test_without_systemd_the_files_are_compared_all_the_same(verify, monkeypatch, tmp_path):
     verify("--write")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert verify() == (0, "10 units are what the file describes\n")
+    assert verify() == (0, "13 units are what the file describes\n")
     assert json.loads(verify("--json")[1])["systemd"] is False
 
 

@@ -16,7 +16,7 @@ from support.timers import SHARED, FakeTimers
 from tetra_orchestrator import wire_timers
 from tetra_orchestrator.cli import main
 from tetra_orchestrator.core.marker import marked
-from tetra_orchestrator.core.units import BOOT_SWEEP, UnitFile
+from tetra_orchestrator.core.units import BOOT_SWEEP, MONITOR, UnitFile
 from tetra_orchestrator.errors import NotNow, UsageError
 
 FILE = f"""\
@@ -31,7 +31,9 @@ schedules:
   often: {{pipelines: [a], every: 15m, timezone: UTC}}
 """
 ONE_LESS = FILE.replace("  often:", "  # often:")
-FILES = ["demo-daily.timer", "demo-often.timer", "demo-orchestrator.timer", f"demo-{SHARED}"]
+FILES = ["demo-daily.timer", "demo-often.timer", "demo-orchestrator.timer", "demo-monitor.timer", f"demo-{SHARED}"]
+#: Its timers.
+EVERY = ["daily", "often", BOOT_SWEEP, MONITOR]
 
 
 class Console:
@@ -102,8 +104,8 @@ def alone(console, monkeypatch):
 def test_what_was_applied_waits_and_applying_it_again_changes_nothing(real, bench):
     code, out, err = real.run("schedule", "apply")
     assert (code, err) == (0, "")
-    assert out.endswith(f"armed: daily, often, {BOOT_SWEEP}\n")
-    assert bench.waiting("daily", "often", BOOT_SWEEP) == ["daily", "often", BOOT_SWEEP]
+    assert out.endswith(f"armed: daily, often, {BOOT_SWEEP}, {MONITOR}\n")
+    assert bench.waiting(*EVERY) == EVERY
     disk, calls = bench.disk(), len(bench.scheduler.calls())
     assert real.run("schedule", "apply") == (0, "nothing to do: all timers are as they should be\n", "")
     assert bench.disk() == disk
@@ -115,7 +117,7 @@ def test_uninstalling_leaves_nothing_behind(real, bench):
     before = bench.disk()
     real.run("schedule", "apply")
     code, out, _ = real.run("schedule", "prune", "--all")
-    assert (code, bench.waiting("daily", "often", BOOT_SWEEP)) == (0, [])
+    assert (code, bench.waiting(*EVERY)) == (0, [])
     assert {line.partition(":")[0] for line in out.splitlines()} == {"removed"}
     assert {name: text for name, text in bench.disk().items() if text.strip()} == before
 
@@ -123,11 +125,11 @@ def test_uninstalling_leaves_nothing_behind(real, bench):
 def test_stop_and_start_hold_every_timer_and_let_it_go(real, bench):
     real.run("schedule", "apply")
     assert real.run("stop")[:2] == (0, "timer daily is disarmed\ntimer often is disarmed\n"
-        f"timer {BOOT_SWEEP} is disarmed\nno run is active\n")  # fmt: skip
-    assert bench.waiting("daily", "often", BOOT_SWEEP) == []
-    assert "disarmed: daily, often, orchestrator" in real.run("schedule", "apply")[1]
-    assert real.run("start")[1] == f"armed: daily, often, {BOOT_SWEEP}\n"
-    assert bench.waiting("daily", "often", BOOT_SWEEP) == ["daily", "often", BOOT_SWEEP]
+        f"timer {BOOT_SWEEP} is disarmed\ntimer {MONITOR} is disarmed\nno run is active\n")  # fmt: skip
+    assert bench.waiting(*EVERY) == []
+    assert "disarmed: daily, often, orchestrator, monitor" in real.run("schedule", "apply")[1]
+    assert real.run("start")[1] == f"armed: daily, often, {BOOT_SWEEP}, {MONITOR}\n"
+    assert bench.waiting(*EVERY) == EVERY
 
 
 def test_a_disabled_schedule_stays_so_through_start_until_it_is_enabled(real, bench):
@@ -137,7 +139,7 @@ def test_a_disabled_schedule_stays_so_through_start_until_it_is_enabled(real, be
         "often: the schedule is disabled, its timer is disarmed\n",
     )
     real.run("stop")
-    assert real.run("start")[1] == f"armed: daily, {BOOT_SWEEP}\ndisarmed: often\n"
+    assert real.run("start")[1] == f"armed: daily, {BOOT_SWEEP}, {MONITOR}\ndisarmed: often\n"
     assert bench.waiting("daily", "often") == ["daily"]
     assert real.run("schedule", "enable", "often")[1] == "often: the schedule is enabled, its timer is armed\n"
     assert bench.waiting("daily", "often") == ["daily", "often"]
@@ -188,14 +190,15 @@ def test_plan_shows_what_apply_would_do_and_changes_nothing(console):
         "add  demo-daily.timer         is new\n"
         "add  demo-often.timer         is new\n"
         "add  demo-orchestrator.timer  is new\n"
+        "add  demo-monitor.timer       is new\n"
         "add  demo-failure@.service    is new\n"
         "\n"
-        "0 of 4 units are as they should be\n",
+        "0 of 5 units are as they should be\n",
         "",
     )
     assert console.backend.calls == []
     console.run("schedule", "apply")
-    assert console.run("schedule", "plan")[:2] == (0, "4 of 4 units are as they should be\n")
+    assert console.run("schedule", "plan")[:2] == (0, "5 of 5 units are as they should be\n")
 
 
 def test_plan_publishes_every_action(console):
@@ -217,9 +220,10 @@ def test_apply_tells_what_it_did_and_what_it_left(console):
         1,
         "added: demo-daily.timer\n"
         "added: demo-orchestrator.timer\n"
+        "added: demo-monitor.timer\n"
         "added: demo-failure@.service\n"
         "left: demo-often.timer is not from us\n"
-        "armed: daily, orchestrator\n"
+        "armed: daily, orchestrator, monitor\n"
         "  hint: rename the schedule, or take the file over: `tetra-orchestrator schedule apply --force`\n",
         "",
     )
@@ -231,8 +235,8 @@ def test_apply_publishes_what_it_did_and_what_it_left(console):
     assert list(body) == ["schema", "by", "done", "left", "armed", "disarmed"]
     assert body["schema"] == "tetra.schedule.apply/1"
     assert [(one["kind"], one["file"]) for one in body["done"]] == [("add", name) for name in FILES]
-    assert (body["left"], body["armed"], body["disarmed"]) == ([], ["daily", "often", BOOT_SWEEP], [])
-    assert [one["kind"] for one in console.json("schedule", "apply")["left"]] == ["keep"] * 4
+    assert (body["left"], body["armed"], body["disarmed"]) == ([], EVERY, [])
+    assert [one["kind"] for one in console.json("schedule", "apply")["left"]] == ["keep"] * 5
 
 
 def test_what_was_edited_by_hand_stays_and_is_told_with_exit_code_1(console):
@@ -338,12 +342,13 @@ def test_a_scheduler_that_refuses_is_told(console):
 def test_list_shows_what_runs_when_and_whether_its_timer_waits(console):
     assert [line.split("  ")[-1] for line in console.run("schedule", "list")[1].splitlines()[2:]] == [
         *["not installed"] * 2,
+        *["", "the monitor looks every 5 min 00 s: not installed"],
     ]
     console.run("schedule", "apply")
     console.run("schedule", "disable", "often")
     lines = console.run("schedule", "list")[1].splitlines()
     assert re.split(" {2,}", lines[0]) == ["schedule", "runs", "when", "zone", "next here", "timer"]
-    rows = [re.split(" {2,}", line) for line in lines[2:]]
+    rows = [re.split(" {2,}", line) for line in lines[2:4]]
     assert [row[:4] for row in rows] == [
         ["daily", "all", "0 19 * * *", "Europe/Berlin"],
         ["often", "a", "every 15 min 00 s", "UTC"],
@@ -374,14 +379,20 @@ def test_list_publishes_all_of_a_schedule(console):
         "active": False,
         "next_at": None,
         "last_at": None,
+        "failed": None,
     }
-    assert "off in the file" in console.run("schedule", "list")[1]
+    assert console.json("schedule", "list")["monitor"] == {"every_s": 300.0, "timer": often["timer"]}
+    shown = console.run("schedule", "list")[1]
+    assert "off in the file" in shown
+    assert shown.endswith("\nthe monitor looks every 5 min 00 s: waiting\n")
+    console.configure(f"{FILE}monitor: {{enabled: false}}\n")
+    assert console.json("schedule", "list")["monitor"] is None
 
 
 def test_list_says_that_a_schedule_without_times_is_left_to_the_boot_sweep(console):
     console.configure(FILE.replace("every: 15m, timezone: UTC", "on_startup: true"))
     console.run("schedule", "apply")
-    line = console.run("schedule", "list")[1].splitlines()[-1]
+    line = console.run("schedule", "list")[1].splitlines()[3]
     assert re.split(" {2,}", line) == ["often", "a", "at startup", "Europe/Berlin", "-", "boot sweep"]
 
 
@@ -456,7 +467,7 @@ def test_a_schedule_that_is_off_in_the_file_is_enabled_there(console):
 
 def test_start_installs_arms_and_publishes(console):
     body = console.json("start")
-    assert (body["schema"], body["armed"]) == ("tetra.start/1", ["daily", "often", BOOT_SWEEP])
+    assert (body["schema"], body["armed"]) == ("tetra.start/1", EVERY)
 
 
 def test_stop_disarms_by_the_file_as_it_was_while_it_is_broken(console):
@@ -470,7 +481,7 @@ def test_stop_disarms_by_the_file_as_it_was_while_it_is_broken(console):
 def test_stop_publishes_the_timers_that_it_disarmed(console):
     console.run("schedule", "apply")
     assert console.json("stop") == {
-        "schema": "tetra.stop/1", "runs": [], "disarmed": ["daily", "often", BOOT_SWEEP]
+        "schema": "tetra.stop/1", "runs": [], "disarmed": EVERY
     }  # fmt: skip
 
 

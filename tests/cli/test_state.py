@@ -59,7 +59,7 @@ def test_a_store_in_order_is_told_to_be(ran):
     ]
     done = ran.run("state", "check")
     assert done.returncode == 0
-    assert "store_rows        runs, tasks, attempts, slots and partitions agree with each other" in done.stdout
+    assert "store_rows        runs, tasks, attempts, slots, partitions and letters agree with each other" in done.stdout
 
 
 def test_a_run_whose_owner_has_died_is_settled_by_the_check(site):
@@ -121,11 +121,11 @@ def test_a_backup_says_where_it_is_and_what_it_holds(ran):
     done = ran.run("state", "backup")
     [name] = backups(ran)
     size = (ran.root / "state" / "backups" / name).stat().st_size
-    assert (done.returncode, done.stdout) == (0, f"state/backups/{name}: 1 run, {size} bytes, version 5\n")
+    assert (done.returncode, done.stdout) == (0, f"state/backups/{name}: 1 run, {size} bytes, version 6\n")
     told = ran.json("state", "backup", "mine.db")["backup"]
     assert told == {
         "path": str(ran.root / "mine.db"),
-        "version": 5,
+        "version": 6,
         "size_bytes": size,
         "runs": 1,
         "last_run": runs(ran)[0],
@@ -238,21 +238,22 @@ def test_an_upgrade_is_planned_in_words_and_then_done(site):
     plan = site.run("state", "upgrade", "--plan")
     assert plan.returncode == 0
     head, copy, size, *steps = plan.stdout.splitlines()
-    assert head == "state/tetra.db has version 3 (by 0.1.0), the newest is 5"
+    assert head == "state/tetra.db has version 3 (by 0.1.0), the newest is 6"
     assert copy.startswith("copy to be made before: state/backups/tetra-v3-")
     assert size.startswith(f"size: {store_of(site).stat().st_size} bytes, free: ")
     assert steps == [
         "to do: 4, the slots of schedules, and when each pipeline is due next",
         "to do: 5, backfills with their partitions, results that are kept, and the tags of runs",
+        "to do: 6, alerts with their letters, what was last seen of data, and the memory and disk traffic of attempts",
     ]
     planned = site.json("state", "upgrade", "--plan")
-    assert [planned[name] for name in ("found", "newest", "done")] == [3, 5, False]
+    assert [planned[name] for name in ("found", "newest", "done")] == [3, 6, False]
 
     done = site.json("state", "upgrade")
     assert (done["done"], done["backup"]) == (True, str(site.root / "state" / "backups" / backups(site)[0]))
     assert (
         site.run("state", "upgrade").stdout
-        == "state/tetra.db has version 5, which is the newest: there is nothing to do\n"
+        == "state/tetra.db has version 6, which is the newest: there is nothing to do\n"
     )
     assert runs(site) == ["20261121T191603Z-hefqf5"]
 
@@ -291,5 +292,6 @@ def test_the_plan_for_an_empty_database_says_that_it_has_no_version_yet(site, po
     url = postgres.url(postgres.create())
     site.configure(f"state: {url}\npipelines: {{a: {{command: ['true']}}}}\n")
     assert site.run("state", "upgrade", "--plan").stdout == (
-        f"{url} has no version yet, the newest is 1\nto do: 1, all tables, indices, triggers and views\n"
+        f"{url} has no version yet, the newest is 2\nto do: 1, all tables, indices, triggers and views\n"
+        "to do: 2, alerts with their letters, what was last seen of data, and the memory and disk traffic of attempts\n"
     )

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 
 import pytest
+
+from support.builders import utc
+from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+from tetra_orchestrator.core.alerts import Alert, Filed
+
+AT = utc(2026, 3, 1, 20)
 
 FILE = """
     timezone: Europe/Paris
@@ -28,7 +35,7 @@ def ran(site):
 
 def test_status_has_the_published_shape(ran):
     body = ran.json("status")
-    assert list(body) == ["schema", "pipelines", "active_runs", "alerts_open", "pauses"]
+    assert list(body) == ["schema", "pipelines", "active_runs", "alerts_open", "letters_waiting", "pauses", "tenants"]
     assert body["schema"] == "tetra.status/1"
     data, report = body["pipelines"]
     assert list(data) == ["name", "state", "last_run", "freshness", "next_slot"]
@@ -54,6 +61,34 @@ def test_status_for_people_fits_80_columns(ran):
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize(("number", "line"), [(1, "1 alert is open"), (2, "2 alerts are open")])
+def test_status_tells_how_many_alerts_are_open_and_what_lists_them(ran, number, line):
+    before = ran.run("status").stdout
+    raise_alerts(ran, number)
+    assert ran.json("status")["alerts_open"] == number
+    assert ran.run("status").stdout.splitlines()[-2:] == ["", f"{line}: tetra-orchestrator alerts list"]
+    assert "alert" not in before
+
+
+@pytest.mark.parametrize(("number", "line"), [(1, "1 letter has not arrived"), (2, "2 letters have not arrived")])
+def test_status_counts_the_letters_that_no_channel_has_taken(ran, number, line):
+    """Fault 102."""
+    with closing(SqliteStore(str(ran.root / "state" / "tetra.db"))) as store:
+        one = Alert(0, "disk_low:/", "disk_low", "low", "/", "disk", "", "", (), AT, raised_at=AT)
+        store.alerts.file([Filed(one, tuple((f"channel{n}", "raised", AT) for n in range(number)))])
+    assert ran.json("status")["letters_waiting"] == number
+    assert ran.run("status").stdout.splitlines()[-1] == f"1 alert is open, {line}: tetra-orchestrator alerts list"
+
+
+def raise_alerts(site, number):
+    """Puts so many alerts into the store that somebody was told of, one that nobody was, and one that is over."""
+    with closing(SqliteStore(str(site.root / "state" / "tetra.db"))) as store:
+        for place in range(number + 2):
+            one = Alert(0, f"disk_low:/{place}", "disk_low", "low", f"/{place}", "disk", "", "", (), AT, raised_at=AT)
+            changed = {number: {"raised_at": None}, number + 1: {"resolved_at": AT}}.get(place, {})
+            store.alerts.file([Filed(one._replace(**changed))])
+
+
 def test_status_notices_a_changed_file_at_once(ran):
     ran.configure(FILE.replace("      data:\n", "      extra: {shell: 'true'}\n      data:\n"))
     assert [p["name"] for p in ran.json("status")["pipelines"]] == ["extra", "data", "report"]
@@ -64,7 +99,7 @@ def test_show_has_the_published_shape(ran):
     assert list(body) == ["schema", "run", "tasks", "resumed_by", "config_diff"]
     assert list(body["run"]) == [
         *("run_id", "project", "mode", "trigger", "state", "config_hash", "started_at", "finished_at", "duration_s"),
-        *("exit_code", "log", "slot", "partition", "resumes", "params", "schedule", "tags", "backfill"),
+        *("exit_code", "log", "slot", "partition", "resumes", "params", "schedule", "tags", "backfill", "usage"),
     ]
     assert [task["id"] for task in body["tasks"]] == ["data", "report.draw", "report.send"]
     task = body["tasks"][0]
@@ -212,12 +247,17 @@ def test_version_is_printed_three_ways(site):
 
 def test_monitor_is_healthy_after_a_good_run_and_unhealthy_after_a_bad_one(ran):
     body = ran.json("monitor")
-    assert list(body) == ["schema", "health", "pipelines", "system", "findings", "renewed"]
+    assert list(body) == ["schema", "health", "pipelines", "system", "findings", "at", "renewed"]
     assert set(body["pipelines"]["data"]) == {
         *("last_run", "status", "data_freshness", "log_freshness", "error_rate", "avg_duration_s", "next_slot"),
+        *("last_duration_s", "data_at", "last_success", "running", "paused"),
+        *("cpu_s", "memory_bytes"),
     }
     assert (body["pipelines"]["data"]["data_freshness"], body["pipelines"]["data"]["error_rate"]) == ("fresh", 0.0)
-    assert set(body["system"]) == {"database", "disk_space", "memory", "cpu", "api_endpoints", "timers"}
+    assert set(body["system"]) == {
+        *("database", "disk_space", "memory", "cpu", "api_endpoints", "timers"),
+        *("disks", "memory_free", "cpu_busy", "open_files"),
+    }
     ran.configure("pipelines: {data: {shell: 'exit 1'}}\n")
     ran.run("run")
     done = ran.run("monitor", "--json")

@@ -83,14 +83,34 @@ pipelines:
     on_lost: resume
     background: false
     survive: true
-    on_failure: {notify: [email], fallback: spare, escalate: chief, partial: true, checkpoint: true}
+    on_failure:
+      notify: [email]
+      fallback: use_cached_data
+      escalate: chief
+      escalate_after: {failures: 3, time: 1h}
+      partial: true
+      checkpoint: true
+    data:
+      files: {file: "data/*.csv", max_age: 25h, moves: false}
+      table:
+        sql: select max(ts) from sales
+        url: sqlite:///data/sales.db
+        due: "0 6 * * *"
+        timezone: local
+        grace: 30m
+      rows: {sql: select count(*) from sales, url: sqlite:///data/sales.db, counts: true}
+      feed: {http: "https://example.com/feed.csv"}
+    hooks: {on_failure: [tell, the team], timeout: 30s}
   spare:
+    on_failure: {fallback: {module: shop.spare, args: [--all]}}
     shell: echo nothing
   server:
+    on_failure: {fallback: {command: [serve, --spare]}}
     module: shop.server
     until: stopped
     ready_when: listening on [0-9]+
   report:
+    on_failure: {fallback: {use: check}}
     requires: [raw]
     depends_on: [extract, {server: ready}]
     tasks:
@@ -108,6 +128,7 @@ pipelines:
       check:
         shell: echo checked
   announce:
+    on_failure: {fallback: {shell: echo spare}}
     shell: echo "$REGION"
     run_if: {extract: {states: [succeeded, partial], exit_codes: [0, 3], output: done}}
 default_mode: daily
@@ -133,33 +154,57 @@ schedules:
     priority: 5
     on_startup: true
     tags: {kind: nightly}
+    heartbeat: https://example.com/ping/1
   often: {pipelines: [extract], every: 6h, catch_up: latest}
   once: {mode: daily, at: "2030-12-01T02:00"}
 tenants:
-  acme: {concurrency: 1, env: {REGION: eu}}
+  acme: {concurrency: 1, env: {REGION: eu}, secrets: {ACME_KEY: {file: keys/api}}}
 notifications: {on_success: [], on_failure: [email]}
+hooks:
+  on_start: [hook, start]
+  on_success: [hook]
+  on_partial: [hook]
+  on_failure: [hook]
+  on_late: [hook]
+  on_recovered: [hook]
+  on_exit: [hook, --all]
+  timeout: 90s
 alerting:
   channels:
     email:
-      recipients: [ops@example.com]
+      recipients: [ops@example.com, "The team <team@example.com>"]
       smtp_server: smtp.example.com
       smtp_port: 587
+      security: starttls
       sender: tetra@example.com
       username: tetra
       password: "${DB_PASSWORD}"
+      resolved: false
     chief: {type: sms, command: [send-sms], recipients: ["+491700000000"]}
     slack: {webhook_url: "https://hooks.example.com/1", channel: "#pipelines", enabled: false}
     pagerduty: {api_key: "${API_KEY}", service_id: P1}
-    hook: {type: webhook, url: "https://example.com/told", headers: {X_TOKEN: abc}}
+    hook: {type: webhook, url: "https://example.com/told", headers: {X-Token: abc}}
+    any: {type: apprise, url: "ntfy://topic"}
   rules:
     - {name: Many errors, condition: error_rate > 0.1, severity: high, channels: [email], pipelines: [extract], for: 5m}
+  findings: {channels: [email], ignore: [cpu_high]}
+  maintenance:
+    - {name: Sunday, cron: "0 2 * * 0", length: 4h, timezone: Europe/Paris}
+    - {name: Move, from: 2030-12-01T02:00, to: 2030-12-01T06:00, pipelines: [extract]}
+  resolve_after: 15m
+  remind: 4h
+  rate: 10
 monitor:
+  enabled: true
   interval: 5m
   slow_task: 300s
   log_age: 25h
   error_window: 20
-  endpoints: ["https://example.com/health"]
+  endpoints: ["https://example.com/health", "tcp://db.example.com:5432"]
   disk_free: 0.1
   memory_free: 0.05
   cpu_load: 1.5
+  open_files: 0.8
+  textfile: metrics/tetra.prom
+  heartbeat: https://example.com/ping/2
 """

@@ -76,11 +76,69 @@ def test_whatever_a_project_depends_on_makes_the_cache_stale(site, parsed, monke
 
 def test_a_variable_that_is_set_is_never_kept_and_always_resolved_anew(site, parsed):
     assert load(site, DELAY="7s").project.tasks()[0].retry.delay_s == 7.0
-    assert not (site / "state").exists()
     (site / ".env").write_text("DELAY=9s\n")
     assert load(site).project.tasks()[0].retry.delay_s == 9.0
-    assert not (site / "state").exists()
+    (kept,) = (site / "state" / "cache").iterdir()
+    assert [value in kept.read_text() for value in ("${DELAY", "7s", "9s")] == [True, False, False]
     assert len(parsed) == 2
+
+
+def test_a_file_that_is_broken_now_is_as_it_last_was_with_the_variables_of_now(site):
+    load(site, DELAY="7s")
+    (site / "orchestration.yaml").write_text("pipelines: [")
+    known = cache.last_good(str(site / "orchestration.yaml"), {"PATH": os.environ["PATH"], "DELAY": "8s"})
+    assert known.project.tasks()[0].retry.delay_s == 8.0
+    assert [schedule.name for schedule in known.project.schedules] == ["nightly"]
+
+
+def test_nothing_is_known_of_a_file_with_a_password_in_itself_also_not_what_it_said_before_that(site):
+    """It is kept nowhere else, and what the file said before is not what it last said."""
+    file = site / "orchestration.yaml"
+    load(site)
+    assert cache.last_good(str(file), {}) is not None
+    file.write_text(f"{file.read_text()}state: 'postgresql://shop:very-secret@db/shop'\n")
+    load(site)
+    assert cache.last_good(str(file), {}) is None
+    assert "very-secret" not in kept_in(site)
+
+
+def kept_in(site):
+    """All that is kept, as one text."""
+    (file,) = (path for path in (site / "state").rglob("*") if path.is_file())
+    return file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "known"),
+    [
+        ("pool: db", "pool: dc", True),
+        ("webhook_url", "webhook_ulr", False),
+        ("pools: {", "pools: [", False),
+    ],
+)
+def test_who_is_told_by_an_address_in_a_file_that_is_broken_is_told_by_that_as_long_as_it_stands_there(
+    site, old, new, known
+):
+    file = site / "orchestration.yaml"
+    hook = "https://hooks.example.com/very-secret"
+    good = f"{file.read_text()}alerting: {{channels: {{slack: {{webhook_url: '{hook}'}}}}}}\n"
+    file.write_text(good)
+    load(site)
+    assert "very-secret" not in kept_in(site)
+    file.write_text(good.replace(old, new, 1))
+    now = cache.last_good(str(file), {"PATH": os.environ["PATH"]})
+    urls = [channel.webhook_url for channel in now.project.alerting.channels] if now else []
+    assert urls == ([hook] if known else [])
+    assert not now or (hook in now.secrets and "very-secret" not in now.document)
+
+
+def test_a_password_that_comes_from_a_variable_leaves_the_file_known(site):
+    file = site / "orchestration.yaml"
+    file.write_text(f"{file.read_text()}state: 'postgresql://shop:${{PASSWORD}}@db/shop'\n")
+    assert "hidden-one" in load(site, PASSWORD="hidden-one").project.store_url
+    file.write_text("pipelines: [")
+    known = cache.last_good(str(file), {"PATH": os.environ["PATH"], "PASSWORD": "hidden-two"})
+    assert known.project.store_url == "postgresql://shop:hidden-two@db/shop"
 
 
 def test_a_module_that_has_gone_is_told_although_the_file_is_the_same(site):

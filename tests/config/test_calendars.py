@@ -146,7 +146,7 @@ def test_a_schedule_may_be_called_almost_like_a_timer_of_ours(folder: Folder) ->
             "f.yaml:6:24: '2026-12-01T02:00Z' has a time zone of its own\n"
             '    s: {mode: daily, at: "2026-12-01T02:00Z"}\n'
             "                         ^\n"
-            "  hint: leave out its zone and give the schedule a `timezone`",
+            "  hint: leave out its zone and name it in `timezone`",
         ),
         (
             'at: "9999-12-31T23:59"',

@@ -69,6 +69,17 @@ def test_the_address_of_a_webhook_is_a_secret():
     assert masked(channels, ("alerting", "channels")) == {"hook": {"type": "webhook", "url": MASK}}
 
 
+def test_every_header_of_a_channel_and_every_heartbeat_is_a_secret():
+    headers = {"hook": {"headers": {"X-Anything": "abc"}, "command": ["tell", "abc"]}}
+    assert masked(headers, ("alerting", "channels")) == {
+        "hook": {"headers": {"X-Anything": MASK}, "command": ["tell", "abc"]}
+    }
+    assert masked({"heartbeat": "https://h/1", "textfile": "a"}, ("monitor",)) == {"heartbeat": MASK, "textfile": "a"}
+    assert masked({"heartbeat": {"heartbeat": "https://h/1", "cron": "@daily"}}, ("schedules",)) == {
+        "heartbeat": {"heartbeat": MASK, "cron": "@daily"}
+    }
+
+
 def test_passwords_in_addresses_options_and_assignments_are_hidden_and_the_rest_is_shown():
     assert masked("postgresql://me:hunter2@db/x", ("state",)) == "postgresql://me:***@db/x"
     assert masked("load --token hunter2 --rows 5", ("pipelines", "p", "shell")) == "load --token *** --rows 5"

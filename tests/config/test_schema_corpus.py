@@ -163,7 +163,8 @@ PROBES: list[Any] = [
 ]
 KEYS = ("unknown", "not a name", "", "9x", "${N:-a}", "a" * 101, "A-b_9")
 #: Without these a mapping is refused whatever else it holds, or another key of it is read differently.
-KEPT = ("name", "condition", "pipelines", "type", "default", "size")
+KEPT = ("name", "condition", "pipelines", "type", "default", "size", "cron", "length", "from", "to")
+KEPT += ("file", "sql", "url", "http", "use", "module", "command", "shell")
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

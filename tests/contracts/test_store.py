@@ -20,6 +20,7 @@ from tetra_orchestrator.core.changes import (
     OutputsSaved,
     RunMoved,
 )
+from tetra_orchestrator.core.facts import NO_FACTS, Facts, Usage
 from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, TaskRun
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.narrowing import NOT_SELECTED
@@ -334,6 +335,31 @@ def test_an_attempt_is_opened_runs_and_is_closed(diary: Diary) -> None:
         tail="the end\n",
     )  # fmt: skip
     assert diary.store.attempts("r1") == [closed]
+
+
+def test_an_attempt_keeps_what_is_known_of_how_it_ran(diary: Diary) -> None:
+    usage = Usage(1.5, 7 << 30, 5 << 30, 1 << 40, 0)
+    facts = Facts(usage, (("memory", "enforced"), ("cpu", "watched")), "cgroup", "odd")
+    diary.store.record([AttemptOpened(attempt("a", 1))])
+    assert [one.facts for one in diary.store.attempts("r1")] == [NO_FACTS]
+    diary.store.record([AttemptClosed("r1", "a", 1, Exited(0), later(7), facts=facts)])
+    assert [one.facts for one in diary.store.attempts("r1")] == [facts]
+
+
+def test_what_the_attempts_of_runs_took_is_added_up_and_of_peaks_the_highest_counts(diary: Diary) -> None:
+    diary.open("r2", "a")
+    diary.open("r3", "a")
+    for run_id, task_id, usage in (
+        ("r1", "a", Usage(1.5, 7 << 30, None, 1 << 40, None)),
+        ("r1", "b", Usage(0.25, 1 << 30, 5, 1 << 61, None)),
+        ("r2", "a", Usage()),
+    ):
+        diary.store.record([AttemptOpened(attempt(task_id, 1, run_id))])
+        diary.store.record([AttemptClosed(run_id, task_id, 1, Exited(0), later(7), facts=Facts(usage))])
+    used = diary.store.used(["r1", "r2", "r3", "unknown"])
+    assert used == {"r1": Usage(1.75, 7 << 30, 5, (1 << 40) + (1 << 61), None)}
+    assert {type(value) for value in used["r1"]} == {float, int, type(None)}
+    assert diary.store.used([]) == {}
 
 
 OUTCOMES: list[tuple[Outcome, tuple[object, ...]]] = [

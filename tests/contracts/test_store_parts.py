@@ -73,6 +73,15 @@ def test_every_condition_of_a_search_has_to_hold(store: Store) -> None:
     assert named(store, mode="nobody's") == []
 
 
+def test_the_latest_runs_of_a_pipeline_are_counted_by_runs_and_not_by_tasks(store: Store) -> None:
+    for number in range(4):
+        kept(store, run(f"r{number}"), "a.x a.y b" if number % 3 else "b")
+    assert [one.run_id for one in store.search(RunFilter(pipeline="a"), 2)] == ["r2", "r1"]
+    assert [one.run_id for one in store.runs(limit=1, pipeline="a")] == ["r2"]
+    assert [one.run_id for one in store.search(RunFilter(pipeline="b", before="r3"), 2)] == ["r2", "r1"]
+    assert named(store, pipeline="a", before="nobody") == named(store, pipeline="c") == []
+
+
 def test_a_run_that_waits_was_not_started_at_any_time(store: Store) -> None:
     kept(store, run("waits")._replace(state="queued", started_at=None))
     assert (named(store, since=AT), named(store, until=AT), named(store)) == ([], [], ["waits"])

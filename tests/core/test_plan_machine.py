@@ -23,6 +23,7 @@ from tetra_orchestrator.core.outcome import (
     TimedOut,
 )
 from tetra_orchestrator.core.plan import Plan
+from tetra_orchestrator.core.recovery import Recovery
 from tetra_orchestrator.core.retry import delay_s
 from tetra_orchestrator.core.states import RunState, TaskState
 
@@ -44,6 +45,7 @@ RULES = st.sampled_from([((), ()), (("failed", "timed_out"), ()), (("succeeded",
 NEEDS = st.sampled_from([None, None, Resources(memory_bytes=3), Resources(memory_bytes=1, grow=2.0)])
 MOSTLY = st.sampled_from([True] * 12 + [False])
 SERVICES = st.sampled_from([None, None, None, Service(), Service("up")])
+RESCUES = st.sampled_from(["", "", "program", "program", "earlier", "items", "items and earlier"])
 GO_ON = st.sampled_from([None, None, None, ContinueOn(failure=True), ContinueOn(exit_codes=(1,))])
 
 
@@ -95,6 +97,7 @@ class PlanMachine(RuleBasedStateMachine):
         max_retries=st.sampled_from([None, None, 0, 2]),
         barriers=st.booleans(),
         done=st.sampled_from([set(), set(), {"t0"}, {"t1", "t3"}, {"t0", "t1", "t2", "t5"}]),
+        rescues=st.tuples(RESCUES, RESCUES),
     )
     def begin(
         self,
@@ -105,6 +108,7 @@ class PlanMachine(RuleBasedStateMachine):
         max_retries: int | None,
         barriers: bool,
         done: set[str],
+        rescues: tuple[str, str],
     ) -> None:
         self.tasks = {one.id: one for one in tasks}
         self.max_parallel, self.stop_after, self.timeout_s = max_parallel, stop_after, timeout_s
@@ -134,7 +138,10 @@ class PlanMachine(RuleBasedStateMachine):
         self.level = 0
         self.order = sorted(self.tasks, key=self.urgency)
         self.done = done & set(self.tasks)
-        self.plan = Plan(tasks, limits, {}, done=dict.fromkeys(self.done, DONE))
+        self.rescues = {name: how for i, name in enumerate(sorted(self.tasks)) if (how := rescues[i % 2])}
+        self.stood_in: set[str] = set()  # tasks whose fallback runs, or has run
+        recovery = {name: self.recovery(name, how) for name, how in self.rescues.items()}
+        self.plan = Plan(tasks, limits, {}, done=dict.fromkeys(self.done, DONE), recovery=recovery)
         for _ in self.tasks:  # a service that a task needs which is to run, is to run
             self.done -= {
                 name for name in self.done if self.tasks[name].service and not set(self.users(name)) <= self.done
@@ -143,6 +150,10 @@ class PlanMachine(RuleBasedStateMachine):
             if name in self.done or not one.enabled:
                 self.state[name] = "skipped"
         self.spread()
+
+    def recovery(self, name: str, how: str) -> Recovery:
+        instead = self.tasks[name]._replace(args=("instead",)) if how == "program" else None
+        return Recovery(None if how == "items" else "it", instead, how.startswith("items"))
 
     # What can happen
 
@@ -205,6 +216,7 @@ class PlanMachine(RuleBasedStateMachine):
         self.passed[one.id] = 0
         self.attempts[one.id] += 1
         assert attempt == self.attempts[one.id]
+        assert (one.args == ("instead",)) is (one.id in self.stood_in)
         self.due.pop(one.id, None)
         self.state[one.id] = "submitted"
         if one.timeout_s is not None:
@@ -245,21 +257,24 @@ class PlanMachine(RuleBasedStateMachine):
         self.spread()
 
     @precondition(lambda self: self.active())
-    @rule(data=st.data(), outcome=st.sampled_from(OUTCOMES))
-    def end(self, data: st.DataObject, outcome: Exited) -> None:
-        """A process is gone."""
+    @rule(data=st.data(), outcome=st.sampled_from(OUTCOMES), items=st.sampled_from([0, 3]), made=st.booleans())
+    def end(self, data: st.DataObject, outcome: Exited, items: int = 0, made: bool = False) -> None:
+        """A process is gone. It may have completed items, and there may be what it has made before."""
         name = data.draw(st.sampled_from(self.active()))
         counts = self.stopped.pop(name, outcome)
         self.to_stop.discard(name)  # nothing is left to end
         self.forced.discard(name)
-        assert self.plan.ended(name, outcome, self.now) == counts
+        assert self.plan.ended(name, outcome, self.now, items=items) == counts
         self.deadline.pop(name, None)
         self.wall_deadline.pop(name, None)
         self.exits.pop(name, None)
         if isinstance(counts, Exited):
             self.exits[name] = counts.code
         self.state[name] = self.after(name, counts)
-        if self.state[name] == "waiting_retry":
+        failed = self.state[name] in BAD and not self.verdict and name not in self.stood_in
+        if failed and name in self.rescues:
+            self.state[name] = self.rescued(name, items, made)
+        elif self.state[name] == "waiting_retry":
             self.retries += 1
             self.due[name] = self.now + delay_s(self.tasks[name].retry, self.attempts[name])
         self.spread()
@@ -280,9 +295,11 @@ class PlanMachine(RuleBasedStateMachine):
         """What the end of an attempt makes of its task."""
         one = self.tasks[name]
         if counts in (Exited(0), Stopped()):
-            return "succeeded"
+            return "partial" if name in self.stood_in else "succeeded"
         if isinstance(counts, Cancelled):
             return "cancelled"
+        if name in self.stood_in:
+            return "timed_out" if isinstance(counts, TimedOut) else FOR_GOOD.get(counts, "failed")
         again = counts not in FOR_GOOD and self.attempts[name] < one.retry.max_attempts and not self.closed
         if again and not self.lost_service(name) and self.retries != self.max_retries:
             return "waiting_retry"
@@ -290,6 +307,22 @@ class PlanMachine(RuleBasedStateMachine):
         if go_on and not self.verdict and (go_on.failure or (isinstance(counts, Exited) and counts.code == 1)):
             return "partial"
         return "timed_out" if isinstance(counts, TimedOut) else FOR_GOOD.get(counts, "failed")
+
+    def rescued(self, name: str, items: int, made: bool) -> str:
+        """What becomes of a task that has failed for good, and may be rescued."""
+        how, lost = self.rescues[name], self.state[name]
+        asked = how.endswith("earlier") and not self.closed and not (how.startswith("items") and items)
+        assert self.plan.wants_earlier(name) is asked
+        if asked:
+            self.plan.earlier(name, "that", stands_in=made)
+            return "partial" if made else lost
+        if how.startswith("items") and items:
+            return "partial"
+        if how != "program" or self.closed:
+            return lost
+        self.stood_in.add(name)
+        self.due[name] = self.now
+        return "waiting_retry"
 
     @precondition(lambda self: self.verdict is None)
     @rule(goes_on=MOSTLY)
@@ -536,7 +569,8 @@ class PlanMachine(RuleBasedStateMachine):
 
     @invariant()
     def attempts_stay_within_max_attempts(self) -> None:
-        assert all(self.attempts[name] <= one.retry.max_attempts for name, one in self.tasks.items())
+        most = {name: one.retry.max_attempts + (name in self.stood_in) for name, one in self.tasks.items()}
+        assert all(self.attempts[name] <= most[name] for name in self.tasks)
 
     @invariant()
     def limits_are_kept(self) -> None:

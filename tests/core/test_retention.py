@@ -96,6 +96,12 @@ def test_a_lost_run_stays_for_a_day() -> None:
     assert names([*runs, runs[1]._replace(finished_at=None)], Keep(runs=1)) == ["stale"]
 
 
+@pytest.mark.parametrize("state", [_R.FAILED, _R.LOST])
+def test_a_run_that_somebody_has_still_to_be_told_of_stays(state: RunState) -> None:
+    untold = ended("untold", 99, state)._replace(tells=True)
+    assert names([ended("new"), untold, ended("told", 99)], Keep(1, 1, 1)) == ["told"]
+
+
 def test_each_run_goes_with_the_limit_that_it_is_beyond() -> None:
     runs = [*daily(5), ended("5", 99)]
     found = outlived(runs, Keep(4, 90, 3), NOW, (), lambda run: 1)

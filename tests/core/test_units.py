@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,8 @@ from support.builders import mode, pipeline, project, task, utc
 from tetra_orchestrator.core.model import Host, Logs, Project, Resources, RetryPolicy, Schedule, Service, Task, Timers
 from tetra_orchestrator.core.schedule import rule_of
 from tetra_orchestrator.core.unit_bounds import OWN_MEMORY_BYTES, OWN_PROCESSES, bounds
-from tetra_orchestrator.core.units import BOOT_SWEEP, STOPPING_S, Placement, TimerSpec, timer_specs
+from tetra_orchestrator.core.units import BOOT_SWEEP, LOOK_S, MONITOR, STOPPING_S, Placement, TimerSpec, timer_specs
+from tetra_orchestrator.core.watching import Alerting, Monitoring
 
 HERE = Placement("/opt/venv/bin/python", "systemd-user", "/usr/bin:/bin", "/home/ann")
 DAILY = Schedule("daily", "all", "0 19 * * *", "Europe/Berlin")
@@ -29,13 +32,37 @@ def timers(of: Project, placement: Placement = HERE) -> dict[str, TimerSpec]:
     return {spec.name: spec for spec in timer_specs(of, placement)}
 
 
-def test_each_enabled_schedule_has_a_timer_and_the_boot_sweep_one_of_its_own() -> None:
+def test_each_enabled_schedule_has_a_timer_and_the_boot_sweep_and_the_monitor_one_of_their_own() -> None:
     off = DAILY._replace(name="off", enabled=False)
-    assert list(timers(site(DAILY, off, DAILY._replace(name="late")))) == ["daily", "late", BOOT_SWEEP]
+    assert list(timers(site(DAILY, off, DAILY._replace(name="late")))) == ["daily", "late", BOOT_SWEEP, MONITOR]
 
 
-def test_without_an_enabled_schedule_there_is_no_timer_at_all() -> None:
+def test_without_an_enabled_schedule_and_a_word_on_the_monitor_there_is_no_timer_at_all() -> None:
     assert timer_specs(site(DAILY._replace(enabled=False)), HERE) == []
+
+
+@pytest.mark.parametrize("fields", [{"monitor": Monitoring()}, {"alerting": Alerting()}])
+def test_a_project_without_schedules_that_wants_to_be_looked_after_has_the_monitor_alone(
+    fields: dict[str, Any],
+) -> None:
+    assert list(timers(site(**fields))) == [MONITOR]
+
+
+def test_a_monitor_that_is_switched_off_has_no_timer() -> None:
+    assert list(timers(site(DAILY, monitor=Monitoring(timer=False)))) == ["daily", BOOT_SWEEP]
+
+
+def test_the_monitor_looks_every_five_minutes_or_as_the_file_says_and_makes_up_for_nothing() -> None:
+    spec = timers(site(DAILY))[MONITOR]
+    assert spec.argv[4:] == ("monitor", "--quiet", "--by", "systemd-user")
+    assert (spec.every_s, spec.persistent, spec.timeout_s, spec.dispatches) == (300.0, False, LOOK_S, False)
+    assert (spec.unit, spec.label) == ("demo-monitor", "com.demo.monitor")
+    assert timers(site(DAILY, monitor=Monitoring(interval_s=60.0)))[MONITOR].every_s == 60.0
+
+
+def test_what_the_monitor_has_found_is_no_failure_of_its_unit() -> None:
+    specs = timers(site(DAILY))
+    assert (specs["daily"].no_failure, specs[MONITOR].no_failure) == ((1, 75), (1, 75, 2))
 
 
 def test_a_timer_starts_the_guard_of_its_schedule_in_the_project_s_root() -> None:
@@ -58,7 +85,7 @@ def test_a_timer_of_the_system_says_where_its_home_is() -> None:
 
 def test_a_file_that_is_not_found_by_itself_is_named() -> None:
     specs = timers(site(DAILY), HERE._replace(config="/project/prod.yaml"))
-    assert [spec.argv[-2:] for spec in specs.values()] == [("--config", "/project/prod.yaml")] * 2
+    assert [spec.argv[-2:] for spec in specs.values()] == [("--config", "/project/prod.yaml")] * 3
 
 
 def test_the_boot_sweep_is_due_at_a_start_of_the_machine_and_at_no_other_time() -> None:
@@ -95,12 +122,12 @@ def test_a_timer_says_when_it_is_due_as_the_schedule_does() -> None:
 
 
 def test_a_schedule_that_only_a_start_of_the_machine_makes_due_is_left_to_the_boot_sweep() -> None:
-    assert list(timers(site(Schedule("up", "all", None, "UTC", on_startup=True)))) == [BOOT_SWEEP]
+    assert list(timers(site(Schedule("up", "all", None, "UTC", on_startup=True)))) == [BOOT_SWEEP, MONITOR]
 
 
 def test_an_instant_that_does_not_exist_needs_no_timer() -> None:
     never = Schedule("never", "all", None, "Europe/Berlin", at="2026-03-29T02:30", dst_gap="skip")
-    assert list(timers(site(never))) == [BOOT_SWEEP]
+    assert list(timers(site(never))) == [BOOT_SWEEP, MONITOR]
 
 
 @pytest.mark.parametrize(

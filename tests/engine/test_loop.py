@@ -124,10 +124,10 @@ def test_fault_46_files_that_cannot_be_made_fail_the_attempt_also_when_it_is_a_s
     stage = Stage(project(task("a", retry=THREE_TRIES), task("b")), fail_first(9, "a"))
     prepare = stage.workspace.prepare
 
-    def full(run_id, task_id, number, given):
+    def full(run_id, task_id, number, given, tenant):
         if (task_id, number) == ("a", 2):
             raise CannotWrite("cannot write the log folder /logs: No space left on device")
-        return prepare(run_id, task_id, number, given)
+        return prepare(run_id, task_id, number, given, tenant)
 
     stage.workspace.prepare = full
     assert stage.run() == Exit.FAILED

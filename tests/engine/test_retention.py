@@ -8,12 +8,23 @@ import pytest
 
 from support.fakes import FakeClock, FakeStrays, FakeWorkspace
 from support.worlds import Stage, project, task
+from tetra_orchestrator.core.alerts import Alert, Filed
 from tetra_orchestrator.core.history import PipelineState, Run
 from tetra_orchestrator.core.model import Keep, Reason
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.retention import MOST, Stray
 from tetra_orchestrator.core.slots import EXPECTED, MISSED, Cursor, Slot
-from tetra_orchestrator.engine.retention import LONGEST_S, SLOTS_AT_ONCE, STRAY_AGE, prune, survey, sweep
+from tetra_orchestrator.core.watching import Alerting
+from tetra_orchestrator.engine.forsaken import forsake
+from tetra_orchestrator.engine.retention import (
+    ALERTS_AT_ONCE,
+    LONGEST_S,
+    SLOTS_AT_ONCE,
+    STRAY_AGE,
+    prune,
+    survey,
+    sweep,
+)
 from tetra_orchestrator.errors import CannotWrite
 
 
@@ -167,3 +178,124 @@ def test_a_great_many_slots_go_in_portions_and_without_a_limit_none():
     stage.store.ledger.forget = lambda before, most: portions.append(most) or forget(before, most)
     sweep(found, stage.store, stage.workspace, FakeStrays())
     assert (portions, outcomes(stage)) == ([SLOTS_AT_ONCE, 10], [EXPECTED])
+
+
+def with_alerts(stage, count, days_ago, *channels):
+    """So many alerts a second apart, the last of them over since so long, each with a letter to these channels."""
+    last = stage.clock.now() - timedelta(days_ago)
+    for number in range(count):
+        at = last - timedelta(seconds=number)
+        one = Alert(0, f"disk_low:/{number}", "disk_low", "low", f"/{number}", "disk", "", "", (), at, resolved_at=at)
+        stage.store.alerts.file([Filed(one, tuple((channel, "raised", at) for channel in channels))])
+
+
+def test_alerts_that_were_over_before_the_oldest_day_go_with_the_runs_and_those_that_are_open_stay():
+    stage, _ = after_runs(3)
+    with_alerts(stage, 2, 11)
+    with_alerts(stage, 1, 9)
+    open_ = stage.store.alerts.all()[0]._replace(id=0, key="open", resolved_at=None)
+    stage.store.alerts.file([Filed(open_)])
+    prune(Keep(runs=1, days=10), stage.store, stage.workspace, stage.clock)
+    assert [one.id for one in stage.store.alerts.all()] == [4, 3]
+
+
+def test_alerts_stay_as_long_as_a_run_that_somebody_has_still_to_hear_of():
+    stage = Stage(project(task("a"), alerting=Alerting()))
+    stage.run()
+    stage.clock.show(stage.clock.now() + timedelta(days=20))
+    with_alerts(stage, 1, 11)
+    for _ in range(2):
+        stage.run()
+    untold = [run.run_id for run in stage.store.alerts.untold()]
+    assert prune(Keep(runs=1, days=10), stage.store, stage.workspace, stage.clock) == []
+    assert (left(stage), len(stage.store.alerts.all())) == (untold, 1)
+    stage.store.alerts.file([], untold)
+    assert prune(Keep(runs=1, days=10), stage.store, stage.workspace, stage.clock) == untold[:2]
+    assert stage.store.alerts.all() == []
+
+
+def test_an_alert_whose_letter_never_arrived_stays_while_that_is_still_tried():
+    stage, _ = after_runs(3)
+    with_alerts(stage, 1, 11, "mail")
+    prune(Keep(runs=2, days=10), stage.store, stage.workspace, stage.clock)
+    assert len(stage.store.alerts.all()) == 1
+    [claimed] = stage.store.alerts.claim(stage.clock.now(), stage.clock.now())
+    stage.store.alerts.settle([claimed._replace(state="given_up")])
+    found = survey(Keep(runs=1, days=10), stage.store, stage.workspace, FakeStrays(), stage.clock.now())
+    assert found.alerts == 1
+    sweep(found, stage.store, stage.workspace, FakeStrays())
+    assert (stage.store.alerts.all(), stage.store.alerts.deliveries()) == ([], [])
+
+
+def test_a_great_many_alerts_go_in_portions_and_without_a_limit_none():
+    stage, _ = after_runs(3)
+    with_alerts(stage, ALERTS_AT_ONCE + 10, 500)
+    assert survey(Keep(), stage.store, stage.workspace, FakeStrays(), stage.clock.now()).alerts == 0
+    found = survey(Keep(runs=9), stage.store, stage.workspace, FakeStrays(), stage.clock.now())
+    assert found.alerts == ALERTS_AT_ONCE + 10
+    portions = []
+    forget = stage.store.alerts.forget
+    stage.store.alerts.forget = lambda before, most: portions.append(most) or forget(before, most)
+    sweep(found, stage.store, stage.workspace, FakeStrays())
+    assert (portions, stage.store.alerts.all()) == ([ALERTS_AT_ONCE, 10], [])
+
+
+def of_another_time():
+    """A stage whose project told somebody for three runs, and left an open alert with a letter; and its runs."""
+    stage = Stage(project(task("a"), alerting=Alerting()))
+    for _ in range(3):
+        stage.run()
+        stage.clock.seconds += 60
+    at = stage.clock.now()
+    open_ = Alert(0, "failed:a", "failed", "high", "a", "a failed", "", "", ("mail",), at, raised_at=at, told_at=at)
+    stage.store.alerts.file([Filed(open_, (("mail", "raised", at + timedelta(hours=1)),))])
+    return stage, left(stage)
+
+
+def waiting(stage):
+    """How many alerts are open, letters wait and runs are untold."""
+    alerts = stage.store.alerts
+    return len(alerts.open()), len(alerts.deliveries(unsent=True)), len(alerts.untold())
+
+
+def test_where_nobody_is_told_any_more_no_run_waits_for_it_and_what_was_open_is_closed():
+    stage, ids = of_another_time()
+    assert prune(Keep(runs=1), stage.store, stage.workspace, stage.clock, telling=False) == ids[:2]
+    assert (left(stage), waiting(stage)) == (ids[2:], (0, 0, 0))
+    [closed] = stage.store.alerts.all()
+    assert (closed.cleared_at, closed.resolved_at) == (stage.clock.now(), stage.clock.now())
+    [letter] = stage.store.alerts.deliveries()
+    assert (letter.state, letter.error) == ("muted", "the file has no `alerting` any more")
+
+
+def test_a_survey_tells_what_would_be_closed_and_a_sweep_closes_it():
+    stage, ids = of_another_time()
+    where = stage.store, stage.workspace, FakeStrays()
+    found = survey(Keep(runs=1), *where, stage.clock.now(), telling=False)
+    assert ([one.run.run_id for one in found.runs], found.closed) == (ids[:2], 1)
+    assert (left(stage), waiting(stage)) == (ids, (1, 1, 3))
+    sweep(found, *where)
+    assert (left(stage), waiting(stage)) == (ids[2:], (0, 0, 0))
+
+
+def test_where_somebody_is_told_nothing_is_closed():
+    stage, ids = of_another_time()
+    where = stage.store, stage.workspace, FakeStrays()
+    found = survey(Keep(runs=1), *where, stage.clock.now())
+    assert (found.runs, found.closed) == ((), None)
+    sweep(found, *where)
+    assert (left(stage), waiting(stage)) == (ids, (1, 1, 3))
+
+
+def test_what_somebody_else_has_judged_meanwhile_is_closed_all_the_same():
+    stage, _ = of_another_time()
+    alerts, file = stage.store.alerts, stage.store.alerts.file
+
+    def slower(filed, told=()):
+        alerts.file = file
+        file([], [alerts.untold()[0].run_id])
+        file(filed, told)
+
+    alerts.file = slower
+    forsake(alerts, stage.clock.now())
+    assert waiting(stage) == (0, 0, 0)

@@ -12,11 +12,14 @@ from tetra_orchestrator.core.marker import marked
 from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.core.unit_plan import BUSY, CHANGE, EDITED, FOREIGN, MOVED, ORPHAN
 from tetra_orchestrator.core.units import BOOT_SWEEP, Placement, UnitFile, timer_specs
+from tetra_orchestrator.core.watching import Monitoring
 from tetra_orchestrator.engine import timers
 from tetra_orchestrator.errors import NotNow
 
 PLACE = Placement("/opt/venv/bin/python", "systemd-user", "/usr/bin:/bin", "/home/ann")
 FAILURE = "demo-failure@.service"
+#: A project that leaves the monitor out: what holds of a timer does not depend on how many there are.
+UNWATCHED = Monitoring(timer=False)
 EVERY = ["daily", "weekly", BOOT_SWEEP]
 
 
@@ -37,7 +40,7 @@ class Machine:
 
     def configure(self, *names, python="/opt/venv/bin/python"):
         schedules = tuple(Schedule(name, "all", "0 19 * * *", "UTC") for name in names)
-        self.project = project(pipeline("a"), modes=(mode("all", "a"),), schedules=schedules)
+        self.project = project(pipeline("a"), modes=(mode("all", "a"),), schedules=schedules, monitor=UNWATCHED)
         self.specs = timer_specs(self.project, PLACE._replace(python=python))
 
     def site(self):

@@ -9,13 +9,17 @@ import pytest
 from support.builders import utc
 from support.fakes import FakeClock, FakeInterrupts
 from support.schedules import GuardStage, schedule, scheduled
+from tetra_orchestrator.core.watching import Monitoring
 from tetra_orchestrator.engine import ledger
 from tetra_orchestrator.engine.foreground import LOOK_S, Watch, next_slot, recall
 from tetra_orchestrator.errors import CannotWrite, ConfigError
 from tetra_orchestrator.signals import SIGHUP, SIGINT, SIGTERM
 
+#: Without the monitor, which would be woken beside all others.
+UNWATCHED = Monitoring(timer=False)
 SIX = utc(2026, 3, 2, 6)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
 
@@ -54,7 +58,7 @@ class Bench:
     """A loop on fakes that begins an hour before six. `live` has time pass until then, and ends it by a signal."""
 
     def __init__(self, *schedules, lasting=None):
-        self.project = scheduled(*schedules)
+        self.project = scheduled(*schedules)._replace(monitor=UNWATCHED)
         self.clock = FakeClock()
         self.clock.show(SIX - HOUR)
         self.interrupts = FakeInterrupts()
@@ -103,6 +107,16 @@ def test_a_guard_is_woken_at_each_slot_once() -> None:
     bench = Bench(schedule())
     bench.live(SIX + timedelta(days=2))
     assert bench.wakes() == [SIX, SIX + timedelta(days=1), SIX + timedelta(days=2)]
+
+
+def test_the_monitor_is_woken_as_often_as_the_file_says_also_without_a_schedule() -> None:
+    bench = Bench()
+    bench.project = bench.project._replace(schedules=(), monitor=Monitoring(interval_s=1200.0))
+    bench.live(SIX)
+    assert bench.guards.started == [
+        (None, SIX - HOUR),
+        *(("monitor", SIX - minutes * MINUTE) for minutes in (40, 20, 0)),
+    ]
 
 
 def test_of_two_schedules_that_are_due_at_once_the_one_with_the_higher_priority_is_woken_first() -> None:

@@ -143,9 +143,11 @@ def test_fault_117_when_a_newer_version_takes_over_the_store_a_run_that_goes_on_
     site.configure(f"pipelines: {{gate: {{shell: '{GATE}'}}, after: {{shell: echo after, depends_on: [gate]}}}}")
     running = site.start("run")
     site.note("owner")
-    with sqlite3.connect(site.root / "state" / "tetra.db") as store:
+    with sqlite3.connect(site.root / "state" / "tetra.db", isolation_level=None) as store:
+        store.execute("BEGIN IMMEDIATE")  # as an upgrade does: a commit of the run in between would see half of it
         store.execute("CREATE TABLE later (x TEXT) STRICT")
         store.execute("INSERT INTO schema_version VALUES (99, '9.1.0')")
+        store.execute("COMMIT")
     observed("schema version 99 while the run goes on", running.poll() is None)
     late = site.run("run")
     assert late.returncode == 69

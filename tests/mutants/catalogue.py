@@ -21,6 +21,8 @@ FILTER = "tests/adapters/runner/test_filter.py"
 SLOTS = "tests/core/test_slots.py"
 LEDGER = "tests/contracts/test_ledger.py"
 GUARD = "tests/engine/test_guard.py"
+ALERTS = "tests/core/test_alerting.py"
+OUTBOX = "tests/engine/test_outbox.py"
 
 
 class Mutant(NamedTuple):
@@ -280,5 +282,70 @@ MUTANTS = (
         "return not scene.processes.is_alive(owner)",
         "return False",
         (f"{GUARD}::test_what_a_process_has_claimed_and_not_begun_is_free_when_it_has_died",),
+    ),
+    Mutant(
+        "an alert is told at every look",
+        "core/alerting.py",
+        "        if alert.told_at is None:\n            told = [",
+        "        if True:\n            told = [",
+        (
+            f"{ALERTS}::test_whatever_comes_and_goes_each_trouble_is_told_once_is_never_lost_and_is_over_only_when_it_is",
+        ),
+    ),
+    Mutant(
+        "an alert is over as soon as its cause is gone",
+        "core/alerting.py",
+        "if alert.key in self._look.prompt and alert.times == 1:",
+        "if True:",
+        (
+            f"{ALERTS}::test_whatever_comes_and_goes_each_trouble_is_told_once_is_never_lost_and_is_over_only_when_it_is",
+        ),
+    ),
+    Mutant(
+        "an alert is away when nobody has looked",
+        "core/alerting.py",
+        "if alert.key in self._look.keys and alert.cleared_at is None:",
+        "if alert.cleared_at is None:",
+        (
+            f"{ALERTS}::test_whatever_comes_and_goes_each_trouble_is_told_once_is_never_lost_and_is_over_only_when_it_is",
+        ),
+    ),
+    Mutant(
+        "an alert's message that may have arrived is a new one",
+        "engine/outbox.py",
+        "    _note([post.marked(parcel, maybe=True) for parcel in parcels], box)\n",
+        "",
+        (f"{OUTBOX}::test_a_letter_whose_sender_has_died_is_somebody_else_s_after_the_lease",),
+    ),
+    Mutant(
+        "an alert's end is told before its beginning",
+        "engine/holding.py",
+        "    if due is None:\n        return False",
+        "    return False",
+        (f"{OUTBOX}::test_that_it_is_over_waits_until_it_was_told_that_it_began",),
+    ),
+    Mutant(
+        "a look that is older than what a run has told counts for more",
+        "core/alerting.py",
+        "return at is not None and any(",
+        "return False and any(",
+        (
+            f"{ALERTS}::test_a_look_that_is_older_than_the_alert_does_not_end_it",
+            f"{ALERTS}::test_a_look_that_is_older_than_the_end_of_an_alert_does_not_raise_it_again",
+        ),
+    ),
+    Mutant(
+        "a part of a message has the key of the whole",
+        "core/letters.py",
+        "key = key if len(own) == len(ids) else",
+        "key = key if own else",
+        ("tests/core/test_letters.py::test_a_part_of_a_message_has_another_key_as_somebody_may_have_the_whole",),
+    ),
+    Mutant(
+        "an end is told of what has come back since",
+        "engine/holding.py",
+        "elif one.what == RESOLVED and alert.key in back:",
+        "elif one.what == RESOLVED and not back:",
+        (f"{OUTBOX}::test_that_something_is_over_which_has_come_back_before_anybody_was_told_is_not_told",),
     ),
 )

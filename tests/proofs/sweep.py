@@ -53,7 +53,7 @@ BEFORE_LOCKS = (
     "owner.write",
     "seen.write",
 )
-AFTER_LOCKS = ("lock.release", "prune.files", "prune.rows")
+AFTER_LOCKS = ("lock.release", "prune.files", "prune.rows", "alert.")
 #: Here a run that is to wait for another one does not wait yet.
 BEFORE_WAITING = "run.insert"
 

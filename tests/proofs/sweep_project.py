@@ -66,17 +66,17 @@ DATED = "days"
 GRAPH = {name: Task(name, name, Command(("sh",)), depends_on=needs) for name, (_, needs, _) in PIPELINES.items()}
 
 
-def document(keep: int | None, schedules: Mapping[str, object]) -> str:
-    """The configuration, as JSON, which is YAML too; of old runs so many stay."""
+def document(keep: int | None, schedules: Mapping[str, object], more: Mapping[str, object]) -> str:
+    """The configuration, as JSON, which is YAML too; of old runs so many stay. `more` are further sections of it."""
     pipelines = {
-        name: {"command": ["sh", str(SCRIPT), word], "depends_on": list(needs), **more}
-        for name, (word, needs, more) in PIPELINES.items()
+        name: {"command": ["sh", str(SCRIPT), word], "depends_on": list(needs), **rest}
+        for name, (word, needs, rest) in PIPELINES.items()
     }
     head = {"version": 1, "project": "sweep", "python": sys.executable, "pipelines": pipelines}
     logs = {} if keep is None else {"logs": {"keep": {"runs": keep}}}
     modes: dict[str, object] = {name: list(tasks) for name, tasks in MODES.items()}
     modes[DATED] = {"partition": "day", "pipelines": modes[DATED]}
-    return json.dumps({**head, **logs, "modes": modes, "schedules": schedules})
+    return json.dumps({**head, **logs, **more, "modes": modes, "schedules": schedules})
 
 
 def new_database() -> str:
@@ -87,7 +87,13 @@ def new_database() -> str:
 class Project:
     """The folder, the commands that were started there, and what is wrong about how they ended."""
 
-    def __init__(self, root: Path, keep: int | None = None, schedules: Mapping[str, object] = MappingProxyType({})):
+    def __init__(
+        self,
+        root: Path,
+        keep: int | None = None,
+        schedules: Mapping[str, object] = MappingProxyType({}),
+        more: Mapping[str, object] = MappingProxyType({}),
+    ):
         self.root = root
         self.complaints: list[Complaint] = []
         #: Runs that go on beside the command that is hit, and the ids of those that were over before it.
@@ -97,7 +103,7 @@ class Project:
         self.due: list[datetime] = []
         root.mkdir(mode=0o700)
         (root / "journal").touch()
-        (root / "orchestration.yaml").write_text(document(keep, dict(schedules)))
+        (root / "orchestration.yaml").write_text(document(keep, dict(schedules), dict(more)))
         paths = os.pathsep.join(path for path in sys.path if path)
         self.env = {"PATH": os.environ["PATH"], "HOME": str(root), "PYTHONPATH": paths, "SWEEP": str(root)}
         self.url = new_database()

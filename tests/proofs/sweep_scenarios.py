@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ STORES = Path(__file__).parents[1] / "adapters" / "store"
 LATE_DEATH, EARLY_DEATH = "attempt.running.commit=kill", "spawn.after_fork=kill"
 TIMER = "timer"
 BACKUP = "copy.db"
+#: Where a project that tells tells it.
+TOLD = "told.jsonl"
 Nth = tuple[int, ...]
 
 
@@ -98,6 +101,42 @@ def _changed(folder: Path) -> Project:
     project.run("run", "--mode", "made")
     (project.root / "input").write_text("2")
     return project
+
+
+def _told(folder: Path) -> Project:
+    """A project that tells a file what has failed."""
+    tells = {"type": "command", "command": ["sh", "-c", 'cat >> "$0"; echo >> "$0"', str(folder / TOLD)]}
+    return Project(folder / "told", more={"alerting": {"channels": {"file": tells}}})
+
+
+def _watched(folder: Path) -> Project:
+    """A project whose monitor leaves its figures in a file. What the machine is short of is nothing to it."""
+    calm = {"disk_free": 0, "memory_free": 0, "open_files": 1}
+    return Project(folder / "watched", more={"monitor": {"textfile": "state/tetra.prom", **calm}})
+
+
+def _look_again(project: Project) -> None:
+    """The next look leaves nothing behind of one that was killed."""
+    project.run("monitor")
+
+
+def _is_told_once(project: Project) -> None:
+    """After the lease of whoever has died, the next command has told it, as the same message however often."""
+    with project.store() as store:
+        rows = store.alerts._db
+        rows.commit(lambda: rows.change("UPDATE letters SET due_at = due_at - 120000000", ()))
+    project.run("run", "--mode", "tiny")
+    told = [json.loads(line) for line in (project.root.parent / TOLD).read_text().splitlines()]
+    for what in ("raised", "resolved"):
+        same = [each for each in told if each["what"] == what]
+        assert len({each["key"] for each in same}) == 1, told
+        assert all(each["again"] for each in same[1:]), told
+    with project.store() as opened:
+        assert [(one.what, one.state) for one in opened.alerts.deliveries()] == [
+            ("raised", "sent"),
+            ("resolved", "sent"),
+        ]
+        assert len(opened.alerts.all()) == 1
 
 
 def _due_now(folder: Path) -> Project:
@@ -194,9 +233,25 @@ _FIRE = {
     **_writes("slots.settle", "run.insert", "attempt.insert", "attempt.finish", "run.finish"),
 }
 _RESUME = {"spawn.after_fork": (1,), **_writes("reconcile.each", "run.insert", "attempt.insert", "attempt.finish")}
+_RESUME |= _writes("checkpoint.carry")
 SCENARIOS = {
     "a run": Scenario(_run("all"), "all", _MAIN, _new),
     "a run that fails": Scenario(_run("bad"), "bad", _writes("downstream.skip", "run.finish"), _new, code=2),
+    "a run that tells": Scenario(
+        _run("bad"),
+        "bad",
+        {
+            "alert.sent": (1,),
+            **_writes("alert.enqueue", "alert.claim", "alert.ack"),
+            **_writes("alert.group", nth=(1, 2)),
+        },
+        _told,
+        code=2,
+        afterwards=_is_told_once,
+    ),
+    "a look": Scenario(
+        ("monitor",), "tiny", _writes("marks.write", "textfile.write"), _watched, afterwards=_look_again
+    ),
     "a wrapped task": Scenario(_run("wrapped"), "wrapped", _WRAPPED, _new),
     "a run that waits": Scenario(
         _run("held", "--overlap", "queue"),

@@ -96,14 +96,18 @@ def test_a_command_comes_by_each_place_as_often_as_the_sweep_counts_on(
 
 def test_every_failpoint_is_hit_with_every_action() -> None:
     hit = {(case.place, case.action) for case in sweep.real_cases(sweep.ALL)}
-    assert hit == {(name, action) for name in failpoints.NAMES for action in failpoints.ACTIONS}
+    # where the project's store cannot be used there is nothing to resume: `test_aside` has the kills at these
+    aside = {name for name in failpoints.NAMES if name.startswith("aside.")}
+    assert hit == {(name, action) for name in {*failpoints.NAMES} - aside for action in failpoints.ACTIONS}
 
 
 def test_every_place_of_the_engine_is_hit_in_memory_too() -> None:
     source = Path(failpoints.__file__).parent / "engine"
     text = "".join(path.read_text() for path in source.glob("*.py"))
     named = {name for name in failpoints.NAMES if f'"{name}"' in text or f'"{name.removesuffix(".commit")}"' in text}
-    assert {case.place for case in sweep_memory.memory_cases()} == named
+    # these come when a run is over and its locks are free, or in a look of the monitor
+    others = {name for name in named if name.startswith(("alert.", "marks."))}
+    assert {case.place for case in sweep_memory.memory_cases()} == named - others
 
 
 @linux

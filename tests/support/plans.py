@@ -8,6 +8,7 @@ from tetra_orchestrator.core.decision import Decision
 from tetra_orchestrator.core.model import Reason, Task
 from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, Signalled, SpawnFailed, TimedOut
 from tetra_orchestrator.core.plan import Plan
+from tetra_orchestrator.core.recovery import Recovery
 
 Outcome = Cancelled | Exited | Lost | Signalled | SpawnFailed | TimedOut
 OK = Exited(0)
@@ -24,10 +25,11 @@ class Run:
         pools: Mapping[str, int] | None = None,
         done: Mapping[str, Reason] | None = None,
         paused: Mapping[str, Reason] | None = None,
+        recovery: Mapping[str, Recovery] | None = None,
         **limits: Any,
     ):
         limited = Limits(max_parallel, tuple((pools or {}).items()), **limits)
-        self.plan = Plan(tasks, limited, expected_s or {}, done=done, paused=paused)
+        self.plan = Plan(tasks, limited, expected_s or {}, done=done, paused=paused, recovery=recovery)
         self.names = [one.id for one in tasks]
 
     def starts(self, now: float = 0.0) -> list[str]:

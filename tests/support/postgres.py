@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib.util import find_spec
 from itertools import count
@@ -101,6 +103,16 @@ class Server:
         """Stop and start it."""
         self.stop(number)
         self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Have it take connections and never answer, as long as the context lasts."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def remove(self) -> None:
         """Stop it and remove all that it had."""

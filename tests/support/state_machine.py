@@ -46,6 +46,8 @@ same: they may end only after it. What other runs hold is never taken so.
 | state and reason | why |
 |---|---|
 | `upstream_failed`, `upstream_failed` | something that it needs has failed |
+| `partial`, `fallback` | it has failed for good, and its fallback has stood in |
+| `partial`, `partial_recovery` | it has failed for good, and what it has completed counts |
 | `skipped`, `upstream_skipped` | something that it needs was skipped, unless an earlier run did that |
 | `skipped`, `already_succeeded` | the run resumes one that did it; what depends on it may start |
 | `skipped`, `not_selected` or `not_retried` | it is not in the part that was asked for, or not to be tried again |

@@ -37,8 +37,13 @@ class Workspace:
         #: The newest log that we have made: its name without the number, and that. A backfill makes many in a second.
         self._last_log = "", 0
 
-    def prepare(self, run_id: str, task_id: str, number: int, given: Mapping[str, Json]) -> AttemptFiles:
-        """Make the attempt's folders and its input file, and say where everything is. CannotWrite when it cannot."""
+    def prepare(
+        self, run_id: str, task_id: str, number: int, given: Mapping[str, Json], tenant: str | None = None
+    ) -> AttemptFiles:
+        """Make the attempt's folders, that of its owner and its input file, and say where everything is.
+
+        CannotWrite when it cannot.
+        """
         failpoints.hit("input.write")
         files = self.files(run_id, task_id, number)
         attempts = os.path.dirname(files.input)
@@ -46,6 +51,8 @@ class Workspace:
             self._open_run(os.path.dirname(files.log), attempts, os.path.dirname(files.checkpoint))
         if files.checkpoint not in self._known:
             self._folder("checkpoint", files.checkpoint, _STATE_HINT)
+        if tenant:
+            files = files._replace(tenant=self._folder_of(tenant))
         if given:
             _write_json(files.input, given)
         else:
@@ -71,6 +78,13 @@ class Workspace:
         # One file that says {} serves all attempts of the run that are given nothing.
         _write(f"{attempts}/{_NOTHING}", b"{}\n")
 
+    def _folder_of(self, tenant: str) -> str:
+        """The folder of a tenant, which survives runs."""
+        path = f"{self._state}/tenants/{tenant}"
+        if path not in self._known:
+            self._folder("state", path, _STATE_HINT)
+        return path
+
     def _folder(self, kind: str, path: str, hint: str) -> None:
         try:
             _make(path)
@@ -78,18 +92,28 @@ class Workspace:
             raise CannotWrite(f"cannot write the {kind} folder {path}: {error.strerror}", hint=hint) from error
         self._known.add(path)
 
-    def carry_over(self, earlier: Sequence[str], run_id: str) -> None:
-        """Give the new run the checkpoint folders of the first of the earlier runs that has some."""
-        folder = f"{self._state}/checkpoints"
+    def carry_over(self, earlier: Sequence[str], run_id: str, task: str | None = None) -> str | None:
+        """Give the new run the checkpoint folders of the first of the earlier runs that has some; returns which it is.
+
+        With a `task`, only its own, and of the first run in which it has left something there.
+        """
+        folder, part = f"{self._state}/checkpoints", "" if task is None else f"/{task}"
         for old in earlier:
+            if task is not None and _is_empty(f"{folder}/{old}{part}"):
+                continue
+            if task is not None:
+                self._folder("checkpoint", f"{folder}/{run_id}", _STATE_HINT)
+            failpoints.hit("checkpoint.carry")
             try:
-                os.rename(f"{folder}/{old}", f"{folder}/{run_id}")
-                return
+                os.rename(f"{folder}/{old}{part}", f"{folder}/{run_id}{part}")
             except FileNotFoundError:
                 continue
             except OSError as error:
-                message = f"cannot move the checkpoint folder {folder}/{old}: {error.strerror}"
+                message = f"cannot move the checkpoint folder {folder}/{old}{part}: {error.strerror}"
                 raise CannotWrite(message, hint=_STATE_HINT) from error
+            failpoints.hit("checkpoint.carry.commit")
+            return old
+        return None
 
     def log_path(self, run_id: str, task_id: str, number: int) -> str:
         """Where the attempt's log is, whether or not it exists."""
@@ -190,6 +214,13 @@ def _remove_tree(folder: str) -> None:
     while os.path.lexists(folder):
         with suppress(FileNotFoundError):  # another command removes it, too
             rmtree(folder)
+
+
+def _is_empty(folder: str) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return True
 
 
 def _unlink(path: str) -> None:

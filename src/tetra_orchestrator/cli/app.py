@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     *("run", "resume", "retry", "backfill", "status", "history", "list", "show", "logs"),
     *("cancel", "pause", "unpause", "validate", "graph", "config", "schema", "init", "schedule", "start", "stop"),
-    *("fire", "why-not", "monitor", "doctor", "prune", "cache", "state", "version"),
+    *("fire", "why-not", "monitor", "alerts", "doctor", "prune", "cache", "state", "version"),
 )
 
 HELP = "Run chains of data pipelines on the machine you have, with nothing resident between runs."

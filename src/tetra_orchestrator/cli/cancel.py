@@ -29,9 +29,11 @@ def command(
 ) -> int:
     """End a run: its processes get TERM, then KILL after their grace; the run ends `cancelled`."""
     from tetra_orchestrator.engine.cancel import cancel
+    from tetra_orchestrator.wire_watch import after_command
 
     with settled_scene(config, end_survivors=True) as scene:
         run = cancel(_newest(scene.store) if run_id == "latest" else run_id, scene, wait)
+    after_command(config)
     if as_json:
         print_json("cancel", {"run": run_row(run)})
     else:

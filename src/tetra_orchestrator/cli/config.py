@@ -73,8 +73,9 @@ def convert(
     from tetra_orchestrator.config.native_text import from_json, to_text
     from tetra_orchestrator.config.shipped import modeline
 
-    loaded = _load(Source(file or config, tuple(overlay or ()), tuple(set_ or ()), dialect, bindings))
-    document = from_json(loaded.document)
+    source = Source(file or config, tuple(overlay or ()), tuple(set_ or ()), dialect, bindings)
+    loaded = _load(source)
+    document = from_json(_read(source).text)
     document.pop("include", None)  # what those files say is in it
     made = f"Made by `tetra config convert` from {near(loaded.files[0])} ({loaded.project.dialect})."
     text = to_text(document, [modeline(), made])
@@ -105,12 +106,14 @@ def diff(
     from tetra_orchestrator.config.difference import difference
     from tetra_orchestrator.config.masking import declared
     from tetra_orchestrator.config.native_text import from_json
+    from tetra_orchestrator.config.own_secrets import without_own_secrets
 
     if (before is None) == (run_id is None):
         raise UsageError("one of A and --run is needed", hint="write `config diff A B` or `config diff --run latest`")
     now = _read(Source(after or config, dialect=dialect, bindings=bindings))
     new = from_json(now.text)
     if before is None:
+        new = from_json(without_own_secrets(now.text))
         name, text = _snapshot(str(run_id), config)
     else:
         then = _read(Source(before, dialect=dialect))

@@ -28,7 +28,7 @@ def show(error: TetraError, *, as_json: bool) -> int:
     for problem in problems:
         _tell(problem.render())  # type: ignore[attr-defined]
     if len(problems) != 1:
-        _tell(f"error: {error}")
+        _tell(_weighted(f"error: {error}"))
     return error.exit_code
 
 
@@ -78,6 +78,15 @@ def _saved(text: str) -> str:
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     return path
+
+
+def _weighted(line: str) -> str:
+    """The line, which says how bad it is where systemd's journal takes it."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return line
+    from tetra_orchestrator.wire_reports import to_errors
+
+    return to_errors(line, 3, os.environ)
 
 
 def _tell(line: str) -> None:

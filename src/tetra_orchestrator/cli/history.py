@@ -10,9 +10,10 @@ from tetra_orchestrator import wire
 from tetra_orchestrator.cli.known import glance, settled, whole
 from tetra_orchestrator.cli.output import print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
-from tetra_orchestrator.cli.records import run_row
+from tetra_orchestrator.cli.records import run_row, usage_row
 from tetra_orchestrator.cli.times import past
 from tetra_orchestrator.cli.words import WordsOption, run_in
+from tetra_orchestrator.core.facts import UNKNOWN
 from tetra_orchestrator.core.history import RunFilter
 from tetra_orchestrator.core.spoken import duration, printable
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState
@@ -73,15 +74,17 @@ def command(
         runs = scene.store.search(wanted, number + 1)
         if wanted.mode is not None and not runs:
             _check_mode(wanted.mode, scene.store, whole(seen, config))
-    more = len(runs) > number
-    runs = [run_in(words, run) for run in runs[:number]]
+        more, runs = len(runs) > number, runs[:number]
+        used = scene.store.used([run.run_id for run in runs]) if as_json or as_csv else {}
+    runs = [run_in(words, run) for run in runs]
     following = runs[-1].run_id if more else None
     if as_json:
-        print_json("history", {"runs": [run_row(run) for run in runs], "next_cursor": following})
+        rows = [{**run_row(run), "usage": usage_row(used.get(run.run_id, UNKNOWN))} for run in runs]
+        print_json("history", {"runs": rows, "next_cursor": following})
     elif as_csv:
         from tetra_orchestrator.cli.run_csv import print_csv
 
-        print_csv(runs, following)
+        print_csv(runs, used, following)
     else:
         _print(runs, following)
     return Exit.OK

@@ -28,7 +28,11 @@ def as_kept(now: Loaded | None, document: str, config_hash: str, config: str | N
     if now is not None and now.project.config_hash == config_hash:
         return now
     loaded = snapshot(document, config, message, hint)
-    return loaded._replace(project=loaded.project._replace(config_hash=config_hash))
+    project = loaded.project._replace(config_hash=config_hash)
+    if now is not None:  # who is told, and how, is as it is said today; what was kept lacks the secrets
+        project = project._replace(alerting=now.project.alerting, monitor=now.project.monitor)
+        loaded = loaded._replace(secrets=type(now.secrets)((*loaded.secrets, *now.secrets)))
+    return loaded._replace(project=project)
 
 
 def snapshot(document: str, config: str | None, message: str, hint: str, *, check_modules: bool = True) -> Loaded:

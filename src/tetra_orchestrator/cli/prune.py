@@ -33,18 +33,20 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Remove old runs with their rows and files, old slots, and files that belong to no run.
+    """Remove old runs with their rows and files, old slots and alerts, and files that belong to no run.
 
-    A run that is active, or the latest or the latest successful of a pipeline or task, stays. So does what tells which
-    partitions are done.
+    A run that is active, or the latest or the latest successful of a pipeline or task, stays, and so does one that
+    somebody has still to be told of. So does what tells which partitions are done. Where the file has no `alerting` any
+    more, alerts that are open are closed.
     """
     from tetra_orchestrator.engine.retention import survey, sweep
 
     project = load(Source(config)).project
+    telling = project.alerting is not None
     keep = _limits(project.logs.keep, runs, days, most)
     with wire.settled(project.store_url, project.root, project=project) as scene:
         workspace, strays = wire.workspace(project), wire.strays(project)
-        found = survey(keep, scene.store, workspace, strays, scene.clock.now())
+        found = survey(keep, scene.store, workspace, strays, scene.clock.now(), telling=telling)
         faults = [] if dry_run else sweep(found, scene.store, workspace, strays)
         spare = scene.store.spare_bytes()
     if as_json:
@@ -81,6 +83,7 @@ def _body(
         "keep": {"runs": keep.runs, "days": keep.days, "total_bytes": keep.total_bytes},
         "runs": [_row(one) for one in found.runs],
         "slots": {"before": instant(found.slots_before), "count": found.slots},
+        "alerts": {"before": instant(found.slots_before), "count": found.alerts, "closed": found.closed or 0},
         "strays": [stray._asdict() for stray in found.strays],
         "files_bytes": _files(found),
         "store_spare_bytes": spare,
@@ -112,9 +115,12 @@ def _print(found: Sweep, keep: Keep, spare: int | None, *, dry_run: bool) -> Non
     print_table(("file of no run", "size"), strays)
     print("\n" * bool(rows or strays), end="")
     verb = "would go" if dry_run else "removed"
-    slots = f"{_count(found.slots, 'slot')} from before {local(found.slots_before)}"
-    counts = f"{_count(len(rows), 'run')}, {slots}, {_count(len(strays), 'file')} of no run"
+    rest = f"{_count(found.slots, 'slot')} and {_count(found.alerts, 'alert')} from before {local(found.slots_before)}"
+    counts = f"{_count(len(rows), 'run')}, {rest}, {_count(len(strays), 'file')} of no run"
     print(f"{verb}: {counts}; {size(_files(found))} of files")
+    if found.closed:
+        closed = "would be closed" if dry_run else "closed"
+        print(f"{_count(found.closed, 'open alert')} {closed}: the file has no `alerting` any more")
     if not any(keep):
         print("`logs.keep` sets no limit, so every run stays; --runs, --days and --bytes set one")
     if spare:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from tetra_orchestrator.core.facts import Usage
     from tetra_orchestrator.core.history import Attempt, Run, TaskRun
     from tetra_orchestrator.ports import Store
 
@@ -48,12 +49,18 @@ def _beginning(text: str, store: Store) -> Run:
 def run_row(run: Run) -> dict[str, Any]:
     """A run as `history` and `show` publish it."""
     row: dict[str, Any] = run._asdict()
-    del row["owner"]
+    del row["owner"], row["tells"]  # between us and ourselves
     for name in ("started_at", "finished_at", "slot"):
         row[name] = instant(row[name])
     row["duration_s"] = None if run.duration_s is None else round(run.duration_s, 3)
     row["partition"] = run.partition._asdict() if run.partition else None
     return row
+
+
+def usage_row(usage: Usage) -> dict[str, float | None]:
+    """What attempts took as `history` and `show` publish it."""
+    cpu_s = None if usage.cpu_s is None else round(usage.cpu_s, 6)
+    return {**usage._asdict(), "cpu_s": cpu_s}
 
 
 def by_task(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
@@ -89,7 +96,7 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
         "handle": attempt.handle,
         "log": attempt.log,
         "limits": dict(attempt.facts.limits),
-        "usage": attempt.facts.usage._asdict(),
+        "usage": usage_row(attempt.facts.usage),
         "tree_gone_by": attempt.facts.gone,
         "note": attempt.facts.note,
     }

@@ -13,9 +13,10 @@ from tetra_orchestrator.cli.output import instant, local, print_json, print_tabl
 from tetra_orchestrator.cli.pauses import pause_row
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
-from tetra_orchestrator.cli.timers import DISABLED, ByOption, SystemOption, any_backend
-from tetra_orchestrator.core.history import SCHEDULE
+from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend
+from tetra_orchestrator.core.history import DISABLED, SCHEDULE
 from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.core.units import MONITOR, is_monitored, look_every_s
 from tetra_orchestrator.errors import Exit, TetraError, UsageError
 from tetra_orchestrator.timer_port import FOREGROUND, TimerState
 
@@ -46,10 +47,12 @@ def command(
         pauses = {one.name: one for one in store.pauses() if one.kind == SCHEDULE and one.holds(now)}
     schedules = [one for one in project.schedules if wanted <= set(one.tags)]
     rows = [_row(one, now, states.get(one.name), pauses.get(one.name)) for one in schedules]
+    monitor = _monitor(project, states)
     if as_json:
-        print_json("schedule.list", {"by": kind, "schedules": rows})
+        print_json("schedule.list", {"by": kind, "schedules": rows, "monitor": monitor})
     else:
         _print(schedules, rows)
+        _print_monitor(monitor)
     return Exit.OK
 
 
@@ -67,7 +70,7 @@ def _states(project: Project, by: str | None, system: bool) -> tuple[str | None,
     """
     from tetra_orchestrator.foreground import is_watched
 
-    names = [schedule.name for schedule in project.schedules]
+    names = [*(schedule.name for schedule in project.schedules), *[MONITOR] * is_monitored(project)]
     if not by and not system and is_watched(project.root):
         return FOREGROUND, dict.fromkeys(names, TimerState(known=True, enabled=True, waiting=True))
     backend = any_backend(by, system)
@@ -103,6 +106,14 @@ def _row(schedule: Schedule, now: datetime, state: TimerState | None, pause: Pau
     }
 
 
+def _monitor(project: Project, states: Mapping[str, TimerState]) -> dict[str, Any] | None:
+    """The timer that is no schedule's and that people ask about; None where there is to be none."""
+    if not is_monitored(project):
+        return None
+    state = states.get(MONITOR)
+    return {"every_s": look_every_s(project), "timer": _timer(state) if state else None}
+
+
 def _timer(state: TimerState) -> dict[str, Any]:
     return {**state._asdict(), "next_at": instant(state.next_at), "last_at": instant(state.last_at)}
 
@@ -122,6 +133,11 @@ def _print(schedules: Sequence[Schedule], rows: Sequence[Mapping[str, Any]]) -> 
     )
 
 
+def _print_monitor(monitor: Mapping[str, Any] | None) -> None:
+    if monitor is not None:
+        print(f"\nthe monitor looks every {duration(monitor['every_s'])}: {_word(monitor['timer'])}")
+
+
 def _when(schedule: Schedule) -> str:
     times = [schedule.cron, schedule.every_s and f"every {duration(schedule.every_s)}", schedule.at]
     return ", ".join([*(str(time) for time in times if time), *["at startup"] * schedule.on_startup]) or "-"
@@ -134,11 +150,15 @@ def _standing(row: Mapping[str, Any]) -> str:
         return "off in the file"
     if not (row["cron"] or row["every_s"] or row["at"]):
         return "boot sweep"
+    word = _word(timer)
+    if row["pause"] is None or timer is None or not timer["known"]:
+        return word
+    return f"{word} ({DISABLED if row['pause']['reason'] == DISABLED else 'paused'})"
+
+
+def _word(timer: Mapping[str, Any] | None) -> str:
     if timer is None:
         return "-"
     if not timer["known"]:
         return "not installed"
-    word = "running" if timer["active"] else "waiting" if timer["enabled"] and timer["waiting"] else "disarmed"
-    if row["pause"] is None:
-        return word
-    return f"{word} ({DISABLED if row['pause']['reason'] == DISABLED else 'paused'})"
+    return "running" if timer["active"] else "waiting" if timer["enabled"] and timer["waiting"] else "disarmed"

@@ -11,8 +11,8 @@ from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
-from tetra_orchestrator.cli.timers import DISABLED, ByOption, SystemOption, any_backend, disabled, site_of
-from tetra_orchestrator.core.history import SCHEDULE
+from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend, disabled, site_of
+from tetra_orchestrator.core.history import DISABLED, SCHEDULE
 from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.engine import timers
 from tetra_orchestrator.errors import Exit, UsageError

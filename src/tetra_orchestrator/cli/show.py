@@ -10,11 +10,12 @@ from tetra_orchestrator.cli.config_since import changes, print_since, since_succ
 from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import local, near, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
-from tetra_orchestrator.cli.records import by_task, find_run, run_row, task_row
+from tetra_orchestrator.cli.records import by_task, find_run, run_row, task_row, usage_row
 from tetra_orchestrator.cli.timeline import timeline
 from tetra_orchestrator.cli.words import WordsOption, run_in, task_in
+from tetra_orchestrator.core.facts import together
 from tetra_orchestrator.core.history import Attempt, lasted_s
-from tetra_orchestrator.core.spoken import duration, printable
+from tetra_orchestrator.core.spoken import duration, printable, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ def command(
         of_task = by_task(attempts)
         rows = [task_row(task, of_task.get(task.task_id, ())) for task in tasks]
         diff = {"last_success": since.run_id, "changes": changes(since)} if since else None
-        print_json("show", {"run": run_row(run), "tasks": rows, "resumed_by": resumed_by, "config_diff": diff})
+        used = usage_row(together(attempt.facts.usage for attempt in attempts))
+        print_json(
+            "show",
+            {"run": {**run_row(run), "usage": used}, "tasks": rows, "resumed_by": resumed_by, "config_diff": diff},
+        )
         return 0
     _print_head(run, resumed_by)
     _print_lines(timeline(run, attempts, now))
@@ -87,7 +92,9 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
     print()
     print_table(("task", "state", "attempts", "took", "why"), [_task_cells(task, run) for task in tasks])
     print()
-    print_table(("attempt", "outcome", "took", "log"), [_attempt_cells(attempt, run) for attempt in attempts])
+    print_table(
+        ("attempt", "outcome", "took", "cpu", "memory", "log"), [_attempt_cells(attempt, run) for attempt in attempts]
+    )
     for attempt in attempts:
         if attempt.facts.note:
             print(f"\n{attempt.task_id} {attempt.number}: {_line(attempt.facts.note)}")
@@ -122,4 +129,7 @@ def _line(text: str) -> str:
 def _attempt_cells(attempt: Attempt, run: Run) -> tuple[object, ...]:
     code = attempt.exit_code if attempt.exit_code is not None else attempt.signal
     outcome = " ".join(str(part) for part in (attempt.kind or attempt.state, code) if part is not None)
-    return (f"{attempt.task_id} {attempt.number}", outcome, _took(attempt, run), near(attempt.log))
+    usage = attempt.facts.usage
+    memory = "-" if usage.peak_rss_bytes is None else size(usage.peak_rss_bytes)
+    took = (_took(attempt, run), duration(usage.cpu_s), memory)
+    return (f"{attempt.task_id} {attempt.number}", outcome, *took, near(attempt.log))

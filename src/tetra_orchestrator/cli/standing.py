@@ -48,11 +48,15 @@ def print_standing(*, as_json: bool, config: str | None, words: str | None = Non
         active = store.runs(active=True)
         queued = _queued(active, store)
         known = _with_unrun(store.summaries(), seen)
-        body = {
+        tenants = _tenants(active, store, seen, config)
+        alerts_open, letters_waiting = store.alerts_standing()
+        body: dict[str, Any] = {
             "pipelines": [_row(summary, seen, _state(summary, queued, paused), now) for summary in known],
             "active_runs": [_active(run) for run in active],
-            "alerts_open": 0,
+            "alerts_open": alerts_open,
+            "letters_waiting": letters_waiting,
             "pauses": [_pause(pause) for pause in pauses],
+            "tenants": tenants,
         }
     if words is not None:
         body = _said(body, words)
@@ -63,6 +67,7 @@ def print_standing(*, as_json: bool, config: str | None, words: str | None = Non
     else:
         _print(body, now)
         _print_pauses(pauses)
+        _print_alerts(alerts_open, letters_waiting)
     return Exit.OK
 
 
@@ -139,6 +144,19 @@ def _active(run: Run) -> dict[str, Any]:
     return {"run_id": run.run_id, "mode": run.mode, "state": run.state, "started_at": instant(run.started_at)}
 
 
+def _tenants(active: Sequence[Run], store: Store, seen: Glance, config: str | None) -> list[dict[str, Any]]:
+    """What the tenants of active runs do, and how much of theirs waits; most projects have none."""
+    theirs = [run for run in active if any(tag.startswith("tenant=") for tag in run.tags)]
+    if not theirs:
+        return []
+    from tetra_orchestrator.cli.known import whole
+    from tetra_orchestrator.core.owners import standings
+
+    project = whole(seen, config)
+    runs = [store.task_runs(run.run_id) for run in theirs]
+    return [one._asdict() for one in standings(project, runs)] if project else []
+
+
 def _pause(pause: Pause) -> dict[str, Any]:
     from tetra_orchestrator.cli.pauses import pause_row
 
@@ -161,6 +179,9 @@ def _print(body: Mapping[str, Any], now: datetime) -> None:
     for run in body["active_runs"]:
         started = f"started {_ago(run['started_at'], now)}"
         print(f"\n{run['state']}: {run['run_id']}  {run['mode'] or ''}  {started}")
+    for one in body["tenants"]:
+        if one["queued"]:
+            print(f"\ntenant {one['tenant']}: {one['running']} of at most {one['limit']} run, {one['queued']} wait")
 
 
 def _print_pauses(pauses: Sequence[Pause]) -> None:
@@ -168,6 +189,13 @@ def _print_pauses(pauses: Sequence[Pause]) -> None:
         from tetra_orchestrator.cli.pauses import told
 
         print("", *map(told, pauses), sep="\n")
+
+
+def _print_alerts(number: int, waiting: int) -> None:
+    parts = [f"{number} alerts are open" if number > 1 else "1 alert is open"] if number else []
+    parts += [f"{waiting} letters have not arrived" if waiting > 1 else "1 letter has not arrived"] if waiting else []
+    if parts:
+        print(f"\n{', '.join(parts)}: tetra-orchestrator alerts list")
 
 
 def _ago(stamp: str | None, now: datetime) -> str:
@@ -179,9 +207,7 @@ def _in(stamp: str | None, now: datetime) -> str:
 
 
 def _span(now: datetime, stamp: str) -> str:
-    """The distance between now and a stamp as one number: `12 s`, `3 min`, `5 h`, `2 d`."""
-    seconds = abs((now - type(now).fromisoformat(stamp)).total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    """The distance between now and a stamp as one number."""
+    from tetra_orchestrator.core.spoken import about
+
+    return about(abs((now - type(now).fromisoformat(stamp)).total_seconds()))

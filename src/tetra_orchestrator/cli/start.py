@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tetra_orchestrator import wire, wire_timers
+from tetra_orchestrator import wire, wire_reports, wire_timers
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import ByOption, SystemOption, code_for, disabled, prepare, site_of, tell
@@ -47,9 +47,13 @@ def _watch(config: str | None) -> int:
     from tetra_orchestrator.foreground import keep_watch
 
     path = find_config(config, os.environ, os.getcwd())  # once: guards are started in the project's folder
+    as_json = load(Source(path)).project.logs.format == "json"
 
     def say(text: str) -> None:
-        print(f"[{local(wire.clock().now())}] {text}", flush=True)
+        now = wire.clock().now()
+        line = wire_reports.service_line(text, now) if as_json else f"[{local(now)}] {text}\n"
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
     sys.stdout.flush()
     return keep_watch(lambda: load(Source(path)).project, say)

@@ -32,11 +32,13 @@ def command(
     """Disarm every timer of the project until `start`, then end every run as `cancel` does with one."""
     from tetra_orchestrator.engine.cancel import end_all
     from tetra_orchestrator.engine.foreground import recall
+    from tetra_orchestrator.wire_watch import after_command
 
     disarmed, failed = _disarm(config, by, system)
     with settled_scene(config, end_survivors=True) as scene:
         runs = end_all(scene.store.runs(active=True, limit=1000), STOP_REQUEST, scene, wait)
         recall(scene, wait)
+    after_command(config)
     if seen_watching(config):
         print("warning: `start --foreground` goes on waking schedules; end it by a signal to it", file=sys.stderr)
     if as_json:

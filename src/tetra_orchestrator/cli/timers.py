@@ -10,9 +10,8 @@ import typer
 from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.config.cache import remember
-from tetra_orchestrator.core.history import SCHEDULE
+from tetra_orchestrator.core.history import DISABLED, SCHEDULE
 from tetra_orchestrator.core.unit_plan import ADD, BUSY, CHANGE, EDITED, FOREIGN, KEEP, MOVED, ORPHAN
-from tetra_orchestrator.engine.timers import Site
 from tetra_orchestrator.errors import CannotWrite, Exit, UsageError
 
 TYPE_CHECKING = False
@@ -22,8 +21,11 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.unit_plan import Action
-    from tetra_orchestrator.engine.timers import Applied
+    from tetra_orchestrator.engine.timers import Applied, Site
     from tetra_orchestrator.timer_port import TimerBackend
+
+#: See `wire_timers`.
+site_of = wire_timers.site_of
 
 SystemOption = Annotated[bool, typer.Option("--system", help="Timers of the system, which run as root.")]
 ByOption = Annotated[
@@ -31,8 +33,6 @@ ByOption = Annotated[
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Also what was edited by hand, or is somebody else's.")]
 
-#: The reason of the pauses that `schedule disable` makes: `schedule enable` ends no others.
-DISABLED = "disabled"
 #: What was done to a file, by what the plan had said of it.
 _DONE = {ADD: "added", CHANGE: "changed", MOVED: "taken over", ORPHAN: "removed"}
 _APPLY, _PRUNE = "tetra-orchestrator schedule apply", "tetra-orchestrator schedule prune"
@@ -53,23 +53,6 @@ def any_backend(by: str | None, system: bool) -> TimerBackend | None:
         if by or system:
             raise
         return None
-
-
-def site_of(project: Project, backend: TimerBackend, *, gone: bool = False) -> Site:
-    """The project's timers at that scheduler; none of them are wanted where the project is `gone`."""
-    from tetra_orchestrator.core.units import timer_specs
-
-    root = project.root
-    return Site(
-        backend,
-        project.name,
-        root,
-        [] if gone else timer_specs(project, wire_timers.placement(project, backend.kind)),
-        wire.clock().now(),
-        elsewhere=lambda other: os.path.isdir(other) and not os.path.samefile(other, root),
-        marked_at=lambda timer: wire_timers.woken_at(root, timer),
-        marker=lambda: wire_timers.marker(root),
-    )
 
 
 def disabled(project: Project) -> set[str]:

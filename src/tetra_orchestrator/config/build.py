@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config import scalars
 from tetra_orchestrator.config.build_task import Surroundings, build_task, session_pool, tenant_pool
+from tetra_orchestrator.config.build_watching import alerting, data_sources, hooks, monitoring, on_failure
 from tetra_orchestrator.config.calendars import zone_name
 from tetra_orchestrator.core.model import (
     SQLITE,
@@ -16,7 +17,6 @@ from tetra_orchestrator.core.model import (
     Logs,
     Mode,
     ModeEntry,
-    OnFailure,
     Param,
     Pipeline,
     Project,
@@ -61,7 +61,7 @@ def build(
         logs=_logs(document.logs, root, environ),
         title=document.title,
         pythonpath=tuple(os.path.normpath(os.path.join(root, folder)) for folder in document.pythonpath),
-        environment=Environment(document.env.inherit, tuple(document.env.passed), tuple(document.env.set.items())),
+        environment=_environment(document),
         pools=_pools(document),
         shared_pools=tuple(name for name, pool in document.pools.items() if pool.scope == "shared"),
         params=tuple(
@@ -73,6 +73,9 @@ def build(
         sessions=tuple(Session(name, s.threads, s.python) for name, s in document.sessions.items()),
         plugins=tuple(plugin[""] for plugin in document.plugins if "" in plugin),
         timers=Timers(document.timers.sandbox, document.timers.at_once, document.timers.spread),
+        alerting=alerting(document),
+        monitor=monitoring(document.monitor, root),
+        hooks=hooks(document.hooks),
     )
 
 
@@ -102,16 +105,12 @@ def _pipelines(document: schema.Document, root: str) -> tuple[Pipeline, ...]:
             max_data_age_s=pipeline.max_data_age,
             enabled=pipeline.enabled,
             description=pipeline.description,
-            on_failure=_on_failure(pipeline.on_failure),
+            on_failure=on_failure(pipeline.on_failure),
+            data=data_sources(pipeline, document.timezone),
+            hooks=hooks(pipeline.hooks),
         )
         for name, pipeline in document.pipelines.items()
     )
-
-
-def _on_failure(given: schema_operations.OnFailure | None) -> OnFailure | None:
-    if given is None:
-        return None
-    return OnFailure(tuple(given.notify), given.fallback, given.escalate, given.partial, given.checkpoint)
 
 
 def _sinks(name: str, pipeline: CheckedPipeline) -> tuple[str, ...]:
@@ -181,13 +180,21 @@ def _schedule(name: str, given: schema_operations.Schedule, document: schema.Doc
         on_startup=given.on_startup,
         tags=tuple(given.tags.items()),
         priority=given.priority,
+        heartbeat=given.heartbeat,
     )
+
+
+def _environment(document: schema.Document) -> Environment:
+    """A variable that is a secret of one tenant is inherited by nobody."""
+    env, withheld = document.env, {name for tenant in document.tenants.values() for name in tenant.secrets}
+    return Environment(env.inherit, tuple(env.passed), tuple(env.set.items()), tuple(sorted(withheld)))
 
 
 def _logs(given: schema.Logs, root: str, environ: Mapping[str, str]) -> Logs:
     folder = os.path.join(root, environ.get("LOG_DIR") or given.dir)
     keep = Keep(given.keep.runs, given.keep.days, given.keep.bytes)
-    return Logs(folder, given.redact, tuple(given.redact_patterns), keep)
+    file = None if given.file is None else os.path.normpath(os.path.join(root, given.file))
+    return Logs(folder, given.redact, tuple(given.redact_patterns), keep, file, given.format, given.level)
 
 
 def _host(given: schema.Host) -> Host:

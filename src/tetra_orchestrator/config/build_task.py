@@ -22,6 +22,7 @@ from tetra_orchestrator.core.model import (
     Task,
     Typed,
 )
+from tetra_orchestrator.core.owners import POOL as TENANT
 from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def session_pool(name: str) -> str:
 
 def tenant_pool(name: str) -> str:
     """The pool in which a tenant's tasks wait for each other."""
-    return f"tenant {name}"
+    return f"{TENANT}{name}"
 
 
 def _pools(task: schema.Task, owner: str | None) -> tuple[tuple[str, int], ...]:

@@ -36,6 +36,8 @@ IMPLIED = ("LOG_DIR", "PYTHONPATH", "TZ")
 READ_BY_DIALECTS = ("TAURO_", "DATABRICKS_")
 #: Dialects whose jobs are given the content of secret files.
 WITH_SECRETS = ("dativo",)
+#: What stands in a document for secrets that the file itself has.
+VEILED = '"***"'
 #: Which zone `timezone: local` is; see `calendars.zone_name`.
 LOCAL_TIME = "/etc/localtime"
 
@@ -63,13 +65,56 @@ def load(
     if key:
         sources = [loaded.files, loaded.looked_for, loaded.variables]
         write(file, key, more, to_lines([loaded.document, sources, loaded.project, *_outside(loaded)]))
+    elif not (overlays or said) and _is_watched(loaded.project):
+        _keep_document(file, loaded)
     return loaded
 
 
 def last_good(path: str, environ: Mapping[str, str]) -> Loaded | None:
     """The project as the file last described one, whatever it says now; None where none was kept."""
-    file = os.path.join(project_root(path), FOLDER, f"project-{_variant((), ())}")
-    return _decoded(read(file, None), environ)
+    kept = read(os.path.join(project_root(path), FOLDER, f"project-{_variant((), ())}"), None)
+    return _decoded(kept, environ) or _parsed_again(path, kept or (), environ)
+
+
+def _is_watched(project: Project) -> bool:
+    """Whether somebody relies on what the file last said when it cannot be used: whoever is told, and the ledger."""
+    return bool(project.schedules or project.alerting or project.monitor)
+
+
+def _keep_document(file: str, loaded: Loaded) -> None:
+    """Keep what the file said with its references unresolved, where the project must not be kept.
+
+    Where that has secrets, only that nothing is known any more.
+    """
+    lines = to_lines([] if _has_secrets(loaded) else [loaded.document])
+    if read(file, None) != lines:
+        write(file, "", (), lines)
+
+
+def _has_secrets(loaded: Loaded) -> bool:
+    """Whether the document holds secrets; those of whom is told are veiled in it."""
+    from json import dumps
+
+    return loaded.project.dialect in WITH_SECRETS or any(dumps(one)[1:-1] in loaded.document for one in loaded.secrets)
+
+
+def _parsed_again(path: str, kept: Sequence[str], environ: Mapping[str, str]) -> Loaded | None:
+    """The project of a document that was kept; None where that cannot be used.
+
+    Secrets that stood in the file itself are those that stand in the same places now.
+    """
+    try:
+        (document,) = from_lines(kept)
+        from tetra_orchestrator.config.load import load_project
+
+        if VEILED in document:
+            from tetra_orchestrator.config.own_secrets import with_own_secrets
+            from tetra_orchestrator.config.read import read as read_file
+
+            document = with_own_secrets(document, read_file(path, environ=environ).tree)
+        return load_project(path, environ=environ, snapshot=document, check_modules=False)
+    except (TypeError, ValueError, LookupError, AttributeError, ConfigError):
+        return None
 
 
 def further(path: str, overlays: Sequence[str], loaded: Loaded) -> tuple[str, ...]:
@@ -79,6 +124,8 @@ def further(path: str, overlays: Sequence[str], loaded: Loaded) -> tuple[str, ..
 
 def _may_be_kept(loaded: Loaded) -> bool:
     project = loaded.project
+    if VEILED in loaded.document:
+        return False  # the project has secrets that stand in the file itself
     return project.dialect not in WITH_SECRETS and not any(isinstance(task.program, Typed) for task in project.tasks())
 
 

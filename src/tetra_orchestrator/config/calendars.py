@@ -29,12 +29,12 @@ SHORTEST_S = 1.0
 
 def check_calendars(sheet: Sheet) -> None:
     """Report unknown time zones and modes, names that are taken, and rules that cannot be read or are never due."""
-    _check_zone(sheet, ("timezone",), sheet.document.timezone)
+    check_zone(sheet, ("timezone",), sheet.document.timezone)
     for name, schedule in sheet.document.schedules.items():
         path: tuple[str, str] = ("schedules", name)
         _check_name(sheet, path)
         if schedule.timezone is not None:
-            _check_zone(sheet, (*path, "timezone"), schedule.timezone)
+            check_zone(sheet, (*path, "timezone"), schedule.timezone)
         _check_what(sheet, path, schedule)
         _check_when(sheet, path, schedule)
 
@@ -73,12 +73,12 @@ def _check_when(sheet: Sheet, path: tuple[str, str], schedule: Schedule) -> None
         return
     if _has_one(sheet, path, ("cron", "every", "at"), "when it is due"):
         if schedule.cron is not None:
-            _check_cron(sheet, (*path, "cron"), schedule.cron)
+            check_cron(sheet, (*path, "cron"), schedule.cron)
         if schedule.every is not None and schedule.every < SHORTEST_S:
             message = f"the schedule '{path[1]}' is due more often than every second"
             sheet.error("bad_value", (*path, "every"), message, "write 1s or more")
         if schedule.at is not None:
-            _check_instant(sheet, (*path, "at"), schedule.at)
+            check_instant(sheet, (*path, "at"), schedule.at)
 
 
 def _has_one(sheet: Sheet, path: tuple[str, str], keys: Sequence[str], what: str) -> bool:
@@ -102,7 +102,8 @@ def zone_name(zone: str) -> str:
     return named if named and (named in known or not known) else "UTC"  # without data the check tells
 
 
-def _check_zone(sheet: Sheet, path: Path, zone: str) -> None:
+def check_zone(sheet: Sheet, path: Path, zone: str) -> None:
+    """Report a time zone that there is not."""
     try:
         find_zone(zone_name(zone))
     except ConfigError as error:
@@ -112,21 +113,23 @@ def _check_zone(sheet: Sheet, path: Path, zone: str) -> None:
         sheet.error("unknown_timezone", path, error.message, hint)
 
 
-def _check_cron(sheet: Sheet, path: Path, cron: str) -> None:
+def check_cron(sheet: Sheet, path: Path, cron: str) -> None:
+    """Report a rule that cannot be read or is never due."""
     try:
         check_rule(cron)
     except UsageError as error:
         sheet.error("bad_cron", path, error.message, error.hint)
 
 
-def _check_instant(sheet: Sheet, path: Path, text: str) -> None:
+def check_instant(sheet: Sheet, path: Path, text: str) -> None:
+    """Report what is no local time."""
     try:
         local = datetime.fromisoformat(text)
     except ValueError:
         sheet.error("bad_value", path, f"{text!r} is not a date and time", "write it like 2026-12-01T02:00")
         return
     if local.tzinfo is not None:
-        hint = "leave out its zone and give the schedule a `timezone`"
+        hint = "leave out its zone and name it in `timezone`"
         sheet.error("bad_value", path, f"{text!r} has a time zone of its own", hint)
     elif not EPOCH.year <= local.year < MAXYEAR:
         hint = f"the years are {EPOCH.year} to {MAXYEAR - 1}"

@@ -40,6 +40,7 @@ _MESSAGES = {
     "literal_error": "must be {expected}",
     "string_unicode": "holds bytes that are not UTF-8",
 }
+SHARE = "it is a share from 0 to 1: 10 percent is 0.1"
 _REMEDIES: dict[Path, str] = {
     ("version",): "add `version: 1` as the first line",
     ("project",): "add `project: NAME`",
@@ -122,6 +123,8 @@ def _hint(fault: ErrorDetails, node: Node, shape: type[BaseModel]) -> str | None
     if fault["type"] == "model_type":
         known = list(_fields(_model_at((*fault["loc"], ""), shape)))
         return f"write keys under it: {', '.join(known)}" if len(known) <= LISTED else None
+    if fault["type"] == "less_than_equal" and fault.get("ctx", {}).get("le") == 1:
+        return SHARE
     return NO_LIMIT if fault["type"] == "greater_than" else None
 
 

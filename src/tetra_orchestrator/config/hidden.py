@@ -11,7 +11,7 @@ from tetra_orchestrator.config.interpolate import variables_in
 from tetra_orchestrator.config.masking import is_secret
 from tetra_orchestrator.config.problems import SHORTEST
 from tetra_orchestrator.config.secrets import refuse_argument, remedy
-from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find
+from tetra_orchestrator.config.yaml_tree import Scalar, Seq, find, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -48,7 +48,7 @@ class Hidden:
 
     def note_names(self, tree: Node, values: Mapping[str, str]) -> None:
         """Collect what variables that are secret by name have given to the filled tree of a user's file."""
-        for node, path in _given(tree, ()):
+        for node, path in _given(tree):
             self._note(node, path, values, ())
 
     def note_places(self, tree: Node, values: Mapping[str, str]) -> None:
@@ -56,7 +56,7 @@ class Hidden:
 
         A secret among the arguments of a process is reported: other users of the machine can read them.
         """
-        for node, path in _given(tree, ()):
+        for node, path in _given(tree):
             self._note(node, path, values, () if path[:1] == ("secrets",) else path)
             if _is_argument(path):
                 self._check_argument(node, path)
@@ -98,17 +98,9 @@ def passed_secrets(names: Iterable[str], environ: Mapping[str, str]) -> Secrets:
     return Secrets(dict.fromkeys(value for value in found if len(value) >= SHORTEST))
 
 
-def _given(node: Node, path: Path) -> Iterator[tuple[Scalar, Path]]:
+def _given(tree: Node) -> Iterator[tuple[Scalar, Path]]:
     """Every text that variables were filled into, and its path."""
-    match node:
-        case Map():
-            for key, entry in node.entries.items():
-                yield from _given(entry.value, (*path, key))
-        case Seq():
-            for index, item in enumerate(node.items):
-                yield from _given(item, (*path, index))
-        case Scalar() if node.raw is not None:
-            yield node, path
+    return ((node, path) for node, path in scalars(tree) if node.raw is not None)
 
 
 def _is_argument(path: Path) -> bool:

@@ -30,8 +30,9 @@ _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 MAX_TEXT = 1_000_000  # characters
 QUOTED = 40
-#: Sections of which nothing is needed to run.
-MESSAGES = (("alerting",), ("notifications",))
+#: Sections of which nothing is needed to run, and keys of a pipeline or schedule.
+MESSAGES = (("alerting",), ("notifications",), ("monitor",))
+MESSAGES_OF_ONE = (("data",), ("heartbeat",))
 #: Keys of a task in which `{task.key}` is filled in later.
 TEMPLATES = (("args",), ("command",), ("config",), ("env",))
 
@@ -50,6 +51,7 @@ class _Interpolation:
     def __init__(self, tree: Node, values: Mapping[str, str], problems: Problems):
         self._values = values
         self._problems = problems
+        self._tree = tree
         self._filled_in = 0
         self._declared = declared(tree)
         project_env, _, path = find(tree, ("env", "set"))
@@ -125,9 +127,19 @@ class _Interpolation:
         return match[0]
 
     def _report(self, code: str, node: Scalar, path: Path, message: str, hint: str) -> None:
-        # who cannot be told of a failure is no reason not to run
-        report = self._problems.warning if path[:1] in MESSAGES else self._problems.error
-        report(code, node.mark, path, message, hint)
+        if path[:1] not in MESSAGES and path[2:3] not in MESSAGES_OF_ONE:
+            self._problems.error(code, node.mark, path, message, hint)
+        elif not self._is_off(path):
+            # who cannot be told of a failure is no reason not to run
+            self._problems.warning(code, node.mark, path, message, hint)
+
+    def _is_off(self, path: Path) -> bool:
+        """Whether a mapping around the place is switched off, such as a channel."""
+        flags = (find(self._tree, (*path[:depth], "enabled")) for depth in range(1, len(path)))
+        return any(
+            isinstance(flag, Scalar) and flag.text == "false" and existing[-1:] == ("enabled",)
+            for flag, _, existing in flags
+        )
 
     def _report_malformed(self, node: Scalar, path: Path, text: str) -> None:
         message = f"{text!r} does not name a variable"

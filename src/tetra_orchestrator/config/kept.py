@@ -81,12 +81,19 @@ def _escaped(line: str) -> str:
 def _shape(line: str) -> tuple[Any, list[None], tuple[Any, ...]]:
     """Of the records that begin so: the class, a None for each value that follows, and the defaults for the rest."""
     name, _, count = line[1:].partition(" ")
-    record = getattr(model, name)
+    record = getattr(model, name, None) or _watching(name)
     given, defaults = int(count), tuple(record._field_defaults.values())
     missing = len(record._fields) - given
     if not 0 <= missing <= len(defaults):
         raise ValueError(f"{name} is not made of {given} values")
     return record, [None] * given, defaults[len(defaults) - missing :]
+
+
+def _watching(name: str) -> Any:
+    """A record of what most projects do not have, so that they do not pay for its import."""
+    from tetra_orchestrator.core import watching
+
+    return getattr(watching, name)
 
 
 def _without_defaults(record: Any) -> list[Any]:

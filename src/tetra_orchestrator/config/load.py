@@ -18,6 +18,7 @@ from tetra_orchestrator.config.loaded import Loaded
 from tetra_orchestrator.config.masking import veiled
 from tetra_orchestrator.config.modules import check_modules as report_missing_modules
 from tetra_orchestrator.config.modules import check_python
+from tetra_orchestrator.config.own_secrets import own_secrets, without_own_secrets
 from tetra_orchestrator.config.problems import Problem
 from tetra_orchestrator.config.read import read
 from tetra_orchestrator.config.references import resolve_references
@@ -68,8 +69,10 @@ def load_project(
             snapshot=snapshot,
         )
         project = _project(found, path, environ, check_modules)
+    own = own_secrets(found.tree)
+    document = without_own_secrets(found.text) if own else found.text
     sources = found.files, found.problems.warnings, found.looked_for, found.variables
-    return Loaded(project, found.text, *sources, login_secrets(project.store_url, found.secrets))
+    return Loaded(project, document, *sources, login_secrets(project.store_url, (*found.secrets, *own)))
 
 
 @contextmanager

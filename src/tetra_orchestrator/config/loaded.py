@@ -30,9 +30,11 @@ class Configuration(Record):
 
 
 class Loaded(Record):
-    """A project and where it came from. `document` is the native document as JSON, its `${...}` still unresolved.
+    """A project and where it came from.
 
-    `secrets` are the values that nothing may show, be it with `logs: redact: false` or not; they are never kept.
+    `document` is the native document as JSON, its `${...}` still unresolved, with `***` for what stands in the file
+    itself of the secrets of channels and heartbeats. `secrets` are the values that nothing may show, be it with
+    `logs: redact: false` or not; they are never kept.
     """
 
     project: Project

@@ -85,8 +85,10 @@ def _follows_option(items: list[Any], index: int) -> bool:
 
 
 def _is_hook(path: Path) -> bool:
-    """A webhook's address lets whoever knows it post there."""
-    return path[:2] == ("alerting", "channels") and path[3:] == ("url",)
+    """The address of a webhook or a heartbeat lets whoever knows it post there, and a header may be what lets us in."""
+    if path[-1:] == ("heartbeat",):
+        return path[:1] == ("monitor",) or (path[:1] == ("schedules",) and len(path) == 3)
+    return path[:2] == ("alerting", "channels") and path[3:4] in (("url",), ("headers",))
 
 
 def _keys(path: Path) -> Iterator[str]:

@@ -12,14 +12,16 @@ from tetra_orchestrator.config.interpolate import interpolate, read_dotenv, vari
 from tetra_orchestrator.config.loaded import Configuration
 from tetra_orchestrator.config.masking import is_secret
 from tetra_orchestrator.config.merge import merge, set_value
+from tetra_orchestrator.config.own_secrets import own_secrets
 from tetra_orchestrator.config.problems import Problems
 from tetra_orchestrator.config.secrets import declared, with_secrets
+from tetra_orchestrator.config.tenant_secrets import with_tenant_secrets
 from tetra_orchestrator.config.unresolved import with_references
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find, parse, to_json
 from tetra_orchestrator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tetra_orchestrator.config.dialects.source import Dialect
     from tetra_orchestrator.config.hidden import Secrets
@@ -56,10 +58,13 @@ def read(
         tree = tree if snapshot is not None else _with_includes(tree, shelf)
         _check_version(tree, shelf.problems)
         text = to_json(tree)
-        tree = shelf.filled(tree, text)
+        shelf.hide(own_secrets(tree))
+        told = with_tenant_secrets(tree, shelf.problems)
+        tree = shelf.filled(told, text if told is tree else to_json(told))
     else:
         tree = shelf.unresolved(_translated(form, shelf.filled(tree, to_json(tree)), bindings, shelf))
         text = to_json(tree)
+        shelf.hide(own_secrets(tree))
     name = form.NAME if form else "native"
     variables = tuple(sorted(shelf.variables))
     files, looked_for = tuple(shelf.files), tuple(shelf.looked_for)
@@ -143,6 +148,11 @@ class _Shelf:
         known = self._values or {}
         values = {name: known[name] for name in self.variables if name in known}
         return with_references(tree, values, "\n".join(self._written)) if values else tree
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Have no message show what stands in the file and is secret."""
+        for secret in secrets:
+            self.problems.hide(secret)
 
     def further(self, path: str) -> Map | None:
         """A further file of the same user, with its variables filled in; None after reporting why there is none."""

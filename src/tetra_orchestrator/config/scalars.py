@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+#: RFC 9110, section 5.6.2.
+HEADER = r"[A-Za-z0-9!#\$%&'*+.^_`|~-]{1,100}"
 SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?(?:([kKMGT])i?)?B?"
 _AMOUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 DURATION = rf"{_AMOUNT}|(?=.)(?:{_AMOUNT}d)?(?:{_AMOUNT}h)?(?:{_AMOUNT}m)?(?:{_AMOUNT}s)?"
@@ -22,6 +24,7 @@ MAX_DIGITS = 15  # what a double holds exactly; also keeps int() from refusing
 
 _NAME = re.compile(NAME)
 _VARIABLE = re.compile(VARIABLE)
+_HEADER = re.compile(HEADER)
 _WHOLE = re.compile(WHOLE)
 _NUMBER = re.compile(NUMBER)
 _FLOAT = re.compile(rf"{NUMBER}([eE][-+]?[0-9]{{1,2}})?")
@@ -42,6 +45,13 @@ def variable_name(text: str) -> str:
     """The name of an environment variable."""
     if not _VARIABLE.fullmatch(text):
         raise ValueError("is not the name of a variable", "use letters, digits and _, no digit first")
+    return text
+
+
+def header_name(text: str) -> str:
+    """The name of a header of HTTP."""
+    if not _HEADER.fullmatch(text):
+        raise ValueError("is not the name of a header", "write it like X-Api-Key")
     return text
 
 
@@ -82,7 +92,9 @@ def whole(text: str) -> int:
 def number(text: str) -> float:
     """A plain decimal number."""
     if not _NUMBER.fullmatch(text):
-        raise ValueError("is not a number", "write it like 2 or 0.5")
+        percent = _NUMBER.fullmatch(text.removesuffix("%").rstrip()) if text.endswith("%") else None
+        hint = f"write it as a share: {float(percent[0]) / 100:g}" if percent else "write it like 2 or 0.5"
+        raise ValueError("is not a number", hint)
     return float(_bounded(text))
 
 

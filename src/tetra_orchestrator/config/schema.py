@@ -7,14 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tetra_orchestrator.config import scalars
-from tetra_orchestrator.config.schema_operations import (
-    Alerting,
-    Monitor,
-    Notifications,
-    Schedule,
-    Tenant,
-)
+from tetra_orchestrator.config.schema_operations import Schedule, Secret, Tenant
 from tetra_orchestrator.config.schema_tasks import Pipeline, TaskDefaults
+from tetra_orchestrator.config.schema_watching import Alerting, Hooks, Monitor, Notifications
 from tetra_orchestrator.config.values import (
     ANY_TEXT,
     IN_RANGE,
@@ -182,15 +177,6 @@ class Env(Closed):
     set: Variables = Field(default_factory=dict, description="variables for every task")
 
 
-class Secret(Closed):
-    """Where the value of a variable comes from, if not from the environment."""
-
-    file: Filled | None = Field(default=None, description="its content, without the line break at the end")
-    command: Annotated[list[Text], Field(min_length=1)] | None = Field(
-        default=None, description="what this program prints, without the line break at the end"
-    )
-
-
 class Keep(Closed):
     """How long runs and their logs are kept."""
 
@@ -203,10 +189,14 @@ class Logs(Closed):
     """Where and how logs are written."""
 
     dir: Filled = Field(default="logs", description="their folder, from the project's root")
-    file: Filled | None = Field(default=None, description="a further log of every run, from the project's root")
-    format: Literal["text", "json"] = Field(default="text", description="of that further log")
+    file: Filled | None = Field(
+        default=None, description="a further log of every run, from the project's root; {tenant} makes it one each"
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="of that, of each run's own log, and of standard output where nobody looks at it"
+    )
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="what is written to that further log: this, and what is worse"
+        default="info", description="what is written to that further log, and as JSON: this, and what is worse"
     )
     redact: Switch = Field(default=True, description="mask values of secrets in the logs of tasks")
     redact_patterns: MaskPatterns = Field(
@@ -309,3 +299,4 @@ class Document(Closed):
     )
     alerting: Alerting = Field(default=Alerting(), description="who is told, and of what")
     monitor: Monitor = Field(default=Monitor(), description="what the monitor looks at, and when it complains")
+    hooks: Hooks | None = Field(default=None, description="commands that are started when something happens to a run")

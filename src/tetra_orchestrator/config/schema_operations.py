@@ -1,4 +1,4 @@
-"""The parts of a native file that say when runs are due, who is told, and what is watched."""
+"""The parts of a native file that say when runs are due, and for whom."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from tetra_orchestrator.config.values import (
-    Amount,
     Closed,
     Count,
     Filled,
     Limit,
-    Name,
     Names,
-    Port,
     Seconds,
-    Share,
     Switch,
     Tags,
     Text,
+    VariableName,
     Variables,
     Whole,
 )
 
-Severity = Literal["low", "medium", "high", "critical"]
 Policy = Literal["none", "latest", "all"]
-ChannelType = Literal["email", "slack", "pagerduty", "webhook", "command", "desktop", "sms"]
 
 
 def _policy(value: Any) -> Any:
@@ -82,76 +77,18 @@ class Schedule(Closed):
     priority: Whole = Field(default=0, description="of several due after a sleep, the highest goes first")
     on_startup: Switch = Field(default=False, description="also when the machine starts")
     tags: Tags = Field(default_factory=dict, description="words that its runs carry")
-
-
-class OnFailure(Closed):
-    """What is done when a pipeline fails."""
-
-    notify: Names = Field(default_factory=list, description="channels that are told")
-    fallback: Name | None = Field(default=None, description="what stands in; the run is partial then")
-    escalate: Name | None = Field(default=None, description="who is told when nothing helped")
-    partial: Switch = Field(default=False, description="a retry keeps the items that are complete")
-    checkpoint: Switch = Field(default=False, description="a retry goes on from the last checkpoint")
-
-
-class Channel(Closed):
-    """A way to tell somebody; each type has keys of its own."""
-
-    type: ChannelType | None = Field(default=None, description="default: the channel's own name")
-    enabled: Switch = Field(default=True, description="false: nobody is told by it")
-    recipients: list[Filled] = Field(default_factory=list, description="email, sms: addresses or numbers")
-    smtp_server: Filled | None = Field(default=None, description="email: the server's name")
-    smtp_port: Port | None = Field(default=None, description="email: default 587")
-    sender: Filled | None = Field(default=None, description="email: the address it comes from")
-    username: Filled | None = Field(default=None, description="email: whom we log in as")
-    password: Filled | None = Field(default=None, description="email: better ${VAR} than the text itself")
-    webhook_url: Filled | None = Field(default=None, description="slack: the address of its webhook")
-    channel: Filled | None = Field(default=None, description="slack: such as #pipeline-alerts")
-    api_key: Filled | None = Field(default=None, description="pagerduty: the integration's key")
-    service_id: Filled | None = Field(default=None, description="pagerduty: the service")
-    url: Filled | None = Field(default=None, description="webhook: where the message is posted")
-    headers: Variables | None = Field(default=None, description="webhook: further headers")
-    command: Annotated[list[Text], Field(min_length=1)] | None = Field(
-        default=None, description="command, sms: the program that is given the message"
+    heartbeat: Filled | None = Field(
+        default=None, description="an address that is told of each start, success and failure, as healthchecks.io wants"
     )
 
 
-class Rule(Closed):
-    """A condition over what is measured, and who is told while it holds."""
+class Secret(Closed):
+    """Where the value of a variable comes from, if not from the environment."""
 
-    name: Filled = Field(description="what it is called in messages")
-    condition: Filled = Field(description="such as error_rate > 0.1")
-    severity: Severity = Field(default="medium", description="how bad it is")
-    channels: Names = Field(default_factory=list, description="who is told")
-    pipelines: Names | None = Field(default=None, description="only these; default all")
-    lasting: Seconds = Field(default=0.0, alias="for", description="how long it must hold before somebody is told")
-
-
-class Alerting(Closed):
-    """Who is told, and of what."""
-
-    channels: dict[Name, Channel] = Field(default_factory=dict, description="ways to tell somebody, by name")
-    rules: list[Rule] = Field(default_factory=list, description="conditions, and who is told while they hold")
-
-
-class Notifications(Closed):
-    """Channels that are told how every run ended."""
-
-    on_success: Names = Field(default_factory=list, description="who is told of a run that succeeded")
-    on_failure: Names = Field(default_factory=list, description="who is told of a run that failed")
-
-
-class Monitor(Closed):
-    """What the monitor looks at, and from where on it complains."""
-
-    interval: Limit | None = Field(default=None, description="how often it looks")
-    slow_task: Limit | None = Field(default=None, description="a task that takes longer is reported")
-    log_age: Limit | None = Field(default=None, description="a log that has not been written for longer is stale")
-    error_window: Count | None = Field(default=None, description="runs from which the error rate is taken")
-    endpoints: list[Filled] = Field(default_factory=list, description="addresses that must answer")
-    disk_free: Share | None = Field(default=None, description="share of a disk that must be free, such as 0.1")
-    memory_free: Share | None = Field(default=None, description="share of memory that must be free")
-    cpu_load: Amount | None = Field(default=None, description="load per CPU that is too high")
+    file: Filled | None = Field(default=None, description="its content, without the line break at the end")
+    command: Annotated[list[Text], Field(min_length=1)] | None = Field(
+        default=None, description="what this program prints, without the line break at the end"
+    )
 
 
 class Tenant(Closed):
@@ -159,3 +96,6 @@ class Tenant(Closed):
 
     concurrency: Count = Field(default=1, description="its tasks at the same time, over all runs")
     env: Variables = Field(default_factory=dict, description="variables for its tasks")
+    secrets: dict[VariableName, Secret] = Field(
+        default_factory=dict, description="variables for its tasks, and for no others, that nothing may show"
+    )

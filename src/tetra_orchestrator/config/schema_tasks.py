@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from tetra_orchestrator.config.schema_operations import (
-    OnFailure,
-)
+from tetra_orchestrator.config.schema_watching import DataSource, Hooks, OnFailure
 from tetra_orchestrator.config.values import (
     SOME_TEXT,
     Amount,
@@ -237,6 +235,8 @@ class Pipeline(Task):
     max_data_age: Limit | None = Field(default=None, description="data older than this are stale")
     description: Text | None = Field(default=None, description="free text")
     on_failure: OnFailure | None = Field(default=None, description="what is done when it fails")
+    data: dict[Name, DataSource] = Field(default_factory=dict, description="where the age of its data shows, by name")
+    hooks: Hooks | None = Field(default=None, description="commands for what happens to it in a run")
     tasks: Annotated[dict[Name, Task], Field(min_length=1)] | None = Field(
         default=None, description="its tasks by name"
     )

@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.find import read_bytes
+from tetra_orchestrator.config.tenant_secrets import told
 from tetra_orchestrator.config.yaml_tree import Map, Scalar, Seq, find
 from tetra_orchestrator.errors import ConfigError
 
@@ -36,7 +37,7 @@ def with_secrets(values: Mapping[str, str], tree: Node, text: str, root: str, pr
                 found[name] = _checked(_value(source, root))
                 problems.hide(found[name])
             except (OSError, ValueError, ConfigError, subprocess.SubprocessError) as error:
-                message = f"the secret {name} cannot be had: {_cause(error)}"
+                message = f"the secret {told(name)} cannot be had: {_cause(error)}"
                 hint = BY_FILE if isinstance(source, Scalar) else BY_COMMAND
                 problems.error("no_secret", entry.mark, ("secrets", name), message, hint)
     return found
@@ -50,15 +51,17 @@ def declared(tree: Node) -> Mapping[str, Entry]:
 
 def check_secrets(sheet: Sheet, variables: Collection[str]) -> None:
     """Report secrets with no source or two, and warn of those that are not among the `variables` in use."""
-    for name in sheet.document.secrets:
-        path, keys = ("secrets", name), sheet.names("secrets", name)
+    tenants = sheet.document.tenants.items()
+    of_tenants = [("tenants", tenant, "secrets", name) for tenant, own in tenants for name in own.secrets]
+    for path in [*(("secrets", name) for name in sheet.document.secrets), *of_tenants]:
+        keys, name = sheet.names(*path), path[-1]
         if not keys:
             hint = "add `file: PATH` or `command: [PROGRAM, ARGUMENT]`"
             sheet.error("no_source", path, f"'{name}' has neither 'file' nor 'command'", hint, key=True)
         elif all(key in keys for key in SOURCES):
             message = f"'{name}' has both 'file' and 'command'"
             sheet.error("two_sources", (*path, "command"), message, "keep one of the two", key=True)
-        elif name not in variables:
+        elif len(path) == len(("secrets", name)) and name not in variables:
             hint = f'give it to a task in `env: {{{name}: "${{{name}}}"}}`'
             message = f"'{name}' is given to no task: nothing here names ${{{name}}}"
             sheet.warn("unused_secret", path, message, hint, key=True)

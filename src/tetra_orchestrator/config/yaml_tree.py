@@ -18,7 +18,7 @@ from tetra_orchestrator.config.problems import Mark, Problems, Source
 from tetra_orchestrator.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tetra_orchestrator.config.problems import Path
 
@@ -114,6 +114,19 @@ def find(root: Node, path: Path) -> tuple[Node, Mark, Path]:
             continue
         existing.append(part)
     return node, key, tuple(existing)
+
+
+def scalars(node: Node, path: Path = ()) -> Iterator[tuple[Scalar, Path]]:
+    """Every text in the node, which stands at `path`, and its own path."""
+    match node:
+        case Map():
+            for key, entry in node.entries.items():
+                yield from scalars(entry.value, (*path, key))
+        case Seq():
+            for index, item in enumerate(node.items):
+                yield from scalars(item, (*path, index))
+        case Scalar():
+            yield node, path
 
 
 def to_json(node: Node) -> str:

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 
 
 class Start(Record):
-    """Start this attempt of the task now; it has waited `waited_s` for room since it might have started."""
+    """Start this attempt of the task now; it has waited `waited_s` for room since it might have started.
+
+    Where it is its fallback, `failed` tells why the task itself has failed.
+    """
 
     task: Task
     attempt: int
     reason: Reason
     waited_s: float = 0.0
+    failed: str | None = None
 
 
 class Stop(Record):

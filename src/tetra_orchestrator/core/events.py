@@ -18,6 +18,15 @@ TASK_FINISHED = "task.finished"
 ATTEMPT_STARTED = "attempt.started"
 ATTEMPT_FINISHED = "attempt.finished"
 RETRY_SCHEDULED = "retry.scheduled"
+#: An attempt has taken longer than `monitor: slow_task`.
+TASK_SLOW = "task.slow"
+#: What is done about a failure besides trying again: who is told, first of all and when nothing has helped.
+RECOVERY_STEP = "recovery.step"
+#: A hook could not be started, or did not end well. Only in what is shown and logged of a run, behind its end.
+HOOK_FAILED = "hook.failed"
+#: Behind the last of them in what `run --json` says, when it was judged who is told of the run.
+ALERT_RAISED = "alert.raised"
+ALERT_RESOLVED = "alert.resolved"
 #: Only in what a slow reader of `run --json` gets: `seq` is that of the last event that was left out.
 STREAM_GAP = "stream.gap"
 

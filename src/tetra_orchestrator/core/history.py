@@ -32,7 +32,8 @@ class Run(Record):
 
     `params` are the parameters that it was given by name, as texts; None stands for a secret, which is not kept.
     A schedule started it for its `slot`, the `backfill` of that id for its partition. `tags` are those of its tasks and
-    of its schedule, each once as `name=value`, with `tenant=NAME` for the owners of its tasks.
+    of its schedule, each once as `name=value`, with `tenant=NAME` for the owners of its tasks. When it `tells`, it is
+    untold from its end on (`Alerts.untold`); once somebody has been told, it does not any more.
     """
 
     run_id: str
@@ -54,6 +55,7 @@ class Run(Record):
     schedule: str | None = None
     tags: tuple[str, ...] = ()
     backfill: str | None = None
+    tells: bool = False
 
 
 class RunFilter(Record):
@@ -135,6 +137,8 @@ class PipelineState(Record):
 
 #: The kinds of what can be paused.
 PIPELINE, SCHEDULE = "pipeline", "schedule"
+#: The reason of the pauses that `schedule disable` makes, which switch a timer off; `schedule enable` ends no others.
+DISABLED = "disabled"
 
 
 class Pause(Record):

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
+    from tetra_orchestrator.core.watching import Alerting, DataSource, Hooks, Monitoring, OnFailure
+
     Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
@@ -141,16 +143,6 @@ class Cache(Record):
     max_age_s: float | None = None
 
 
-class OnFailure(Record):
-    """What is done when a pipeline fails."""
-
-    notify: tuple[str, ...] = ()
-    fallback: str | None = None
-    escalate: str | None = None
-    partial: bool = False
-    checkpoint: bool = False
-
-
 class RunPolicy(Record):
     """What holds for a run as a whole. After `stop_after` failed tasks nothing more is started.
 
@@ -219,6 +211,8 @@ class Pipeline(Record):
     enabled: bool = True
     description: str | None = None
     on_failure: OnFailure | None = None
+    data: tuple[DataSource, ...] = ()
+    hooks: Hooks | None = None
 
 
 class ModeEntry(Record):
@@ -266,6 +260,7 @@ class Schedule(Record):
     on_startup: bool = False
     tags: tuple[tuple[str, str], ...] = ()
     priority: int = 0
+    heartbeat: str | None = None
 
 
 class Host(Record):
@@ -298,20 +293,28 @@ class Keep(Record):
 
 
 class Logs(Record):
-    """Where logs are written, as an absolute path; whether secrets are kept out of them, and what else is: patterns."""
+    """Where logs are written, as an absolute path; whether secrets are kept out of them, and what else is: patterns.
+
+    `file` (absolute) is a further log of every run, of that `level` and what is worse; `{tenant}` in it makes it one
+    for each. Its `format` (text, json) is also that of the run's own log and of plain lines on the standard output.
+    """
 
     dir: str
     redact: bool = True
     patterns: tuple[str, ...] = ()
     keep: Keep = Keep()
+    file: str | None = None
+    format: str = "text"
+    level: str = "info"
 
 
 class Environment(Record):
-    """What a task inherits: `all` of our environment, or only the `base` names and those listed."""
+    """What a task inherits: `all` of our environment, or only the `base` names and those listed; never `withheld`."""
 
     inherit: Literal["all", "base"] = "all"
     passed: tuple[str, ...] = ()
     extra: tuple[tuple[str, str], ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 class Param(Record):
@@ -362,6 +365,9 @@ class Project(Record):
     plugins: tuple[str, ...] = ()
     default_mode: str | None = None
     timers: Timers = Timers()
+    alerting: Alerting | None = None
+    monitor: Monitoring | None = None
+    hooks: Hooks | None = None
 
     def pipeline(self, name: str) -> Pipeline | None:
         """The pipeline called `name`, or None."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.admission import Room, Share
     from tetra_orchestrator.core.model import Reason, Task
     from tetra_orchestrator.core.outcome import Outcome
+    from tetra_orchestrator.core.recovery import Rescue
 
 
 #: In what takes less than this, one task differs from another by chance, and the order of the file is the better one.
@@ -25,12 +26,12 @@ class Node:
     runs; `place` is how many of the run's places the task takes, `share` what of its pools and of the host. `order` is
     its turn among all that could start, `since` the time (seconds) at which it could, `passed` how often others have
     gone before it meanwhile. `delayed` is true until the time of its retry, `done` where an earlier run did the task.
-    `why` is a reason of its own for its first attempt.
+    `why` is a reason of its own for its first attempt, `rescue` what stands in for it since it has failed for good.
     """
 
     __slots__ = (
         "attempts", "behind", "delayed", "done", "failures", "order", "others", "passed", "place", "position", "queued",
-        "ready", "share", "since", "state", "stopping", "task", "unmet", "used", "users", "uses", "version",
+        "ready", "rescue", "share", "since", "state", "stopping", "task", "unmet", "used", "users", "uses", "version",
         "why",
     )  # fmt: skip
 
@@ -58,6 +59,7 @@ class Node:
         self.passed = 0
         self.stopping: Outcome | None = None
         self.why: Reason | None = None
+        self.rescue: Rescue | None = None
 
     @property
     def satisfied(self) -> bool:

@@ -8,6 +8,7 @@ from tetra_orchestrator.core.events import RunEvent
 from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Cancelled, Lost, code_of, describe, ending, succeeded
+from tetra_orchestrator.core.reasons import FALLBACK
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import ACTIVE, TERMINAL, Event, RunState, TaskState, advance, advance_run
 from tetra_orchestrator.errors import Exit
@@ -109,6 +110,8 @@ def _moved(task: TaskRun, one: Found | None, why: Reason, now: datetime) -> Task
         event, reason = Event.SKIP, task.reason
     elif outcome is None:
         event, reason = Event.CANCEL, why
+    elif succeeded(outcome) and task.reason is not None and task.reason.code == FALLBACK:
+        event, reason = Event.DEGRADE, task.reason  # of the fallback, which has stood in
     elif succeeded(outcome):
         event, reason = Event.SUCCEED, Reason("succeeded", describe(outcome))
     elif isinstance(outcome, (Lost, Cancelled)):

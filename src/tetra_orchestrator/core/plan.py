@@ -4,19 +4,20 @@ It never sees a process or a clock. `now` is a monotonic time in seconds that th
 drives real processes, a dry run and a simulation.
 
 Its parts: `nodes` (the tasks, tied together), `progress` (their states), `queue` and `admission` (what starts),
-`looks` (what need not), `settlement` (what follows from an end), `services`, `barrier`, `timetable` (limits and
-retries) and `waiting`.
+`looks` (what need not), `endings` (what an end means for its task) and `settlement` (for the others), `services`,
+`barrier`, `timetable` (limits and retries) and `waiting`.
 """
 
 from __future__ import annotations
 
+from tetra_orchestrator.core import endings
 from tetra_orchestrator.core.admission import Limits, Room
-from tetra_orchestrator.core.condition import searched, tolerated
+from tetra_orchestrator.core.condition import searched
 from tetra_orchestrator.core.decision import Decision, Start, Stop
 from tetra_orchestrator.core.failure import Evidence
-from tetra_orchestrator.core.model import FAIL, Reason
+from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.nodes import tied
-from tetra_orchestrator.core.outcome import Cancelled, Stopped, Unkillable, code_of, describe, ending, succeeded
+from tetra_orchestrator.core.outcome import Cancelled, Stopped, Unkillable, describe, succeeded
 from tetra_orchestrator.core.progress import Progress
 from tetra_orchestrator.core.queue import Queue
 from tetra_orchestrator.core.reasons import (
@@ -25,14 +26,12 @@ from tetra_orchestrator.core.reasons import (
     NOT_NEEDED,
     budget_spent,
     level_failed,
-    listed,
-    not_run_behind,
     over_its_limit,
     over_the_runs_limit,
     too_many_failures,
     why_start,
 )
-from tetra_orchestrator.core.retry import NOT_RETRYABLE, RETRY_BUDGET, delay_s, refusal
+from tetra_orchestrator.core.retry import delay_s
 from tetra_orchestrator.core.services import Services, needed_again
 from tetra_orchestrator.core.settlement import Settlement
 from tetra_orchestrator.core.states import ACTIVE, TERMINAL, Event, RunState, TaskState
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Task
     from tetra_orchestrator.core.nodes import Node
     from tetra_orchestrator.core.outcome import Outcome
+    from tetra_orchestrator.core.recovery import Recovery
 
 
 #: Seconds between two looks at what other runs take: nothing tells when they give it back.
@@ -63,8 +63,9 @@ class Plan:
     task ids to learned durations: the task with the longest path behind it starts first. `done` are the tasks that an
     earlier run did, each with the reason why it is skipped: what depends on them may start. A service among them that
     is needed again runs again. `paused` are the tasks that this run leaves out, with why; what depends on them is
-    skipped, too. `why` is what is told of a task's first attempt instead of what let it start. `searched` holds the ids
-    of tasks at whose end the plan wants to know what their log says.
+    skipped, too. `why` is what is told of a task's first attempt instead of what let it start. `recovery` says how some
+    that fail for good may be rescued. `searched` holds the ids of tasks at whose end the plan wants to know what their
+    log says.
 
     With `barriers` in the limits a level starts when all tasks of the level before are over. Where one of them failed,
     the others of its level still run, and all later levels are cancelled, independent tasks included (`level_failed`).
@@ -79,6 +80,7 @@ class Plan:
         done: Mapping[str, Reason] | None = None,
         paused: Mapping[str, Reason] | None = None,
         why: Mapping[str, Reason] | None = None,
+        recovery: Mapping[str, Recovery] | None = None,
     ):
         self._limits = limits
         self._room = Room(limits)
@@ -91,6 +93,7 @@ class Plan:
         self._timetable = Timetable(limits.timeout_s)
         self._barrier = _barrier(self._nodes) if limits.barriers else None
         self._random = random
+        self._recovery = recovery or {}
         self._retries = 0
         self._stops: list[Stop] = []
         self._out_of_time = False
@@ -105,7 +108,8 @@ class Plan:
 
     def started(self, task_id: str) -> None:
         """The runner holds the task's process."""
-        self._progress.advance(self._nodes[task_id], Event.START, None)
+        node = self._nodes[task_id]
+        self._progress.advance(node, Event.START, why_start(node) if node.rescue else None)
 
     def ready(self, task_id: str) -> None:
         """The running service is ready for what depends on it."""
@@ -132,12 +136,13 @@ class Plan:
             self._settlement.offer(node)
 
     def ended(
-        self, task_id: str, outcome: Outcome, now: float, tail: str = "", error_class: str | None = None
+        self, task_id: str, outcome: Outcome, now: float, tail: str = "", error_class: str | None = None, items: int = 0
     ) -> Outcome:
         """The attempt is over and its process tree gone; returns the outcome that counts.
 
         Where we had asked for its end, that cause counts and not how the process died of it, if it did. `tail` is the
         end of its log, `error_class` the exception that it reported; both matter only for the tasks in `searched`.
+        `items` is how many items it says that it has completed. Ask `wants_earlier` afterwards.
         """
         node = self._nodes[task_id]
         if node.stopping is not None and not isinstance(outcome, Unkillable):
@@ -146,17 +151,30 @@ class Plan:
         self._room.give_back(node.place, node.share)
         self._settlement.remember(node, outcome, tail)
         if succeeded(outcome):
-            self._close(node, Event.SUCCEED, Reason("succeeded", describe(outcome)))
+            self._close(node, *endings.success(node, outcome))
             return outcome
         node.failures += 1
         resources = node.task.resources
         evidence = Evidence(tail, error_class, bool(resources and resources.memory_bytes))
-        refused = self._refusal(node, outcome, evidence)
+        refused = endings.refused(node, outcome, evidence) or self._called_off
+        if refused is None and self._retries == self._limits.max_retries:
+            refused = budget_spent(self._retries)
         if refused is None:
             self._retry(node, outcome, now)
         else:
-            self._fail(node, outcome, refused, tail)
+            self._fail(node, outcome, refused, tail, items)
         return outcome
+
+    def wants_earlier(self, task_id: str) -> bool:
+        """Whether the task, which failed for good, is rescued by what it has made before; then it is told `earlier`."""
+        rescue = self._nodes[task_id].rescue
+        return rescue is not None and rescue.instead is None and self._nodes[task_id].state in ACTIVE
+
+    def earlier(self, task_id: str, text: str, *, stands_in: bool) -> None:
+        """What the task has made before stands in for it, or cannot; `text` says what that is, or why not."""
+        node = self._nodes[task_id]
+        assert node.rescue is not None
+        self._close(node, *(endings.rescued if stands_in else endings.not_rescued)(node.rescue, text))
 
     def cancel(self, reason: Reason) -> None:
         """Start nothing more and end what runs."""
@@ -216,11 +234,7 @@ class Plan:
         """The run's final state and why."""
         if self.cancelled:
             return RunState.TIMED_OUT if self._out_of_time else RunState.CANCELLED, self.cancelled
-        if self._progress.failed:
-            return RunState.FAILED, Reason("task_failed", f"{listed(self._progress.failures())} failed")
-        if any(node.state is TaskState.PARTIAL for node in self._nodes.values()):
-            return RunState.PARTIAL, Reason("task_partial", "some tasks ended partial")
-        return RunState.SUCCEEDED, Reason("succeeded", "every task succeeded or was skipped")
+        return endings.verdict(self._progress)
 
     def state(self, task_id: str) -> TaskState:
         """The task's present state."""
@@ -281,8 +295,10 @@ class Plan:
         node.attempts += 1
         self._room.take(node.place, node.share)
         self._timetable.limit(node, now, elapsed)
-        reason = why_start(node)
+        reason, rescue = why_start(node), node.rescue
         self._progress.advance(node, Event.SUBMIT, reason)
+        if rescue is not None and rescue.instead is not None:
+            return Start(rescue.instead, node.attempts, reason, now - node.since, rescue.reason.text)
         return Start(node.task, node.attempts, reason, now - node.since)
 
     def _lift_the_barrier(self) -> bool:
@@ -297,42 +313,31 @@ class Plan:
 
     # -- ending -------------------------------------------------------------------------------------------------
 
-    def _refusal(self, node: Node, outcome: Outcome, evidence: Evidence) -> Reason | None:
-        """Why no attempt follows, or None when one does."""
-        repeatable = node.task.on_lost != FAIL
-        refused = refusal(node.task.retry, node.failures, outcome, evidence, repeatable=repeatable) or self._called_off
-        if refused is not None:
-            return refused
-        gone = [service for service in node.uses if service.state in TERMINAL and not service.satisfied]
-        if gone:
-            return Reason(NOT_RETRYABLE, f"it is not tried again: {not_run_behind(gone[0]).text}")
-        if self._retries == self._limits.max_retries:
-            return budget_spent(self._retries)
-        return None
-
     def _retry(self, node: Node, outcome: Outcome, now: float) -> None:
         self._retries += 1
-        node.share = self._room.share(node.task, node.attempts + 1)
         wait = delay_s(node.task.retry, node.failures, self._random())
         self._timetable.retry(node, now + wait)
-        text = f"{describe(outcome)}; next attempt in {wait:g} s"
-        self._progress.advance(node, Event.RETRY, Reason("retry_scheduled", text))
+        self._again(node, Reason("retry_scheduled", f"{describe(outcome)}; next attempt in {wait:g} s"))
+
+    def _again(self, node: Node, reason: Reason) -> None:
+        node.share = self._room.share(node.task, node.attempts + 1)
+        self._progress.advance(node, Event.RETRY, reason)
         if node.ready:
             self._settlement.unready(node)
 
-    def _fail(self, node: Node, outcome: Outcome, refused: Reason, tail: str) -> None:
-        """End the task with a failure that no attempt follows, unless the run goes on after such a one."""
-        rule = node.task.continue_on
-        text = describe(outcome)
-        if rule is not None and not self.cancelled and tolerated(rule, outcome, tail):
-            self._close(node, Event.DEGRADE, Reason("continued", f"{text}; `continue_on` lets the run go on"))
-            return
-        if refused.code in (NOT_RETRYABLE, RETRY_BUDGET):
-            text = f"{text}; {refused.text}"
-        reason = Reason(RETRY_BUDGET if refused.code == RETRY_BUDGET else code_of(outcome), text)
-        if self._out_of_time and self.cancelled and isinstance(outcome, Cancelled):
-            reason = self.cancelled
-        self._close(node, ending(outcome), reason)
+    def _fail(self, node: Node, outcome: Outcome, refused: Reason, tail: str, items: int) -> None:
+        """End the task with a failure that no attempt follows, unless something of it counts or stands in for it."""
+        ended = endings.failure(node, outcome, refused, tail, self.cancelled, out_of_time=self._out_of_time)
+        recovery = None if self.cancelled else self._recovery.get(node.task.id)
+        if recovery is not None and node.rescue is None:
+            ended = endings.completed(ended, recovery, items)
+            node.rescue = None if self._called_off else endings.rescue(recovery, outcome, ended)
+            if node.rescue is not None:
+                if node.rescue.instead is not None:
+                    self._again(node, endings.standing_in(node.rescue))
+                    self._settlement.offer(node)
+                return
+        self._close(node, *ended)
 
     def _close(self, node: Node, event: Event, reason: Reason) -> None:
         self._progress.end(node, event, reason)

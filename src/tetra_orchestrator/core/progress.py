@@ -43,6 +43,10 @@ class Progress:
         """The ids of the tasks that failed, in their order."""
         return [node.task.id for node in self._nodes.values() if node.state in FAILURES]
 
+    def any(self, state: TaskState) -> bool:
+        """Whether a task is in that state."""
+        return any(node.state is state for node in self._nodes.values())
+
     def take_moves(self) -> list[Move]:
         """The changes since the last call, in order."""
         moves, self._moves = self._moves, []

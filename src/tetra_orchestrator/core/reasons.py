@@ -25,6 +25,12 @@ NOT_NEEDED = Reason("not_needed", "nothing in this run needs it any more")
 ALREADY_SUCCEEDED, IN_CHECKPOINT = "already_succeeded", "in_checkpoint"
 #: Why one is skipped whose result is there, as what it makes that of is as it was.
 UNCHANGED = "unchanged"
+#: Why somebody is not told who should be.
+NOBODY_TOLD = "nobody_told"
+#: Why one starts whose last run has left a checkpoint.
+FROM_CHECKPOINT = "from_checkpoint"
+#: Why one is partial that has failed: its fallback stands in, or what is complete of it counts.
+FALLBACK, COMPLETED = "fallback", "partial_recovery"
 #: Why one runs, and nothing is kept of it, of which that cannot be told.
 UNKNOWN_INPUTS = "unknown_inputs"
 CARRIED_OVER = frozenset({ALREADY_SUCCEEDED, IN_CHECKPOINT, UNCHANGED})
@@ -45,6 +51,8 @@ NAMED = 5
 
 def why_start(node: Node) -> Reason:
     """Why the node's next attempt starts."""
+    if node.rescue is not None:
+        return Reason(FALLBACK, f"{node.rescue.name} stands in for it: {node.rescue.reason.text}")
     if node.failures:
         return Reason("retry", f"attempt {node.attempts} of {node.task.retry.max_attempts}")
     if node.why is not None:
@@ -76,6 +84,11 @@ def over_its_limit(seconds: float, *, wall: bool) -> Reason:
 def over_the_runs_limit(seconds: float) -> Reason:
     """Why everything is ended in a run that has lasted for so long."""
     return Reason("run_timeout", f"the run's time limit of {seconds:g} s has passed")
+
+
+def slow(seconds: float, limit_s: float) -> Reason:
+    """What is to be said of an attempt that took so long, where less was expected."""
+    return Reason("slow_task", f"took {seconds:.1f} s, more than the {limit_s:g} s of `monitor: slow_task`")
 
 
 def too_many_failures(failed: int) -> Reason:

@@ -56,7 +56,8 @@ def outlived(
 def slots_before(
     keep: Keep, now: datetime, runs: Iterable[Run], gone: Collection[str], needed: Collection[str]
 ) -> datetime:
-    """Settled slots that were due before this instant go: longer ago than runs are kept, and than any run that stays.
+    """Slots that were due and alerts that were over before this instant go: longer ago than runs are kept, and than any
+    run that stays.
 
     Runs that stay only because something needs them do not count: one of them may be as old as the project.
     """
@@ -93,6 +94,8 @@ def _ago(days: int, now: datetime) -> datetime:
 
 
 def _may_go(run: Run, now: datetime) -> bool:
+    if run.tells:  # nobody has been told of it yet
+        return False
     if run.state == RunState.LOST:
         return run.finished_at is not None and now - run.finished_at > LOST_GRACE
     return run.state in RUN_TERMINAL

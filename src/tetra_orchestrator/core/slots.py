@@ -35,6 +35,8 @@ GRACE_S = 60.0
 LATE_WAKE = Reason("late_wake", "nothing woke us in time, and `catch_up: none` makes up for nothing")
 MACHINE_OFF = Reason("machine_off", "the machine was off then, and `catch_up: none` makes up for nothing")
 RULE_CHANGED = Reason("rule_changed", "it was due by the rule as it was before it was changed")
+#: The code of the reason of a slot that a later one stands in for.
+SUPERSEDED = "superseded"
 CONFIG_ERROR = Reason("config_error", "the configuration could not be used")
 
 
@@ -167,7 +169,7 @@ def _by_policy(schedule: Schedule, free: Sequence[datetime], scenery: Scenery) -
             kept.append(at)
     most = _most(schedule)
     for at in kept[:-most] if most is not None else ():
-        verdicts[at] = SKIPPED_POLICY, Reason("superseded", f"the later slot {instant(kept[-1])} runs instead")
+        verdicts[at] = SKIPPED_POLICY, Reason(SUPERSEDED, f"the later slot {instant(kept[-1])} runs instead")
     return {at: verdicts.get(at, (QUEUED, None)) for at in free}
 
 

@@ -15,6 +15,11 @@ def instant(when: datetime) -> str:
     return f"{when.replace(tzinfo=None).isoformat()}Z"  # strftime(3) does not fill up years before 1000 with zeros
 
 
+def to_second(when: datetime) -> str:
+    """The same without a fraction, for people."""
+    return instant(when.replace(microsecond=0))
+
+
 def printable(text: str) -> str:
     """Text that cannot drive a terminal: control characters other than newline and tab become `\\x1b`.
 
@@ -44,6 +49,14 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def about(seconds: float) -> str:
+    """A time as one number: `12 s`, `3 min`, `5 h`, `2 d`."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def size(count: float) -> str:

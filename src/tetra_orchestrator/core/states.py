@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from tetra_orchestrator.core.word import Word
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tetra_orchestrator.core.history import TaskRun
+
 
 class TaskState(Word):
     """Where a task stands in its run."""
@@ -101,8 +107,26 @@ SATISFIED = frozenset({_T.SUCCEEDED, _T.PARTIAL})
 #: A new run that resumes this one does the task again.
 RESUMABLE = TERMINAL - {_T.SUCCEEDED, _T.SKIPPED}
 
+#: From best to worst; a state's place here is its rank. A state that is not terminal outranks them all.
+WORST = (
+    _T.SKIPPED,
+    _T.SUCCEEDED,
+    _T.PARTIAL,
+    _T.UPSTREAM_FAILED,
+    _T.CANCELLED,
+    _T.LOST,
+    _T.TIMED_OUT,
+    _T.FAILED,
+)
+RANKS = {state.value: rank for rank, state in enumerate(WORST)}
+#: The rank of a pipeline with a task that is not terminal.
+UNFINISHED = len(WORST)
+#: Why tasks are skipped that have still to run: the codes of reasons.
+STILL_TO_RUN = ("not_retried", "not_selected")
+
 RUN_ACTIVE = frozenset(RUN_TRANSITIONS)
 RUN_TERMINAL = frozenset(set(RunState) - RUN_ACTIVE)
+assert frozenset(WORST) == TERMINAL
 
 
 class IllegalTransition(Exception):
@@ -123,3 +147,20 @@ def advance_run(state: RunState, event: Event) -> RunState:
         return RUN_TRANSITIONS[state][event]
     except KeyError:
         raise IllegalTransition(f"a {state} run cannot {event}") from None
+
+
+def rank(tasks: Iterable[TaskRun]) -> int:
+    """How a pipeline with these tasks stands within one run: the rank of the worst of them.
+
+    Where all that ran succeeded, and somebody had left out tasks that have still to run, it is `partial`.
+    """
+    tasks = list(tasks)
+    worst = max(RANKS.get(task.state, UNFINISHED) for task in tasks)
+    if worst == RANKS["succeeded"] and any(task.reason and task.reason.code in STILL_TO_RUN for task in tasks):
+        return RANKS["partial"]
+    return worst
+
+
+def word(rank: int) -> str:
+    """The rank as a state: `running`, or that of the worst task."""
+    return RunState.RUNNING.value if rank == UNFINISHED else WORST[rank].value

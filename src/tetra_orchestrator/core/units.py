@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.cron import Rule
     from tetra_orchestrator.core.model import Project, Schedule, Task
 
-#: The name of the one timer that is not a schedule's: it settles, after the machine has started, what was missed.
+#: The name of a timer that is not a schedule's: it settles, after the machine has started, what was missed.
 BOOT_SWEEP = "orchestrator"
+#: The one that looks at everything now and then, the other timers included.
+MONITOR = "monitor"
+#: A look that takes longer hangs: it asks nobody for more than some seconds.
+LOOK_S = 240.0
+#: Exit codes that are no failure of a unit: partial, and not now; of the monitor also what it has found.
+NO_FAILURE = (1, 75)
 #: What we have to say and to end ourselves once we are told to stop, beyond the grace of the tasks.
 STOPPING_S = 20.0
 
@@ -31,7 +37,7 @@ class TimerSpec(Record):
     `fold` (first, second, both) are the schedule's `dst`. With `persistent`, what was missed while the machine was off
     is due after its start. `jitter_s` spreads the wakes. With `dispatches`, the guard leaves the run in a process of
     its own and ends, so that the next slot can be seen to while it lasts. With `outlived`, some of what it starts is to
-    outlive it. `log` is appended to.
+    outlive it. `log` is appended to. `no_failure` are its exit codes, besides 0, that are no failure.
     """
 
     project: str
@@ -61,6 +67,7 @@ class TimerSpec(Record):
     strict: bool = False
     outlived: bool = False
     umask: int = 0o077
+    no_failure: tuple[int, ...] = NO_FAILURE
 
     @property
     def unit(self) -> str:
@@ -106,12 +113,29 @@ class Placement(Record):
 
 
 def timer_specs(project: Project, placement: Placement) -> list[TimerSpec]:
-    """A timer for each enabled schedule that is ever due, and one for what was missed while the machine was off."""
+    """A timer for each enabled schedule that is ever due, one for what was missed while the machine was off, and one
+    for the monitor: that is there for projects without schedules, too, that say something of it or of alerts."""
     schedules = [schedule for schedule in project.schedules if schedule.enabled]
-    if not schedules:
-        return []
-    timers = [_timer(schedule, project, placement) for schedule in schedules]
-    return [*(timer for timer in timers if timer), _boot_sweep(project, placement)]
+    timers = [timer for schedule in schedules if (timer := _timer(schedule, project, placement))]
+    if schedules:
+        timers.append(_boot_sweep(project, placement))
+    if is_monitored(project):
+        timers.append(_monitor(project, placement))
+    return timers
+
+
+def is_monitored(project: Project) -> bool:
+    """Whether the monitor has a timer: where there is something to wait for, and the file does not say otherwise."""
+    is_off = project.monitor is not None and not project.monitor.timer
+    wanted = project.monitor or project.alerting or any(schedule.enabled for schedule in project.schedules)
+    return bool(wanted) and not is_off
+
+
+def look_every_s(project: Project) -> float:
+    """Seconds between the looks of the monitor."""
+    from tetra_orchestrator.core.watching import Monitoring
+
+    return (project.monitor or Monitoring()).interval_s
 
 
 def _timer(schedule: Schedule, project: Project, placement: Placement) -> TimerSpec | None:
@@ -146,6 +170,12 @@ def _boot_sweep(project: Project, placement: Placement) -> TimerSpec:
     return spec._replace(at_boot=True, persistent=False, dispatches=True)
 
 
+def _monitor(project: Project, placement: Placement) -> TimerSpec:
+    """What looks at everything: a missed look is not made up for."""
+    spec = _spec(MONITOR, "how everything fares", (), project, placement)
+    return spec._replace(every_s=look_every_s(project), persistent=False, timeout_s=LOOK_S, no_failure=(*NO_FAILURE, 2))
+
+
 def continuation(backfill_id: str, project: Project, placement: Placement) -> TimerSpec:
     """What goes on with a backfill after the machine has started; it is no timer, only what a process needs."""
     spec = _boot_sweep(project, placement)
@@ -156,14 +186,14 @@ def continuation(backfill_id: str, project: Project, placement: Placement) -> Ti
 
 def _spec(name: str, about: str, tasks: Sequence[Task], project: Project, placement: Placement) -> TimerSpec:
     """The parts that all timers have."""
-    what = "--boot" if name == BOOT_SWEEP else name
+    words = {BOOT_SWEEP: ("fire", "--boot"), MONITOR: ("monitor", "--quiet")}.get(name, ("fire", name))
     named = ("--config", placement.config) if placement.config else ()
     home = (("HOME", placement.home),) if placement.scope == "system" else ()  # the others set it themselves
     return TimerSpec(
         project=project.name,
         name=name,
         description=f"{project.name}: {about}",
-        argv=(placement.python, "-P", "-m", "tetra_orchestrator", "fire", what, "--by", placement.kind, *named),
+        argv=(placement.python, "-P", "-m", "tetra_orchestrator", *words, "--by", placement.kind, *named),
         cwd=project.root,
         env=(("PATH", placement.path), ("TETRA_HOME", project.root), *home),
         log=f"{project.logs.dir}/{project.name}_{name}.log",

@@ -18,7 +18,9 @@ OURS = frozenset(
     for name in (
         *("HOME", "RUN_ID", "PIPELINE", "TASK", "ATTEMPT", "ATTEMPT_TOKEN", "MODE", "SLOT", "TENANT", "WORKERS"),
         *("PARTITION_START", "PARTITION_END", "OUTPUT", "INPUT", "CHECKPOINT"),
-        *("STATE", "FAILPOINT", "WAITER", "PLUGINS"),
+        *("FALLBACK", "FAILED_REASON"),
+        *("HOOK", "RUN_STATE", "EXIT_CODE", "FAILED_TASKS", "LATENESS_S", "RUN_LOG"),
+        *("STATE", "TENANT_STATE", "FAILPOINT", "WAITER", "PLUGINS"),
     )
 )
 _HEX = frozenset("0123456789abcdef")
@@ -32,6 +34,8 @@ def surroundings(project: Project, run: Run, environ: Mapping[str, str], python:
         env = {name: value for name, value in environ.items() if name not in OURS}
     else:
         env = {name: environ[name] for name in (*BASE_NAMES, *rule.passed) if name in environ}
+    for name in rule.withheld:
+        env.pop(name, None)
     env["PATH"] = _path(env.get("PATH") or DEFAULT_PATH, python)
     if project.pythonpath:
         inherited = [env["PYTHONPATH"]] if env.get("PYTHONPATH") else []
@@ -40,7 +44,11 @@ def surroundings(project: Project, run: Run, environ: Mapping[str, str], python:
     env.setdefault("PYTHONUNBUFFERED", "1")
     env.update(rule.extra)
     env.update(of_run(project, run))
-    env["TRACEPARENT"] = _trace(run, environ.get("TRACEPARENT", ""))
+    given = environ.get("TRACEPARENT", "")
+    env["TRACEPARENT"] = trace(run, given)
+    env.pop("TRACESTATE", None)
+    if "TRACESTATE" in environ and _parent(given):  # it tells more of that trace, and means nothing in another
+        env["TRACESTATE"] = environ["TRACESTATE"]
     return env
 
 
@@ -71,6 +79,8 @@ def of_attempt(task: Task, number: int, token: str, files: AttemptFiles) -> dict
     }
     if task.tenant:
         env["TETRA_TENANT"] = task.tenant
+    if files.tenant:
+        env["TETRA_TENANT_STATE"] = files.tenant
     if task.resources and task.resources.workers:
         env["TETRA_WORKERS"] = str(task.resources.workers)
     return env
@@ -82,19 +92,31 @@ def in_span(parent: str, token: str) -> str:
     return f"{version}-{trace}-{token[-16:]}-{flags}"
 
 
-def _trace(run: Run, given: str) -> str:
-    """The trace that our own caller has us in, or else a new one of the run.
-
-    See https://www.w3.org/TR/trace-context: version, trace, span and flags, in hexadecimal digits.
-    """
-    parts = given.split("-")
-    shape = [len(part) for part in parts] == [2, 32, 16, 2] and _HEX.issuperset("".join(parts))
-    if shape and parts[0] == "00" and int(parts[1], 16) and int(parts[2], 16):
-        return given
+def trace(run: Run, given: str) -> str:
+    """The trace that our own caller has us in, if `given` is one, or else a new one of the run."""
+    parent = _parent(given)
+    if parent is not None:
+        return parent
     from _blake2 import blake2b  # hashlib would load OpenSSL for it
 
-    trace = blake2b(run.run_id.encode(), digest_size=16).hexdigest()
-    return f"00-{trace}-{trace[:16]}-01"
+    own = blake2b(run.run_id.encode(), digest_size=16).hexdigest()
+    return f"00-{own}-{own[:16]}-01"
+
+
+def _parent(given: str) -> str | None:
+    """The trace context in the version that we know; None where it is none.
+
+    See https://www.w3.org/TR/trace-context-2: version, trace, span and flags, in hexadecimal digits of lower case, and
+    for a version that we do not know anything behind these. Of its flags we know two: sampled, and in our own version
+    that the trace's id is random.
+    """
+    version, trace, span, flags = given[:2], given[3:35], given[36:52], given[53:55]
+    whole = len(flags) == 2 and given[:55] == f"{version}-{trace}-{span}-{flags}"
+    if not whole or not _HEX.issuperset(version + trace + span + flags) or not int(trace, 16) or not int(span, 16):
+        return None
+    if version == "00":
+        return f"00-{trace}-{span}-{int(flags, 16) & 3:02x}" if len(given) == 55 else None
+    return None if version == "ff" or given[55:56] not in ("", "-") else f"00-{trace}-{span}-{int(flags, 16) & 1:02x}"
 
 
 def resolve(root: str, path: str | None) -> str:

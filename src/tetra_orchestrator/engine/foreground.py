@@ -8,8 +8,10 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
+from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.core.schedule import slots_of
 from tetra_orchestrator.core.slots import EXPECTED, dispatches
+from tetra_orchestrator.core.units import MONITOR, is_monitored, look_every_s
 from tetra_orchestrator.engine.ledger import DISPATCHED
 from tetra_orchestrator.errors import Exit, StateConflict, TetraError
 from tetra_orchestrator.signals import SIGINT, SIGTERM
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Protocol
 
-    from tetra_orchestrator.core.model import Project, Schedule
+    from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.slots import Slot
     from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.ports import Clock, Interrupts
@@ -111,9 +113,10 @@ class Watch:
                 self._tell(f"warning: {error}; going by how the file was before")
 
     def _enabled(self) -> list[Schedule]:
-        """Those of a higher priority first."""
+        """Those of a higher priority first; the monitor is one more, and the last."""
         enabled = [schedule for schedule in self._project.schedules if schedule.enabled]
-        return sorted(enabled, key=lambda schedule: -schedule.priority)
+        looks = [_monitor(self._project)] if is_monitored(self._project) else []
+        return [*sorted(enabled, key=lambda schedule: -schedule.priority), *looks]
 
     def _pause_s(self) -> float:
         """Seconds until a slot falls due, but not for long."""
@@ -130,6 +133,11 @@ class Watch:
             self._interrupts.take()
             self._guards.ended()
         return Exit.INTERRUPTED if number == SIGINT else Exit.OK
+
+
+def _monitor(project: Project) -> Schedule:
+    """The looks of the monitor as a schedule; no other can be called so."""
+    return Schedule(MONITOR, None, None, "UTC", every_s=look_every_s(project))
 
 
 def next_slot(project: Project, now: datetime) -> tuple[datetime, str] | None:

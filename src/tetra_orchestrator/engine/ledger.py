@@ -60,7 +60,12 @@ def claim(schedule: Schedule, project: Project, scene: Scene, *, dispatched: boo
 
 def waiting(scene: Scene) -> set[str]:
     """The schedules that have slots which nobody is about to run."""
-    return {slot.schedule for slot in scene.store.ledger.slots(unsettled=True) if _is_free(slot, scene)}
+    return {slot.schedule for slot in abandoned(scene)}
+
+
+def abandoned(scene: Scene) -> list[Slot]:
+    """The open slots that nobody is about to run, oldest first."""
+    return [slot for slot in scene.store.ledger.slots(unsettled=True) if _is_free(slot, scene)]
 
 
 def adopt(schedule: Schedule, at: datetime, scene: Scene) -> Slot | None:

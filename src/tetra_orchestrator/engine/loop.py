@@ -10,7 +10,7 @@ from tetra_orchestrator.core.history import LOCAL, WRAPPED, Attempt
 from tetra_orchestrator.core.identity import token
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.outcome import Cancelled, OutputsInvalid, SpawnFailed, succeeded
-from tetra_orchestrator.core.reasons import ASKED
+from tetra_orchestrator.core.reasons import ASKED, slow
 from tetra_orchestrator.core.states import SATISFIED, Event, RunState, TaskState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.plan import Plan
     from tetra_orchestrator.engine.attempt import Context
     from tetra_orchestrator.engine.keeping import Keeper
+    from tetra_orchestrator.engine.rescue import Rescuer
     from tetra_orchestrator.ports import (
         AttemptFiles,
         Clock,
@@ -88,10 +89,12 @@ class Execution:
         outputs: Mapping[str, Mapping[str, Json]],
         shares: Shares,
         keeper: Keeper | None = None,
+        rescuer: Rescuer | None = None,
     ):
         self._plan = plan
         self._context = context
         self._run_id = context.run.run_id
+        self._slow_s = context.project.monitor and context.project.monitor.slow_task_s
         self._store = store
         self._runner = runner
         self._workspace = workspace
@@ -101,6 +104,7 @@ class Execution:
         self._entropy = entropy
         self._shares = shares
         self._keeper = keeper
+        self._rescuer = rescuer
         self._journal = Journal(self._run_id, store, reporter, clock)
         self._known = values(context, outputs)
         self._live: dict[str, Start] = {}
@@ -110,6 +114,7 @@ class Execution:
         self._began: dict[str, float] = {}
         self._spent: list[AttemptFiles] = []
         self._starting: tuple[Start, ...] = ()
+        self._signals: list[int] = []
         self._interrupted_by: int | None = None
         self._exit_code: int | None = None
 
@@ -153,15 +158,15 @@ class Execution:
                 self._journal.commit()
                 break
             except StoreError as fault:
-                if fault.code != AWAY:
-                    raise
                 self._outlast(fault)
         while self._spent:
             self._workspace.clear(self._spent.pop())
 
-    def _outlast(self, fault: StoreError) -> None:
+    def _outlast(self, fault: TetraError) -> None:
         """Wait a little for a store that has gone away. Raises when a signal comes, or others may take the run over."""
-        if self._clock.wait([self._interrupts.fileno()], READY_POLL_S) and self._interrupts.take():
+        if fault.code == AWAY and not self._signals and self._clock.wait([self._interrupts.fileno()], READY_POLL_S):
+            self._signals = self._interrupts.take()
+        if fault.code != AWAY or self._signals:
             raise fault
         with self._shares.turn():
             return
@@ -178,14 +183,15 @@ class Execution:
         )  # fmt: skip
         try:
             content = given(task, self._context, self._known)
-            files = self._workspace.prepare(self._run_id, task.id, start.attempt, content)
+            files = self._workspace.prepare(self._run_id, task.id, start.attempt, content, task.tenant)
         except TetraError as error:
             self._journal.add(AttemptOpened(attempt))
             return SpawnFailed(error.code, str(error))
         self._files[task.id] = files
         self._journal.add(AttemptOpened(attempt._replace(log=files.log)))
         try:
-            return launch(task, start.attempt, fence, files, self._context, self._known)
+            ready = launch(task, start.attempt, fence, files, self._context, self._known)
+            return self._rescuer.equip(ready, start) if self._rescuer else ready
         except TetraError as error:
             return SpawnFailed(error.code, str(error))
 
@@ -244,8 +250,7 @@ class Execution:
                 self._plan.ready(task_id)
 
     def _take_ended(self) -> None:
-        ended = [(self._live.pop(one.handle), one) for one in self._runner.poll(self._live)]
-        for start, one in ended:
+        for start, one in [(self._live.pop(one.handle), one) for one in self._runner.poll(self._live)]:
             failpoints.hit("child.exited")
             self._unsaved.pop(start.task.id, None)
             del self._handles[start.task.id]
@@ -257,14 +262,19 @@ class Execution:
         outputs: Mapping[str, Json] | None = None
         if files and succeeded(outcome):
             outcome, outputs = self._read_outputs(start, outcome, files)
-        evidence = searched_log(files, outcome, self._workspace) if files and task_id in self._plan.searched else ()
+        searched = files if task_id in self._plan.searched else None
+        evidence = searched_log(searched, outcome, self._workspace) if searched else ("", None)
         outcome = self._context.told(outcome)
-        now = self._clock.monotonic()
-        outcome = self._plan.ended(task_id, outcome, now, *evidence)
+        items = self._rescuer.items(task_id, files) if self._rescuer and files and not succeeded(outcome) else 0
+        outcome = self._plan.ended(task_id, outcome, (now := self._clock.monotonic()), *evidence, items)
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
         at, lasted = self._clock.now(), now - self._began.pop(task_id)
         self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, at, tail, facts, lasted))
+        if self._rescuer and not succeeded(outcome):
+            outputs = self._rescuer.settle(start, self._plan, self._journal, self._outlast)
         state = self._plan.state(task_id)
+        if self._slow_s and lasted > self._slow_s and not start.task.service:
+            self._journal.event(events.TASK_SLOW, task_id, start.attempt, state.value, slow(lasted, self._slow_s))
         if state in SATISFIED:
             if outputs is None:
                 outputs = left_behind(files, self._workspace) if files else {}
@@ -273,6 +283,8 @@ class Execution:
                 self._journal.add(OutputsSaved(self._run_id, task_id, self._context.kept(outputs)))
             if self._keeper and state is TaskState.SUCCEEDED:
                 self._keeper.keep(task_id, outputs)
+        elif state is TaskState.FAILED and files and (metrics := left_behind(files, self._workspace).get("metrics")):
+            self._journal.add(OutputsSaved(self._run_id, task_id, self._context.kept({"metrics": metrics})))
         if files and self._context.secrets:
             self._spent.append(files)
 
@@ -286,7 +298,8 @@ class Execution:
         return outcome, outputs
 
     def _take_signals(self) -> None:
-        for number in self._interrupts.take():
+        numbers, self._signals = [*self._signals, *self._interrupts.take()], []
+        for number in numbers:
             self._interrupt(number)
         if self._shares.asked() and not self._plan.cancelled and (asked := self._store.requests(self._run_id)):
             self._plan.cancel(ASKED[asked[0]])

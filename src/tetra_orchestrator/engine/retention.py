@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Keep, Reason
     from tetra_orchestrator.core.retention import Stray
     from tetra_orchestrator.ports import Clock, Store, Strays, Workspace
+    from tetra_orchestrator.store_parts import Alerts, Ledger
 
 #: More runs than a store ever has.
 ALL = 1 << 31
 #: Seconds after which what is left waits for the end of the next run.
 LONGEST_S = 2.0
-#: The most slots that go in one commit, as others wait for the store meanwhile.
-SLOTS_AT_ONCE = 5000
+#: The most slots or alerts that go in one commit, as others wait for the store meanwhile.
+SLOTS_AT_ONCE, ALERTS_AT_ONCE = 5000, 500
 #: Files that belong to no run stay so long: somebody may be about to record it.
 STRAY_AGE = timedelta(days=1)
 
@@ -41,44 +42,65 @@ class Leaving(Record):
 
 
 class Sweep(Record):
-    """What goes: runs, oldest first; so many settled slots that were due before an instant; files of no run."""
+    """What goes: runs, oldest first; so many slots and alerts that were settled before an instant; files of no run.
 
+    `at` is when that was found. Where nobody is told of anything any more, so many alerts that are open are `closed`;
+    else None.
+    """
+
+    at: datetime
     runs: tuple[Leaving, ...]
     slots_before: datetime
     slots: int
     strays: tuple[Stray, ...]
+    alerts: int = 0
+    closed: int | None = None
 
 
-def prune(keep: Keep, store: Store, workspace: Workspace, clock: Clock) -> list[str]:
+def prune(keep: Keep, store: Store, workspace: Workspace, clock: Clock, *, telling: bool = True) -> list[str]:
     """Remove the oldest runs beyond the limits, no more than takes a moment, and return their ids.
 
     A run whose files cannot be removed stays; then, after all others, raises `CannotWrite` for the first of them.
+    Without `telling`, as the project tells nobody of anything, no run waits to be told.
     """
     until, now = clock.monotonic() + LONGEST_S, clock.now()
     runs, needed = store.runs(limit=ALL), store.needed()
+    if not telling and any(run.tells for run in runs):
+        _forsake(store, now)
+        runs = store.runs(limit=ALL)
     old = outlived(runs, keep, now, needed, workspace.size)[:MOST]
     gone, faults = _remove((one.run for one in old), store, workspace, lambda: clock.monotonic() > until)
     if gone:
-        _forget_slots(store, slots_before(keep, now, runs, gone, needed), SLOTS_AT_ONCE)
+        before = slots_before(keep, now, runs, gone, needed)
+        _forget(store.ledger, before, SLOTS_AT_ONCE)
+        _forget(store.alerts, before, ALERTS_AT_ONCE)
     if faults:
         raise faults[0]
     return gone
 
 
-def survey(keep: Keep, store: Store, workspace: Workspace, strays: Strays, now: datetime) -> Sweep:
-    """All that is beyond the limits, and files that belong to no run. Nothing is changed.
+def survey(
+    keep: Keep, store: Store, workspace: Workspace, strays: Strays, now: datetime, *, telling: bool = True
+) -> Sweep:
+    """All that is beyond the limits, and files that belong to no run. Nothing is changed. `telling` is as in `prune`.
 
     Where there is no run at all, files stay: this may not be the store that knows of them.
     """
     runs, needed = store.runs(limit=ALL), store.needed()
+    if not telling:
+        runs = [run._replace(tells=False) for run in runs]
     leaving = [Leaving(*one, workspace.size(one.run)) for one in outlived(runs, keep, now, needed, workspace.size)]
     before = slots_before(keep, now, runs, {one.run.run_id for one in leaving}, needed)
     left = strays.find(runs, now - STRAY_AGE, before) if runs else []
-    return Sweep(tuple(leaving), before, store.ledger.outdated(before) if any(keep) else 0, tuple(left))
+    slots, alerts = (part.outdated(before) if any(keep) else 0 for part in (store.ledger, store.alerts))
+    closed = None if telling else len(store.alerts.open())
+    return Sweep(now, tuple(leaving), before, slots, tuple(left), alerts, closed)
 
 
 def sweep(found: Sweep, store: Store, workspace: Workspace, strays: Strays) -> list[CannotWrite]:
     """Remove what the survey has found, and return what of it could not be, which stays."""
+    if found.closed is not None:
+        _forsake(store, found.at)
     _, faults = _remove((one.run for one in found.runs), store, workspace, lambda: False)
     for stray in found.strays:
         try:
@@ -87,9 +109,8 @@ def sweep(found: Sweep, store: Store, workspace: Workspace, strays: Strays) -> l
             failpoints.hit("prune.files.commit")
         except CannotWrite as fault:
             faults.append(fault)
-    left = found.slots
-    while left > 0 and _forget_slots(store, found.slots_before, min(left, SLOTS_AT_ONCE)):
-        left -= SLOTS_AT_ONCE
+    _forget_all(store.ledger, found.slots_before, found.slots, SLOTS_AT_ONCE)
+    _forget_all(store.alerts, found.slots_before, found.alerts, ALERTS_AT_ONCE)
     return faults
 
 
@@ -116,10 +137,21 @@ def _remove(
     return gone, faults
 
 
-def _forget_slots(store: Store, before: datetime, most: int) -> int:
-    if not store.ledger.outdated(before):
+def _forget_all(part: Ledger | Alerts, before: datetime, left: int, at_once: int) -> None:
+    while left > 0 and _forget(part, before, min(left, at_once)):
+        left -= at_once
+
+
+def _forget(part: Ledger | Alerts, before: datetime, most: int) -> int:
+    if not part.outdated(before):
         return 0
     failpoints.hit("prune.rows")
-    gone = store.ledger.forget(before, most)
+    gone = part.forget(before, most)
     failpoints.hit("prune.rows.commit")
     return gone
+
+
+def _forsake(store: Store, now: datetime) -> None:
+    from tetra_orchestrator.engine.forsaken import forsake
+
+    forsake(store.alerts, now)

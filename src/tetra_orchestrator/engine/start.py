@@ -13,6 +13,7 @@ from tetra_orchestrator.core.selection import beside, policy, recorded
 from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.engine.attempt import Context
+from tetra_orchestrator.engine.environment import trace
 from tetra_orchestrator.engine.gate import check_gate, check_partition, check_standstill, earlier_outputs
 from tetra_orchestrator.engine.loop import Execution
 from tetra_orchestrator.engine.overlap import SKIP, Interrupted, admitted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.engine.keeping import Keeper
     from tetra_orchestrator.engine.materials import InputFiles
+    from tetra_orchestrator.engine.rescue import Rescuer
     from tetra_orchestrator.ports import (
         Clock,
         Interrupts,
@@ -210,7 +212,18 @@ def _admitted(
         run = run._replace(log=world.workspace.open_log(now))
         _open(run, request, world, done)
     world.workspace.carry_over(done.lineage, run.run_id)
-    return _execute(run, request, world, report, Basis(outputs, done.reasons, paused, done.why), shares)
+    why = {**_checkpoints(run, request, world, {*done.reasons, *paused}), **done.why}
+    return _execute(run, request, world, report, Basis(outputs, done.reasons, paused, why), shares)
+
+
+def _checkpoints(run: Run, request: Request, world: World, skipped: Collection[str]) -> Mapping[str, Reason]:
+    """The tasks that go on from a checkpoint of an earlier run, with why; most projects have none that does."""
+    asked = any(pipeline.on_failure and pipeline.on_failure.checkpoint for pipeline in request.project.pipelines)
+    if request.again is not None or not asked:
+        return {}
+    from tetra_orchestrator.engine.going_on import carry_checkpoints
+
+    return carry_checkpoints(run, request, world, skipped)
 
 
 def _paused(request: Request, world: World, now: datetime) -> Mapping[str, Reason]:
@@ -274,18 +287,20 @@ def _new_run(request: Request, world: World) -> Run:
         schedule=request.schedule,
         backfill=request.backfill,
         tags=_tags(request),
+        tells=request.project.alerting is not None,
     )
 
 
 def _tags(request: Request) -> tuple[str, ...]:
     """What the run can be found by: the tags and owners of its tasks, and the tags of its schedule."""
     tasks = request.selection.tasks
-    found = {f"{name}={value}" for task in tasks for name, value in task.tags}
-    found |= {f"tenant={task.tenant}" for task in tasks if task.tenant}
+    found = {(name, value) for task in tasks for name, value in task.tags if name != "tenant" or not task.tenant}
+    found |= {("tenant", task.tenant) for task in tasks if task.tenant}
     if request.schedule is not None:
         own = next((one.tags for one in request.project.schedules if one.name == request.schedule), ())
-        found |= {f"{name}={value}" for name, value in own}
-    return tuple(sorted(found))
+        owned = any(task.tenant for task in tasks)
+        found |= {(name, value) for name, value in own if name != "tenant" or not owned}
+    return tuple(sorted(f"{name}={value}" for name, value in found))
 
 
 def _open(run: Run, request: Request, world: World, done: Done) -> None:
@@ -318,13 +333,16 @@ def _execute(
     subject = Subject(
         run.run_id, title(request.selection), tuple(t.id for t in tasks), expected, run.log or "",
         lambda task, attempt: world.workspace.log_path(run.run_id, task, attempt), world.workspace.tail,
-        request.config, lambda: world.store.task_runs(run.run_id),
+        request.config, lambda: world.store.task_runs(run.run_id), run, request.project, request.secrets,
+        lambda: world.store.attempts(run.run_id), lambda: trace(run, world.environ.get("TRACEPARENT", "")),
     )  # fmt: skip
     reporter = report(subject)
     most = limits(request.project, request.selection.mode)
     context = Context(request.project, run, request.params, world.environ, request.secrets)
+    rescuer = _rescuer(request, run, world)
+    rescue = rescuer.recovery if rescuer else None
     execution = Execution(
-        Plan(tasks, most, expected, lambda: world.entropy(1)[0] / 256, basis.done, basis.paused, basis.why),
+        Plan(tasks, most, expected, lambda: world.entropy(1)[0] / 256, basis.done, basis.paused, basis.why, rescue),
         context,
         store=world.store,
         runner=world.runner,
@@ -336,6 +354,7 @@ def _execute(
         outputs=basis.outputs,
         shares=shares,
         keeper=_keeper(request, context, world),
+        rescuer=rescuer,
     )
     try:
         return execution.execute()
@@ -344,6 +363,17 @@ def _execute(
         raise StoreError(text, code=conflict.code) from conflict
     finally:
         reporter.close()
+
+
+def _rescuer(request: Request, run: Run, world: World) -> Rescuer | None:
+    """What rescues tasks that fail for good; most projects say nothing of that."""
+    if all(pipeline.on_failure is None for pipeline in request.project.pipelines):
+        return None
+    from tetra_orchestrator.core.recovery import recoveries, told
+    from tetra_orchestrator.engine.rescue import Rescuer
+
+    project, tasks = request.project, request.selection.tasks
+    return Rescuer(run, recoveries(project, tasks), told(project, tasks), world.store, world.workspace)
 
 
 def _keeper(request: Request, context: Context, world: World) -> Keeper | None:

@@ -56,7 +56,7 @@ class DativoJob(TaskType):
         """Move every record; what a connector raises ends the job."""
         transfer = Transfer(Job(self.config), strict=self.get("validation") == "strict")
         try:
-            self._prepare()
+            self._prepare(transfer)
             self._transfer(transfer)
         except (Exception, SystemExit) as error:
             transfer.errors[type(error).__name__] += 1
@@ -65,9 +65,10 @@ class DativoJob(TaskType):
         log.info("%s records, %s invalid, %s files", transfer.extracted, transfer.invalid, len(transfer.sizes))
         return JobResult(PARTIAL if transfer.invalid else OK, transfer)
 
-    def _prepare(self) -> None:
+    def _prepare(self, transfer: Transfer) -> None:
         """Take the tenant's secrets into the environment, and mask them in what is written from here on."""
         secrets = read_variables(os.path.join(self.config["root"], "secrets", self.config["tenant"]))
+        transfer.secrets = list(secrets)
         os.environ.update(secrets)
         if self.get("redaction", True):
             sys.stdout = Masked(sys.stdout, secrets.values())
@@ -83,18 +84,31 @@ class DativoJob(TaskType):
     def _transfer(self, transfer: Transfer) -> None:
         source, target = (self._connector(role) for role in ROLES)
         job = transfer.job
-        position = Position(os.path.join(job.root, "state", "tenants", job.tenant), self.config)
+        folder = os.path.join(job.root, "state", "tenants", job.tenant)
+        position = Position(folder, self.config)
         job.position = position.value
+        self._check(folder, job)
+        transfer.infra_validated = True
         for batch in source(job):
             good = transfer.sift(batch)
             if good:
                 transfer.sizes.append(int(target(good, job)))
         position.keep(job.position)
 
+    def _check(self, folder: str, job: Job) -> None:
+        """Raise what keeps the job from its end, before a record is read."""
+        there = folder
+        while not os.path.exists(there):
+            there = os.path.dirname(there)
+        if not os.path.isdir(there) or not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(f"{there} cannot be written, and the job keeps its position below it")
+        for role in ROLES:
+            if "check" in self.config[role]:
+                _named(self.config[role]["check"])(job)
+
     def _connector(self, role: str) -> Callable[..., Any]:
         """The function of a connector with its keywords given."""
-        module, _, path = self.config[role]["call"].partition(":")
-        function = attrgetter(path)(import_module(module))
+        function = _named(self.config[role]["call"])
         options = self.config[role].get("options") or {}
         return lambda *given: function(*given, **options)
 
@@ -107,6 +121,13 @@ class JobResult(Result):
         status = {"status": STATUS[exit_code]}
         super().__init__({**transfer.counts(), **status}, {**transfer.metrics(), **status}, error)
         self.exit_code = exit_code
+
+
+def _named(call: str) -> Callable[..., Any]:
+    """The function that `module:function` names."""
+    module, _, path = call.partition(":")
+    found: Callable[..., Any] = attrgetter(path)(import_module(module))
+    return found
 
 
 def _is_there(module: str) -> bool:

@@ -18,6 +18,7 @@ from queue import SimpleQueue
 
 from tetra_orchestrator.worker.function import perform
 from tetra_orchestrator.worker.kept import Kept
+from tetra_orchestrator.worker.taken import Meter, ThreadMeter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Worker:
 
     def _perform(self, request: Request) -> None:
         call = request["call"]
+        meter = self._meter()
         code = perform(
             request["function"],
             request["input"],
@@ -117,13 +119,16 @@ class Worker:
             with suppress(Exception):  # the call may have closed it, or put anything in its place
                 stream.flush()
         self._let_go()
-        self._reply(call, code)
+        self._reply(call, code, meter.taken())
 
-    def _reply(self, call: str, code: int) -> None:
+    def _reply(self, call: str, code: int, usage: Mapping[str, float | int | None]) -> None:
         self._open.discard(call)
-        os.write(self._replies, json.dumps({"call": call, "code": code}).encode() + b"\n")
+        os.write(self._replies, json.dumps({"call": call, "code": code, "usage": usage}).encode() + b"\n")
 
     # -- what differs with threads ------------------------------------------------------------------------------
+
+    def _meter(self) -> Meter | ThreadMeter:
+        return Meter()
 
     def _prepare(self) -> None:
         self._own = os.dup(1)
@@ -177,6 +182,9 @@ def _usable(stream: Any, fd: int) -> Any:
 class ThreadedWorker(Worker):
     """Takes several calls at a time, each in a thread of its own. Environment and folder are the worker's for all."""
 
+    def _meter(self) -> Meter | ThreadMeter:
+        return ThreadMeter()
+
     def _prepare(self) -> None:
         self._logs = threading.local()
         sys.stdout = Routed(sys.stdout, self._logs)
@@ -197,7 +205,7 @@ class ThreadedWorker(Worker):
         try:
             descriptor = os.open(request["log"], _LOG_FLAGS, 0o600)
         except OSError:
-            self._reply(request["call"], 1)  # without an answer its owner would wait for ever
+            self._reply(request["call"], 1, {})  # without an answer its owner would wait for ever
             raise
         with open(descriptor, "a", buffering=1, encoding="utf-8") as self._logs.stream:
             self._perform(request)

@@ -108,12 +108,13 @@ def _run(kind: Any) -> int:
     result = executor.execute(given.get("upstream") or {})
     if not hasattr(result, "outputs"):
         return _fail(f"{kind.__name__}.execute() returned {type(result).__name__}, which is no result", failed)
-    error = getattr(result, "error", None)
+    error, metrics = getattr(result, "error", None), getattr(result, "metrics", None)
+    figures = {"metrics": metrics} if metrics else {}
     if not getattr(result, "success", error is None):
+        _hand_on(figures)
         reason = str(error or f"{kind.__name__}.execute() failed without a reason")
         return _fail(reason, getattr(result, "exit_code", None) or failed)
-    metrics = getattr(result, "metrics", None)
-    _hand_on({**(result.outputs or {}), **({"metrics": metrics} if metrics else {})})
+    _hand_on({**(result.outputs or {}), **figures})
     return getattr(result, "exit_code", None) or 0
 
 

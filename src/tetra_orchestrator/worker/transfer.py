@@ -45,6 +45,8 @@ class Transfer:
         self.strict = strict
         self.extracted = self.invalid = self.batches = 0
         self.sizes: list[int] = []
+        self.secrets: list[str] = []
+        self.infra_validated = False
         self.errors: Counter[str] = Counter()
         self._started = time.monotonic()
 
@@ -85,6 +87,8 @@ class Transfer:
             "file_sizes": self.sizes,
             "api_calls": self.job.api_calls,
             "errors": dict(self.errors),
+            "secrets": self.secrets,
+            "infra_validated": self.infra_validated,
         }
 
 

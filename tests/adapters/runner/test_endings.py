@@ -16,7 +16,7 @@ from tetra_orchestrator.adapters.interrupts import SignalInterrupts
 from tetra_orchestrator.adapters.runner import local, process, processtable
 from tetra_orchestrator.adapters.runner.limits import guard as limits
 from tetra_orchestrator.adapters.runner.process import become_subreaper, find, identity, is_alive, signal_process
-from tetra_orchestrator.core.facts import Bounds
+from tetra_orchestrator.core.facts import Bounds, Usage
 from tetra_orchestrator.core.outcome import Exited, LimitExceeded, OutOfMemory, Signalled, SpawnFailed, Unkillable
 
 FREEZER = Path("/sys/fs/cgroup/freezer")
@@ -249,6 +249,9 @@ class FakeGuard:
     def empty(self) -> bool | None:
         return not (self.population.pop(0) if len(self.population) > 1 else self.population[0])
 
+    def usage(self) -> Usage:
+        return Usage(cpu_s=777.0)
+
     def kill(self) -> bool:
         self.calls.append("kill")
         return True
@@ -277,6 +280,12 @@ def test_an_attempt_with_a_guard_says_how_its_limits_were_kept(bench: Bench, gua
     facts = bench.facts[handle]
     assert (facts.limits, facts.gone, facts.note) == ((("memory", "watched"),), "cgroup", "seen")
     assert guard.calls == ["close"]
+
+
+def test_what_the_kernel_counted_for_a_control_group_holds_where_it_is_more(bench: Bench, guard: FakeGuard) -> None:
+    handle = bench.start(limited(bench, "exit 0"))
+    bench.ended(handle)
+    assert bench.facts[handle].usage.cpu_s == 777.0
 
 
 def test_an_attempt_that_passes_its_limit_is_ended_for_it(bench: Bench, guard: FakeGuard) -> None:

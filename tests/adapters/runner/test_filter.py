@@ -158,7 +158,7 @@ def test_fault_08_output_that_a_stranger_holds_open_is_read_for_a_short_time_and
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "DRAIN_S", 0.2)
-    monkeypatch.setattr(local, "orphans", lambda known: [])  # as where there is no sub-reaper
+    monkeypatch.setattr(local, "orphans", lambda known, buried: [])  # as where there is no sub-reaper
     note = tmp_path / "pid"
     line = (
         f"setsid env -u TETRA_ATTEMPT_TOKEN sh -c 'echo $$ > {note}; exec sleep 60' & until [ -s {note} ]; do :; done"

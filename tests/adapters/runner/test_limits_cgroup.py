@@ -175,6 +175,22 @@ def test_a_kill_for_want_of_memory_is_read_from_the_kernels_counts(
     assert Group((str(write(tmp_path, **files)),), frozenset()).out_of_memory() == why
 
 
+@pytest.mark.parametrize(
+    ("files", "seconds"),
+    [
+        ({"cpu.stat": "usage_usec 1250000\nuser_usec 1000000\nsystem_usec 250000\n"}, 1.25),
+        ({"cpu.stat": "nr_periods 0\nnr_throttled 0\n", "cpuacct.usage": "2500000000\n"}, 2.5),
+        ({"cpu.stat": "nr_periods 0\n"}, None),
+        ({"memory.max": "5"}, None),
+    ],
+)
+def test_processor_time_is_read_where_the_kernel_counts_it(
+    tmp_path: Path, files: dict[str, str], seconds: float | None
+) -> None:
+    group = Group((str(write(tmp_path / "a")), str(write(tmp_path / "b", **files))), frozenset())
+    assert group.cpu_s() == seconds
+
+
 def test_refused_processes_are_counted(tmp_path: Path) -> None:
     assert Group((str(write(tmp_path, pids__events="max 7\n")),), frozenset()).refused() == 7
 

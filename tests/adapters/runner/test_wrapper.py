@@ -55,7 +55,7 @@ OUTCOMES = [
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_record_says_what_was_written(tmp_path: Path, outcome) -> None:
-    facts = Facts(Usage(1.5, 7), (("memory", "enforced"), ("cpu", "watched")), "cgroup", "odd")
+    facts = Facts(Usage(1.5, 7, 6, 5, None), (("memory", "enforced"), ("cpu", "watched")), "cgroup", "odd")
     path = str(tmp_path / "record")
     write_record(path, "token", outcome, facts)
     assert read_record(path, "token") == (outcome, facts)
@@ -72,7 +72,7 @@ def test_a_record_is_one_json_object_with_a_version_a_token_and_a_time(tmp_path:
         "version": 1,
         "token": "token",
         "outcome": {"kind": "exited", "code": 3},
-        "facts": {"usage": {"cpu_s": None, "peak_rss_bytes": None}, "limits": [], "gone": None, "note": None},
+        "facts": {"usage": dict.fromkeys(Usage._fields), "limits": [], "gone": None, "note": None},
     }
 
 

@@ -123,7 +123,7 @@ def test_a_copy_keeps_nobody_from_writing(path: str, monkeypatch: pytest.MonkeyP
 def test_a_copy_is_one_private_file_and_says_what_it_holds(path: str) -> None:
     killed(path)
     made = back_up(path, None, replace=False)
-    assert (made.runs, made.last_run, made.version) == (1, "before", 5)
+    assert (made.runs, made.last_run, made.version) == (1, "before", 6)
     assert made.path == os.path.join(folder_of(path), *copies(path))
     assert made.size_bytes == os.path.getsize(made.path)
     assert [os.stat(each).st_mode & 0o7777 for each in (made.path, folder_of(path))] == [0o600, 0o700]
@@ -203,8 +203,12 @@ def test_what_an_upgrade_would_do_is_told_without_doing_it(path: str) -> None:
     frozen(path, 3)
     before = dump(path)
     found = plan(path)
-    assert (found.found, found.newest, found.program) == (3, 5, "0.1.0")
-    assert [step.version for step in found.steps] == [4, 5]
+    assert (found.found, found.newest, found.program) == (3, 6, "0.1.0")
+    assert [(step.version, step.text) for step in found.steps] == [
+        (4, "the slots of schedules, and when each pipeline is due next"),
+        (5, "backfills with their partitions, results that are kept, and the tags of runs"),
+        (6, "alerts with their letters, what was last seen of data, and the memory and disk traffic of attempts"),
+    ]
     assert found.size_bytes == os.path.getsize(path)
     assert str(found.backup).startswith(os.path.join(folder_of(path), "tetra-v3-"))
     assert (found.free_bytes or 0) > 0

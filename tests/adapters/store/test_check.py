@@ -11,6 +11,7 @@ import pytest
 from adapters.store.history import AT, Diary, attempt, later, moved
 from tetra_orchestrator import __version__, wire, wire_state
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+from tetra_orchestrator.core.alerts import Alert, Filed
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, EventLogged, OutputsSaved, RunMoved
 from tetra_orchestrator.core.diagnosis import Diagnosis
 from tetra_orchestrator.core.events import RunEvent
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Store
 
 _T, _R = TaskState, RunState
-FINE = Diagnosis("store_rows", "ok", "runs, tasks, attempts, slots and partitions agree with each other")
+FINE = Diagnosis("store_rows", "ok", "runs, tasks, attempts, slots, partitions and letters agree with each other")
 REMEDY = "keep the store and please report it; `tetra-orchestrator state backup` makes a copy to send"
 
 
@@ -60,6 +61,8 @@ def history(store: Store) -> None:
     store.record([EventLogged(RunEvent("run.started", n, AT, "r1")) for n in (1, 2, 3)])
     Diary(store).open("r2", "a")
     store.record([AttemptOpened(attempt("a", 1, "r2"))])
+    failed = Alert(0, "pipeline_failed:b", "pipeline_failed", "high", "b", "b failed", "", "", (), AT, raised_at=AT)
+    store.alerts.file([Filed(failed, (("mail", "raised", AT), ("slack", "raised", AT)))])
 
 
 def spoil(store: Any, statement: str) -> None:
@@ -132,6 +135,16 @@ SPOILT = [
         " VALUES (1, 0, 'x', 'y', 'running', 'r1')",
         "store_partitions",
         "partitions in another state than their runs: 1, such as r1",
+    ),
+    (
+        "UPDATE letters SET state = 'sent' WHERE id = 1",
+        "store_letters",
+        "letters that were sent at no time, or not sent and have one: 1, such as mail 1",
+    ),
+    (
+        "UPDATE letters SET sent_at = 1 WHERE id = 2",
+        "store_letters",
+        "letters that were sent at no time, or not sent and have one: 1, such as slack 2",
     ),
 ]
 

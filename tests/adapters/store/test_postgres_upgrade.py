@@ -17,6 +17,7 @@ from tetra_orchestrator import __version__
 from tetra_orchestrator.adapters.store import postgres, postgres_schema, postgres_upgrade
 from tetra_orchestrator.adapters.store.postgres import PostgresStore
 from tetra_orchestrator.core.changes import EventLogged
+from tetra_orchestrator.core.facts import Usage
 from tetra_orchestrator.errors import CannotWrite, Exit, StoreError
 
 if TYPE_CHECKING:
@@ -186,6 +187,32 @@ def test_an_older_store_is_upgraded_once_and_keeps_its_runs(postgres_url: str, r
             assert [one.run_id for one in store.runs()] == ["r1"]
     assert [version for version, _ in versions(postgres_url)] == list(range(1, number + 1))
     assert asked(postgres_url, "SELECT colour FROM runs") == [(None,)]
+
+
+OLD_ROWS = """
+INSERT INTO orchestration.schema_version VALUES (1, '0.1.0');
+INSERT INTO orchestration.configs VALUES ('c', 'version: 1');
+INSERT INTO orchestration.runs (run_id, project, mode, trigger, state, config_hash, started_at, finished_at, exit_code)
+    VALUES ('r1', 'demo', 'daily', 'manual', 'failed', 'c', 1000000, 2000000, 2);
+INSERT INTO orchestration.task_runs (run, task_id, pipeline, position, state, version, attempts)
+    VALUES (1, 'a', 'a', 0, 'failed', 2, 1);
+INSERT INTO orchestration.attempts (run, task_id, number, token, state, log, runner, kind, exit_code, cpu_s)
+    VALUES (1, 'a', 1, 't', 'failed', '/l', 'local', 'exited', 2, 1.5);
+"""
+
+
+def test_a_store_of_version_1_keeps_its_history_tells_nobody_of_it_and_is_whole(empty: str) -> None:
+    asked(empty, "CREATE SCHEMA orchestration")
+    asked(empty, postgres_schema.SCRIPTS[0])
+    asked(empty, OLD_ROWS)
+    with closing(PostgresStore(empty)) as store:
+        assert [(one.run_id, one.state, one.exit_code, one.tells) for one in store.runs()] == [
+            ("r1", "failed", 2, False)
+        ]
+        assert [one.facts.usage for one in store.attempts("r1")] == [Usage(1.5)]
+        assert (store.alerts.untold(), store.alerts.all(), store.alerts_standing()) == ([], [], (0, 0))
+        assert [one.severity for one in store.check()] == ["ok"]
+    assert [version for version, _ in versions(empty)] == list(range(1, postgres_upgrade.VERSION + 1))
 
 
 def test_a_failed_upgrade_changes_nothing(

@@ -18,6 +18,7 @@ from adapters.store.history import AT, DAY, Diary, attempt, event, later, moved,
 from tetra_orchestrator.adapters.store import sqlite_file
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.adapters.store.sqlite_file import journal_for
+from tetra_orchestrator.core.alerts import Alert, Filed
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, EventLogged, OutputsSaved, RunMoved
 from tetra_orchestrator.core.history import RunFilter
 from tetra_orchestrator.core.model import Reason
@@ -599,7 +600,7 @@ def test_all_tables_and_views_are_there(store: SqliteStore) -> None:
     named = rows(store, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
     expected = (
         "runs task_runs attempts outputs events slots pauses backfills configs pipelines alerts metrics requests"
-        " schedules schema_version pipeline_state pipeline_runs partitions results"
+        " schedules schema_version pipeline_state pipeline_runs partitions results letters marks"
     )
     assert {name for (name,) in named} == set(expected.split())  # type: ignore[misc]
 
@@ -626,6 +627,62 @@ def test_what_the_hot_commands_ask_does_not_grow_with_the_history(
     store.requests("r1")
     scans = {line for line in plans if line.startswith("SCAN")}
     assert scans == {"SCAN runs USING INDEX active_runs", "SCAN runs", "SCAN pipelines", "SCAN found", "SCAN tasks"}
+
+
+def test_what_is_asked_of_alerts_behind_every_run_grows_with_nothing_but_what_is_open(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[str] = []
+
+    def explain(query: str, *values: object) -> list[object]:
+        plans.extend(row[3] for row in rows(store, f"EXPLAIN QUERY PLAN {query}", *values))  # type: ignore[index]
+        return found(query, *values)
+
+    failed = Alert(0, "pipeline_failed:a", "pipeline_failed", "high", "a", "a failed", "", "", (), AT)
+    store.alerts.file([Filed(failed, (("mail", "raised", AT),))])
+    found = store._db.rows
+    monkeypatch.setattr(store._db, "rows", explain)
+    assert (store.alerts_standing(), len(store.alerts.claim(AT, AT))) == ((0, 1), 1)
+    store.alerts.sent_since("mail", AT)
+    store.alerts.outdated(AT)
+    store.alerts.untold()
+    store.alerts.open()
+    store.alerts.last("pipeline_failed:a")
+    store.alerts.deliveries(7)
+    store.alerts.deliveries(unsent=True)
+    touched = {line for line in plans if line.startswith(("SCAN", "SEARCH"))}
+    assert touched == {
+        "SCAN CONSTANT ROW",
+        "SCAN alerts USING INDEX open_alerts",
+        "SCAN found",
+        "SCAN letters USING INDEX unsent_letters",
+        "SCAN runs USING INDEX untold_runs",
+        "SEARCH alerts USING COVERING INDEX ended_alerts (resolved_at<?)",
+        "SEARCH alerts USING INDEX alerts_of_causes (key=?)",
+        "SEARCH letters USING COVERING INDEX sent_letters (channel=? AND sent_at>?)",
+        "SEARCH letters USING INDEX letters_of_alerts (alert=?)",
+        "SEARCH letters USING INDEX unsent_letters (due_at<?)",
+        "SEARCH letters USING INTEGER PRIMARY KEY (rowid=?)",
+    }
+
+
+@pytest.mark.parametrize("before", [None, "r1"])
+def test_the_latest_runs_of_a_pipeline_are_found_without_its_older_ones(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    plans: list[str] = []
+
+    def explain(query: str, *values: object) -> list[object]:
+        plans.extend(row[3] for row in rows(store, f"EXPLAIN QUERY PLAN {query}", *values))  # type: ignore[index]
+        return []
+
+    monkeypatch.setattr(store._db, "rows", explain)
+    store.search(RunFilter(pipeline="a", before=before), 20)
+    store.runs(limit=1, pipeline="a")
+    walked = "SEARCH task_runs USING COVERING INDEX task_runs_of_pipeline (pipeline=? AND run<?)"
+    assert {line for line in plans if "task_runs" in line} <= {walked, walked.replace(" AND run<?", "")}
+    assert "SEARCH runs USING INTEGER PRIMARY KEY (rowid=?)" in plans
+    assert not any("SCAN" in line or "TEMP B-TREE FOR DISTINCT" in line for line in plans)
 
 
 @pytest.mark.parametrize(

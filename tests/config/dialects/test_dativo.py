@@ -534,7 +534,8 @@ def test_paths_are_relative_where_the_projects_root_is_the_folder_above_configs(
     native = site.native("configs/runner.yaml")
     assert native["pythonpath"] == ["connectors", "."]
     assert native["pipelines"]["hourly"]["config"]["root"] == "."
-    assert not {"state", "logs"} & native.keys()
+    assert "state" not in native
+    assert native["logs"] == {"format": "json"}
 
 
 def test_paths_of_a_job_file_alone_are_absolute_for_its_project_is_its_own_folder(site):
@@ -542,7 +543,7 @@ def test_paths_of_a_job_file_alone_are_absolute_for_its_project_is_its_own_folde
     native = site.native("jobs/acme/job.yaml")
     assert native["pythonpath"] == [f"{site.path}/connectors", str(site.path)]
     assert native["state"] == f"sqlite:///{site.path}/state/tetra.db"
-    assert native["logs"] == {"dir": f"{site.path}/logs"}
+    assert native["logs"] == {"format": "json", "dir": f"{site.path}/logs"}
 
 
 def test_settings_of_a_job_win_over_those_of_the_binding(site):
@@ -760,7 +761,7 @@ def test_a_connector_that_cannot_play_its_part(site):
         jobs/acme/bindings.yaml:3:28: unknown key 'rows'
             iceberg: {builtin: fake, rows: 3}
                                      ^
-          hint: known here: call, builtin, records, invalid, files, options, secrets""")
+          hint: known here: call, check, builtin, records, invalid, files, options, secrets""")
 
 
 @pytest.mark.parametrize(

@@ -291,6 +291,11 @@ def test_R_047_the_log_has_the_usual_levels(native, level, known):
     }
 
 
+def test_R_048_the_log_of_the_pipeline_has_a_place_unless_the_file_says_one(folder):
+    logs = folder.load(ONE).project.logs
+    assert (logs.file, logs.format, logs.level) == (str(folder.path / "logs/pipeline.log"), "text", "info")
+
+
 def test_R_049_the_logs_of_tasks_are_where_they_were(folder):
     assert folder.load(ONE).project.logs.dir == str(folder.path / "dagster_data/logs")
 
@@ -331,9 +336,16 @@ def test_R_071_and_R_077_each_channel_is_told_of_its_own_endings(native):
     document = native(f"notifications: {{enabled: true, {MAIL}, {SLACK}}}\n" + ONE)
     assert document["notifications"] == {"on_success": ["email"], "on_failure": ["slack"]}
     assert document["alerting"]["channels"] == {
-        "email": {"enabled": True, "smtp_server": "mail", "recipients": ["a@b.c"]},
-        "slack": {"enabled": True, "webhook_url": "https://hooks.example", "channel": "#ops"},
+        "email": {"enabled": True, "resolved": False, "smtp_server": "mail", "recipients": ["a@b.c"]},
+        "slack": {"enabled": True, "resolved": False, "webhook_url": "https://hooks.example", "channel": "#ops"},
     }
+
+
+def test_R_071_R_074_nobody_is_told_what_was_found_who_wants_to_hear_of_no_failure(native):
+    alerting = native(f"notifications: {{enabled: true, {MAIL}, {SLACK}}}\n" + ONE)["alerting"]
+    assert alerting["findings"] == {"channels": ["slack"]}
+    silent = native(f"notifications: {{enabled: true, {MAIL}}}\n" + ONE)["alerting"]
+    assert silent["findings"] == {"channels": []}
 
 
 def test_R_065_the_master_switch_turns_every_channel_off(native):
@@ -344,7 +356,7 @@ def test_R_065_the_master_switch_turns_every_channel_off(native):
 
 def test_R_066_each_channel_has_a_switch_of_its_own(native):
     document = native(f"notifications: {{enabled: true, email: {{enabled: false}}, {SLACK}}}\n" + ONE)
-    assert document["alerting"]["channels"]["email"] == {"enabled": False}
+    assert document["alerting"]["channels"]["email"] == {"enabled": False, "resolved": False}
     assert document["notifications"] == {"on_failure": ["slack"]}
 
 

@@ -11,7 +11,8 @@ from tetra_orchestrator.config.dialects import tetra
 from tetra_orchestrator.config.dialects.source import Source
 from tetra_orchestrator.config.problems import Problems
 from tetra_orchestrator.config.yaml_tree import parse, to_json
-from tetra_orchestrator.core.model import Function, Module, OnFailure, RetryPolicy, RunPolicy
+from tetra_orchestrator.core.model import Function, Module, RetryPolicy, RunPolicy
+from tetra_orchestrator.core.watching import Fallback, OnFailure
 
 if TYPE_CHECKING:
     from config.configs import Folder
@@ -37,11 +38,11 @@ def project(folder: Folder):
 
 @pytest.fixture
 def warnings(folder: Folder):
-    """The warnings about a text, apart from those of what a later version does."""
+    """The warnings about a text."""
 
     def found(text):
         given = folder.load(text, dialect="tetra").warnings
-        return "\n".join(each.render() for each in given if each.code != "no_effect_yet").replace(f"{folder.path}/", "")
+        return "\n".join(each.render() for each in given).replace(f"{folder.path}/", "")
 
     return found
 
@@ -276,7 +277,7 @@ def test_T_154_the_failure_actions_become_retries_and_what_is_done_on_failure(pr
         recovery("notify: [email]", "retry_count: 3", "fallback: use_cached_data", "escalation: page_oncall")
     )
     assert only_task(found, "load").retry == RetryPolicy(max_attempts=4, delay_s=60.0)
-    assert found.pipeline("load").on_failure == OnFailure(("email",), "use_cached_data", "page_oncall")
+    assert found.pipeline("load").on_failure == OnFailure(("email",), Fallback("use_cached_data"), "page_oncall")
     assert found.pipeline("clean").on_failure is None
 
 
@@ -299,9 +300,22 @@ def test_T_170_a_channel_that_nobody_configured_is_a_warning(warnings):
     )
 
 
+def test_T_168_that_nobody_is_on_call_is_a_warning_until_the_channel_of_pagerduty_is_on(folder, warnings):
+    folder.environ["PAGER_KEY"] = "0123456789"
+    pager = "alerting: {channels: {pagerduty: {enabled: %s, api_key: '${PAGER_KEY}'}}}\n"
+    text = recovery("escalation: page_oncall").replace(HAS_CHANNEL, pager)
+    assert warnings(text % "true") == ""
+    assert warnings(text % "false") == (
+        "f.yaml:8:19: nobody is on call: no channel of type pagerduty is switched on\n"
+        "      - escalation: page_oncall\n"
+        "                    ^\n"
+        "  hint: add one to `alerting: channels:`, or name a channel instead of page_oncall"
+    )
+
+
 def test_actions_in_another_order_are_still_done_in_ours_and_we_say_so(warnings):
-    assert warnings(recovery("escalation: page_oncall", "retry_count: 1")) == (
-        "f.yaml:9:7: 'retry_count' is done before 'escalation', whatever their order here\n"
+    assert warnings(recovery("fallback: use_cached_data", "retry_count: 1")) == (
+        "f.yaml:9:7: 'retry_count' is done before 'fallback', whatever their order here\n"
         "      - retry_count: 1\n"
         "        ^\n"
         "  hint: the order is notify, retry_count, partial_recovery, checkpoint_recovery, fallback, escalation"
@@ -485,11 +499,11 @@ f.yaml:7:5: unknown key 'depend_on'
       ^
   hint: did you mean 'depends_on'?
 f.yaml:10:5: the channel 'slack' is switched on and has no 'webhook_url'
-      slack: {webhook: https://hooks.example/x}
+      slack: {webhook: ***}
       ^
   hint: add it, or write `enabled: false`
 f.yaml:10:13: unknown key 'webhook'
-      slack: {webhook: https://hooks.example/x}
+      slack: {webhook: ***}
               ^
   hint: did you mean 'webhook_url'?
 f.yaml:12:89: there is no channel 'fax'

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tetra_orchestrator.adapters.locks.advisory import AdvisoryTable
-    from tetra_orchestrator.core.facts import Facts
+    from tetra_orchestrator.core.facts import Facts, Usage
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.ports import Processes
 
@@ -38,6 +38,10 @@ class Presence:
     def survived(self, handles: Mapping[str, str | None]) -> set[str]:
         """Which of the attempts still have a live process on this host."""
         return self._here.survived(handles)
+
+    def usage(self, handles: Mapping[str, str | None]) -> Mapping[str, Usage]:
+        """What those of the attempts take that run on this host."""
+        return self._here.usage(handles)
 
     def end_trees(self, handles: Mapping[str, str | None], grace_s: float) -> None:
         """End the attempts' processes on this host."""

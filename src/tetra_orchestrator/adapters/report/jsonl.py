@@ -23,7 +23,7 @@ class JsonReporter:
 
     def event(self, event: RunEvent) -> None:
         """Write the event."""
-        if not self._stream.write(_line(event)):
+        if not self._stream.write(line(event)):
             self._missed = event
 
     def flush(self) -> None:
@@ -42,10 +42,11 @@ class JsonReporter:
         assert self._missed is not None
         reason = Reason("reader_too_slow", f"{lines} events are left out here, because nobody read them in time")
         _, seq, ts, run_id, *_ = self._missed
-        return _line(events.RunEvent(events.STREAM_GAP, seq, ts, run_id, reason=reason))
+        return line(events.RunEvent(events.STREAM_GAP, seq, ts, run_id, reason=reason))
 
 
-def _line(event: RunEvent) -> str:
+def line(event: RunEvent) -> str:
+    """The event as it stands in the stream."""
     reason = event.reason._asdict() if event.reason else None
     ts = event.ts.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     row = {"schema": "tetra.run/1", **event._asdict(), "ts": ts, "reason": reason}

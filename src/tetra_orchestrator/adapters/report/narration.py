@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core import events
-from tetra_orchestrator.core.reasons import UNKNOWN_INPUTS
+from tetra_orchestrator.core.reasons import FALLBACK, FROM_CHECKPOINT, NOBODY_TOLD, UNKNOWN_INPUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Lines of a failing log that are shown; the path to all of it follows.
 SHOWN = 20
+#: Why an attempt starts, where that is worth a line.
+UNTOLD = (UNKNOWN_INPUTS, FALLBACK, FROM_CHECKPOINT)
 FAILED = ("failed", "timed_out", "lost")
 
 
@@ -37,21 +39,28 @@ def last_lines(tail: str) -> list[str]:
 
 def lines(event: RunEvent, subject: Subject) -> list[str]:
     """The stamped lines for one event; none for events that people need not read."""
-    return [f"{stamp(event.ts)} {text}" for text in _texts(event, subject)]
+    return [f"{stamp(event.ts)} {text}" for text in texts(event, subject)]
 
 
-def _texts(event: RunEvent, subject: Subject) -> list[str]:
-    why = event.reason.text if event.reason else ""
+def texts(event: RunEvent, subject: Subject) -> list[str]:
+    """The same without their stamps."""
+    why, code = (event.reason.text, event.reason.code) if event.reason else ("", "")
     match event.event:
         case events.RUN_STARTED:
             return [f"Starting orchestration {subject.title}", f"Run {subject.run_id}, log {subject.log}"]
         case events.ATTEMPT_STARTED:
-            untold = [f"{event.task}: {why}"] if event.reason and event.reason.code == UNKNOWN_INPUTS else []
+            untold = [f"{event.task}: {why}"] if code in UNTOLD else []
             return [f"Running {event.task} (attempt {event.attempt})", *untold]
         case events.TASK_READY:
             return [f"{event.task} is ready"]
         case events.RETRY_SCHEDULED:
-            return [f"{event.task} {why}", f"{event.task} failed, retrying..."]
+            return [f"{event.task} {why}", *([] if code == FALLBACK else [f"{event.task} failed, retrying..."])]
+        case events.HOOK_FAILED:
+            return [f"WARNING: {why}"]
+        case events.RECOVERY_STEP:
+            return [f"{'ERROR: ' if code == NOBODY_TOLD else ''}{event.task}: {why}"]
+        case events.TASK_SLOW:
+            return [f"WARNING: {event.task} {why}"]
         case events.TASK_SKIPPED:
             return [f"{event.task} skipped: {why}"]
         case events.TASK_FINISHED:

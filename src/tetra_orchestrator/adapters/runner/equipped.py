@@ -101,6 +101,8 @@ class EquippedJob(Job):
         if not self.is_drained:
             self.notes.append("its output was still open, and is no longer read")
         guard = self.provision.guard
+        if guard:
+            self.usage = self.usage.at_least(guard.usage())
         if guard and self.outcome:
             self.outcome = guard.cause(self.outcome)
             self.gone = "cgroup" if self.gone and guard.empty() else self.gone
@@ -108,4 +110,8 @@ class EquippedJob(Job):
         ended = super().settled()
         if self.gone and self.exceeded:
             ended = ended._replace(outcome=self.exceeded)
-        return ended._replace(facts=self.recorded or ended.facts._replace(limits=self.provision.limits))
+        return ended._replace(facts=self._recorded() or ended.facts._replace(limits=self.provision.limits))
+
+    def _recorded(self) -> Facts | None:
+        """What its wrapper has left, and what we have seen besides: a wrapper looks at nobody while it waits."""
+        return self.recorded and self.recorded._replace(usage=self.recorded.usage.at_least(self.sampled))

@@ -20,8 +20,8 @@ from tetra_orchestrator.adapters.runner.process import (
     tree,
 )
 from tetra_orchestrator.adapters.runner.spawn import spawn_all
-from tetra_orchestrator.adapters.runner.waiters import choose_waiter
-from tetra_orchestrator.core.facts import Facts, Usage
+from tetra_orchestrator.adapters.runner.waiters import choose_waiter, used
+from tetra_orchestrator.core.facts import UNKNOWN, Facts
 from tetra_orchestrator.core.outcome import Exited, Lost, SpawnFailed, Unkillable
 from tetra_orchestrator.ports import Ended, Wakeup
 
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tetra_orchestrator.adapters.runner.equipped import EquippedJob
+    from tetra_orchestrator.adapters.runner.metering.meter import Meter, Tree
+    from tetra_orchestrator.adapters.runner.processtable import Buried, Process
     from tetra_orchestrator.adapters.runner.provision import Provision
     from tetra_orchestrator.adapters.runner.waiters import Waiter
+    from tetra_orchestrator.core.facts import Usage
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.ports import Launch
 
@@ -39,11 +42,14 @@ if TYPE_CHECKING:
 LEFTOVER_GRACE_S = 2.0
 #: How long after the end of an attempt its output may stay open before we read no more of it.
 DRAIN_S = 2.0
-_UNKNOWN = Usage()
 # Nobody hands us more; looked at only where the open ones are not listed.
 _MOST_DESCRIPTORS = 1024
 # Longer than it takes to give up what cannot be killed, or to have a wrapper end its task.
 _CLOSE_LIMIT_S = 20.0
+#: An attempt that has lasted so long is looked at now and then for what it takes.
+LOOK_AFTER_S = 1.0
+#: For those who leave that to somebody else.
+NEVER = float("inf")
 
 
 class Job:
@@ -52,7 +58,10 @@ class Job:
     `gone` says what showed that nothing of its tree is left, `notes` what was odd about it.
     """
 
-    __slots__ = ("ending", "gone", "handle", "launch", "named", "notes", "outcome", "pid", "usage")
+    __slots__ = (
+        *("ending", "gone", "handle", "launch", "named", "notes", "outcome", "pid"),
+        *("sampled", "since", "usage"),
+    )
 
     def __init__(self, pid: int, handle: str, launch: Launch) -> None:
         self.pid = pid
@@ -61,7 +70,8 @@ class Job:
         self.outcome: Outcome | None = None
         self.ending: Ending | None = None
         self.gone: str | None = None
-        self.usage = _UNKNOWN
+        self.usage = self.sampled = UNKNOWN
+        self.since = time.monotonic()
         self.named: str | None = None
         self.notes: list[str] = []
 
@@ -75,7 +85,12 @@ class Job:
 
     def exited(self, outcome: Outcome, usage: Usage) -> None:
         """Take in how its main process ended."""
-        self.outcome, self.usage = outcome, usage
+        self.outcome = outcome
+        self.take(usage)
+
+    def take(self, usage: Usage) -> None:
+        """Add what one of its processes took that has been waited for."""
+        self.usage = usage if self.usage is UNKNOWN else self.usage.with_more(usage)
 
     def begin_ending(self, grace_s: float) -> Ending:
         """The end of its tree, which nothing has begun yet."""
@@ -94,6 +109,14 @@ class Job:
         return left
 
     @property
+    def tree(self) -> Tree:
+        """Its processes, for a meter."""
+        from tetra_orchestrator.adapters.runner.metering.meter import Tree
+
+        main = self.pid if self.outcome is None else None
+        return Tree(self.handle, self.launch.token, main, self.launch.record is not None)
+
+    @property
     def may_hide(self) -> bool:
         """Whether something of it may live on where neither its group nor our children show it."""
         return False
@@ -101,7 +124,8 @@ class Job:
     def settled(self) -> Ended:
         """Its end, once its tree is gone or given up."""
         outcome = self.outcome or Lost("nobody has waited for its main process")
-        return Ended(self.handle, outcome, Facts(self.usage, (), self.gone, "; ".join(self.notes) or None))
+        usage = self.usage.at_least(self.sampled)
+        return Ended(self.handle, outcome, Facts(usage, (), self.gone, "; ".join(self.notes) or None))
 
 
 class LocalRunner:
@@ -115,9 +139,12 @@ class LocalRunner:
 
     Whatever a launch asks for besides its process is in `equipped` and `provision`; an attempt that has its output read
     by us has ended once no process can write to it any more, or soon after.
+
+    What an attempt took is what the kernel tells of who was waited for. After `look_after_s` seconds a meter looks at
+    its processes, too.
     """
 
-    def __init__(self, waiter: Waiter | None = None) -> None:
+    def __init__(self, waiter: Waiter | None = None, look_after_s: float = LOOK_AFTER_S) -> None:
         self.waiter = waiter or choose_waiter()
         self._jobs: dict[str, Job] = {}
         self._mains: dict[int, Job] = {}
@@ -127,6 +154,9 @@ class LocalRunner:
         self._in_background: list[tuple[set[str], str]] = []
         self._given_up: set[str] = set()
         self._count = 0
+        self._look_after_s = look_after_s
+        self._look_at = NEVER
+        self._meter: Meter | None = None
         keep_from_children()
 
     def submit(self, launches: Sequence[Launch]) -> list[str | SpawnFailed]:
@@ -151,7 +181,9 @@ class LocalRunner:
             return started
         self._count += 1
         handle = f"{started}:{self._count}"
-        self._jobs[handle] = self._mains[started] = self._job(started, handle, launch, provision)
+        job = self._jobs[handle] = self._mains[started] = self._job(started, handle, launch, provision)
+        soonest = self._meter.soonest if self._meter else 0.0
+        self._look_at = min(self._look_at, max(job.since + self._look_after_s, soonest))
         self.waiter.watch(started)
         return handle
 
@@ -182,6 +214,8 @@ class LocalRunner:
             self._press(job, time.monotonic())
         if self._attended:
             self._attend(time.monotonic())
+        if self._jobs and time.monotonic() >= self._look_at:
+            self._look(time.monotonic())
         return [self._ended.pop(handle) for handle in list(self._ended) if handle in handles]
 
     def cancel(self, handle: str) -> None:
@@ -201,9 +235,10 @@ class LocalRunner:
         if self._ended:
             return Wakeup(self.waiter.fd, 0.0)
         within_s = self.waiter.within_s
-        if self._ending or self._attended:
+        if self._ending or self._attended or self._jobs:
             now = time.monotonic()
             due = [job.ending.look_at for job in self._ending.values() if job.ending]
+            due += [self._look_at] if self._jobs and self._look_at < NEVER else []
             due += [at for job in self._attended.values() if (at := job.due(now, self.waiter)) is not None]
             within_s = min([max(at - now, 0.0) for at in due] + ([] if within_s is None else [within_s]), default=None)
         return Wakeup(self.waiter.fd, within_s)
@@ -218,8 +253,8 @@ class LocalRunner:
             time.sleep(0.001)
         # Whoever shed session, group and environment while its parent lived cannot be told apart until all is over.
         spared = self._given_up.union(*(tree(roots, token) for roots, token in self._in_background))
-        end_tree([each.identity for each in orphans(self._mains) if each.identity not in spared], 0.0)
-        orphans(self._mains)
+        end_tree([each.identity for each in self._orphans() if each.identity not in spared], 0.0)
+        self._orphans()
         self.waiter.close()
 
     def _main_ended(self, job: Job, outcome: Outcome, usage: Usage) -> None:
@@ -239,7 +274,7 @@ class LocalRunner:
 
     def _leave(self, job: Job) -> None:
         # Who has shed the token, too, could be of another attempt; of the two mistakes this one ends no daemon.
-        strangers = {each.identity for each in orphans(self._mains) if token_of(each.pid) is None}
+        strangers = {each.identity for each in self._orphans() if token_of(each.pid) is None}
         if left := strangers.union(tree((job.identity,), job.launch.token)):
             self._in_background.append(({job.identity, *left}, job.launch.token))
             job.notes.append(f"it left {len(left)} process{'es' if len(left) > 1 else ''} in the background")
@@ -249,9 +284,38 @@ class LocalRunner:
         # Reaps dead orphans too; before the group is looked at, in which they would count as members.
         return {
             each.identity
-            for each in orphans(self._mains)
+            for each in self._orphans()
             if job.pid in (each.group, each.session) or token_of(each.pid) == job.launch.token
         }
+
+    def _orphans(self) -> list[Process]:
+        """Adopted children that live. What the dead took counts for their attempts, as far as these are known."""
+        buried: list[Buried] = []
+        found = orphans(self._mains, buried)
+        for one in buried:
+            if job := self._bereaved(one):
+                job.take(used(one.usage))
+        return found
+
+    def _bereaved(self, dead: Buried) -> Job | None:
+        for job in self._jobs.values():
+            if job.pid in (dead.group, dead.session):
+                return job
+        handle = self._meter.owner(dead.pid, dead.start) if self._meter else None
+        return self._jobs.get(handle or "")
+
+    def _look(self, now: float) -> None:
+        """See what the attempts take by now, if one of them has lasted long enough."""
+        oldest = next(iter(self._jobs.values()))
+        self._look_at = oldest.since + self._look_after_s
+        if now < self._look_at:
+            return
+        if self._meter is None:
+            from tetra_orchestrator.adapters.runner.metering.meter import Meter
+
+            self._meter = Meter(adopts=is_subreaper())
+        self._meter.look([job.tree for job in self._jobs.values()])
+        self._look_at = self._meter.due
 
     def _end(self, job: Job, grace_s: float) -> None:
         if job.ending is None:
@@ -277,6 +341,10 @@ class LocalRunner:
         self._ending.pop(job.handle, None)
         del self._jobs[job.handle]
         job.gone = gone
+        if self._meter:
+            job.sampled = self._meter.forget(job.handle)
+        if not self._jobs:
+            self._look_at = NEVER
         if job.handle in self._attended:
             self._attended[job.handle].drain_until = time.monotonic() + DRAIN_S
         else:

@@ -47,7 +47,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from tetra_orchestrator.core.facts import Facts
+    from tetra_orchestrator.core.facts import Facts, Usage
     from tetra_orchestrator.core.outcome import Outcome
 
 #: What is still there so long after KILL is taken for something that the kernel does not let go of.
@@ -241,6 +241,12 @@ class ProcessTable:
         """Which of the attempts, given as token -> handle, still have a live process: by either of the two."""
         carried = {token for each in table() if (token := token_of(each.pid)) is not None}
         return {token for token, handle in handles.items() if token in carried or is_alive(_process_in(handle))}
+
+    def usage(self, handles: Mapping[str, str | None]) -> Mapping[str, Usage]:
+        """What those of the attempts, given as token -> handle, take that run here, as one look shows it."""
+        from tetra_orchestrator.adapters.runner.metering.meter import take_stock
+
+        return take_stock({token: _process_in(handle) for token, handle in handles.items()})
 
     def end_trees(self, handles: Mapping[str, str | None], grace_s: float) -> None:
         """End every process that carries a token, the one its handle names if it still is, and their descendants.

@@ -9,6 +9,7 @@ from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import resource
     from collections.abc import Container, Iterator
 
 #: The variable by which every process of an attempt is recognised.
@@ -23,6 +24,16 @@ class Process(Record):
     parent: int
     group: int
     session: int
+
+
+class Buried(Record):
+    """An adopted child that had died: who it was, and what it took with the children that it waited for."""
+
+    pid: int
+    start: bytes
+    group: int
+    session: int
+    usage: resource.struct_rusage
 
 
 if sys.platform == "linux":
@@ -116,8 +127,8 @@ if sys.platform == "linux":
             data += chunk
         return [int(pid) for pid in data.split()]
 
-    def orphans(known: Container[int]) -> list[Process]:
-        """Adopted children that live, without those in `known`; the dead ones among them are reaped.
+    def orphans(known: Container[int], buried: list[Buried]) -> list[Process]:
+        """Adopted children that live, without those in `known`; the dead ones among them are reaped, to `buried`.
 
         Empty unless `become_subreaper` has succeeded. A child in our own session was started by other code of this
         process and is left alone: attempts have sessions of their own.
@@ -130,7 +141,8 @@ if sys.platform == "linux":
             if not fields or int(fields[3]) == os.getsid(0):
                 continue
             if fields[0] in _ZOMBIE:
-                os.waitpid(pid, os.WNOHANG)
+                _, _, usage = os.wait4(pid, os.WNOHANG)
+                buried.append(Buried(pid, fields[19], int(fields[2]), int(fields[3]), usage))
             else:
                 adopted.append(_process(pid, fields))
         return adopted
@@ -190,7 +202,7 @@ else:
         """False: only Linux has sub-reapers."""
         return False
 
-    def orphans(known: Container[int]) -> list[Process]:
+    def orphans(known: Container[int], buried: list[Buried]) -> list[Process]:
         """Empty: orphans become children of process 1 here."""
         return []
 

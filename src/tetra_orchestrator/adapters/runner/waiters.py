@@ -52,6 +52,8 @@ LOOK_S = 0.02
 _our_peak = 0
 # The kernel counts the peak in KiB, that of macOS in bytes: getrusage(2).
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+# Of what goes from and to disks it counts 512 bytes each, that of macOS operations.
+_BLOCK = 512 if sys.platform == "linux" else None
 
 
 def reap(pid: int) -> tuple[Outcome, Usage] | None:
@@ -63,11 +65,15 @@ def reap(pid: int) -> tuple[Outcome, Usage] | None:
     if not done:
         return None
     code = os.waitstatus_to_exitcode(status)
-    return Exited(code) if code >= 0 else Signalled(-code), _usage(usage)
+    return Exited(code) if code >= 0 else Signalled(-code), used(usage)
 
 
-def _usage(usage: resource.struct_rusage) -> Usage:
-    return Usage(usage.ru_utime + usage.ru_stime, _peak(usage.ru_maxrss))
+def used(usage: resource.struct_rusage) -> Usage:
+    """What a child took that was waited for, with the children that it waited for: the peak is that of the largest."""
+    cpu_s, peak = usage.ru_utime + usage.ru_stime, _peak(usage.ru_maxrss)
+    if _BLOCK is None:
+        return Usage(cpu_s, peak)
+    return Usage(cpu_s, peak, None, usage.ru_inblock * _BLOCK, usage.ru_oublock * _BLOCK)
 
 
 def _peak(rss: int) -> int | None:

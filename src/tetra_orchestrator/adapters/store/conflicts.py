@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Partition
 
 HINT = "another process has recorded something else; see `tetra-orchestrator show {run}`"
+_JUDGED = "nothing is lost; `tetra-orchestrator alerts list` shows how it stands"
 
 
 def conflict(change: Change, found: tuple[str, int] | None) -> StateConflict:
@@ -97,6 +98,23 @@ def judged_already(schedule: str) -> StateConflict:
         hint="nothing is lost; run the command again",
         code="slots_settled",
     )
+
+
+def alert_open(key: str) -> StateConflict:
+    """The error for a second alert of one cause that is not over."""
+    text = f"alert {key}: another process has raised it at the same time"
+    return StateConflict(text, hint=_JUDGED, code="alert_open")
+
+
+def alert_changed(alert_id: int) -> StateConflict:
+    """The error for a change to an alert that another process has changed, or that is gone."""
+    text = f"alert {alert_id}: another process has changed it at the same time"
+    return StateConflict(text, hint=_JUDGED, code="alert_changed")
+
+
+def told_already(run_id: str) -> StateConflict:
+    """The error for a run that is not waiting to be told of."""
+    return _conflict(run_id, "somebody has been told of it already, or it is not over")
 
 
 def slot_taken(schedule: str, slot: datetime) -> StateConflict:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts
 from tetra_orchestrator.adapters.store.durations import RECENT, medians
+from tetra_orchestrator.adapters.store.memory_alerts import MemoryAlerts
 from tetra_orchestrator.adapters.store.memory_backfills import MemoryBackfills
 from tetra_orchestrator.adapters.store.memory_ledger import MemoryLedger
 from tetra_orchestrator.adapters.store.memory_results import MemoryResults
 from tetra_orchestrator.adapters.store.memory_search import search
-from tetra_orchestrator.adapters.store.rows import (
-    from_json,
-    micros,
-    outcome_columns,
-    plain,
-    to_json,
-)
+from tetra_orchestrator.adapters.store.rows import from_json, micros, outcome_columns, plain, to_json
 from tetra_orchestrator.adapters.store.standing import SKIPPED, SUCCEEDED, UNFINISHED, rank, word
 from tetra_orchestrator.core.changes import (
     AttemptClosed,
@@ -25,6 +20,7 @@ from tetra_orchestrator.core.changes import (
     RunMoved,
     TaskMoved,
 )
+from tetra_orchestrator.core.facts import UNKNOWN, Usage, together
 from tetra_orchestrator.core.history import Pause
 from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
 from tetra_orchestrator.ports import PipelineSummary
@@ -68,6 +64,7 @@ class MemoryStore:
         self.ledger = MemoryLedger(self._with_pipelines)
         self.backfills = MemoryBackfills(self._with_pipelines, self.task_runs)
         self.results = MemoryResults()
+        self.alerts = MemoryAlerts(self._with_pipelines, self._put_run)
 
     def open_run(self, run: Run, tasks: Sequence[TaskRun], pipelines: Sequence[PipelineState], config: str) -> None:
         """Insert the run, its tasks and the pipelines it knows; `StateConflict` when the run is there already."""
@@ -148,6 +145,11 @@ class MemoryStore:
             return []
         return [one for task in folder.ordered() for _, one in sorted(folder.attempts[task.task_id].items())]
 
+    def used(self, run_ids: Collection[str]) -> Mapping[str, Usage]:
+        """By run id, what all its attempts took; runs of which nothing is known are absent."""
+        found = {name: together(one.facts.usage for one in self.attempts(name)) for name in run_ids}
+        return {name: usage for name, usage in found.items() if usage != UNKNOWN}
+
     def events(self, run_id: str) -> list[RunEvent]:
         """The run's events by sequence number."""
         folder = self._folders.get(run_id)
@@ -215,6 +217,11 @@ class MemoryStore:
                     found.setdefault(("success", pipeline), run_id)
         return set(found.values())
 
+    def alerts_standing(self) -> tuple[int, int]:
+        """How many alerts that somebody was told of are not over, and how many letters have not gone out."""
+        told = [alert for alert in self.alerts.open() if alert.raised_at is not None]
+        return len(told), len(self.alerts.deliveries(unsent=True))
+
     def diagnose(self) -> list[Diagnosis]:
         """Nothing: it promises nothing beyond its process."""
         return []
@@ -231,9 +238,9 @@ class MemoryStore:
         return None
 
     def forget(self, run_id: str) -> None:
-        """Remove the run with all that belongs to it; nothing where it is unknown or active."""
+        """Remove the run with all that belongs to it; nothing where it is unknown or active, or somebody is to hear."""
         run = self.run(run_id)
-        if run is not None and run.state not in RUN_ACTIVE:
+        if run is not None and run.state not in RUN_ACTIVE and not run.tells:
             del self._folders[run_id]
 
     def close(self) -> None:
@@ -333,6 +340,9 @@ class MemoryStore:
         self._put(folder.events, event.seq, event._replace(reason=_plain_reason(event.reason)))
 
     # -- answers ------------------------------------------------------------------------------------------------
+
+    def _put_run(self, run: Run) -> None:
+        self._folders[run.run_id].run[run.run_id] = run
 
     def _with_pipelines(self) -> Iterator[tuple[Run, set[str]]]:
         """Every run with its pipelines."""

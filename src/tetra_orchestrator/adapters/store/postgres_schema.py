@@ -6,8 +6,10 @@ An instant is a bigint, microseconds since 1970 UTC; the views show `timestamptz
 
 from __future__ import annotations
 
+from tetra_orchestrator.adapters.store import postgres_watching
 from tetra_orchestrator.adapters.store.postgres_server import SCHEMA
-from tetra_orchestrator.adapters.store.sqlite_schema import ACTIVE_RUN, words
+from tetra_orchestrator.adapters.store.sql_words import words
+from tetra_orchestrator.adapters.store.sqlite_schema import ACTIVE_RUN
 from tetra_orchestrator.adapters.store.standing import PARTIAL, SKIPPED, SUCCEEDED, UNFINISHED, rank_sql
 from tetra_orchestrator.core.backfill import BACKFILL_OPEN, BACKFILL_STATES, ENDED_EARLY, PENDING
 from tetra_orchestrator.core.backfill import SKIPPED as SKIPPED_PARTITION
@@ -382,4 +384,4 @@ CREATE TABLE schema_version (
 """
 
 #: The script that leads to each version: a store of version n is upgraded by all scripts after the first n.
-SCRIPTS = (_VERSIONS + _WRITERS + _RUNS + _SCHEDULES + _TRIGGERS + _FIGURES + _VIEWS,)
+SCRIPTS = (_VERSIONS + _WRITERS + _RUNS + _SCHEDULES + _TRIGGERS + _FIGURES + _VIEWS, postgres_watching.SCRIPT)

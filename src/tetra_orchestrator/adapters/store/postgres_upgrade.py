@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.adapters.store.postgres_server import Connection
 
 #: The number of upgrade scripts in `postgres_schema`, which is not imported when there is nothing to do.
-VERSION = 1
+VERSION = 2
 #: Every writer holds this advisory lock until its transaction ends. Two numbers, so that nobody takes it by accident:
 #: ours, and which of our locks it is.
 WRITER = (0x7465_7472, 1)

@@ -10,11 +10,12 @@ from tetra_orchestrator.adapters.store import postgres_faults as faults
 from tetra_orchestrator.adapters.store.postgres_schema import SCRIPTS
 from tetra_orchestrator.adapters.store.postgres_server import connect
 from tetra_orchestrator.adapters.store.postgres_upgrade import check_version
+from tetra_orchestrator.adapters.store.postgres_watching import TEXT
 from tetra_orchestrator.core.store_address import without_password
 from tetra_orchestrator.core.upkeep import UpgradePlan, UpgradeStep
 
 #: What the script that leads to each version does, in a clause.
-TEXTS = ("all tables, indices, triggers and views",)
+TEXTS = ("all tables, indices, triggers and views", TEXT)
 _PROGRAM = "SELECT program FROM schema_version ORDER BY version DESC LIMIT 1"
 
 

@@ -115,7 +115,7 @@ def run_row(run: Run) -> tuple[Any, ...]:
     return (
         run.run_id, run.project, run.mode, run.trigger, run.state, run.config_hash, micros(run.started_at),
         micros(run.finished_at), run.duration_s, run.exit_code, plain(run.log), micros(run.slot), *partition,
-        run.resumes, run.owner, to_json(run.params), run.schedule, tags_text(run.tags), run.backfill,
+        run.resumes, run.owner, to_json(run.params), run.schedule, tags_text(run.tags), run.backfill, int(run.tells),
     )  # fmt: skip
 
 
@@ -123,13 +123,13 @@ def run_of(row: Row) -> Run:
     """A run from `RUN_COLUMNS`."""
     partition = None if row[12] is None else Partition(row[12], row[13])
     times = instant(row[6]), instant(row[7])
-    rest = from_json(row[16]), row[17], tags_of(row[18]), row[19]
+    rest = from_json(row[16]), row[17], tags_of(row[18]), row[19], bool(row[20])
     return Run._make((*row[:6], *times, *row[8:11], instant(row[11]), partition, *row[14:16], *rest))
 
 
 RUN_COLUMNS = (
     "run_id, project, mode, trigger, state, config_hash, started_at, finished_at, duration_s, exit_code, log, slot,"
-    " partition_start, partition_end, resumes, owner, params, schedule, tags, backfill"
+    " partition_start, partition_end, resumes, owner, params, schedule, tags, backfill, tells"
 )
 
 
@@ -164,24 +164,29 @@ def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
 def attempt_of(run_id: str, row: Row) -> Attempt:
     """An attempt from `ATTEMPT_COLUMNS`."""
     times = instant(row[11]), instant(row[12])
-    return Attempt._make((run_id, *row[:11], *times, *row[13:15], facts_of(*row[15:20]), row[20]))
+    return Attempt._make((run_id, *row[:11], *times, *row[13:15], facts_of(row[15:23]), row[23]))
 
 
-def facts_columns(facts: Facts) -> tuple[float | None, int | None, str | None, str | None, str | None]:
+def facts_columns(facts: Facts) -> tuple[Any, ...]:
     """Facts in the order of `FACTS_COLUMNS`; the limits as `key=how` with commas between."""
     limits = ",".join(f"{name}={how}" for name, how in facts.limits) or None
-    return (facts.usage.cpu_s, facts.usage.peak_rss_bytes, limits, facts.gone, plain(facts.note))
+    return (*facts.usage, limits, facts.gone, plain(facts.note))
 
 
-def facts_of(
-    cpu_s: float | None, peak_rss_bytes: int | None, limits: str | None, gone: str | None, note: str | None
-) -> Facts:
+def facts_of(row: Row) -> Facts:
     """Facts from `FACTS_COLUMNS`."""
+    *usage, limits, gone, note = row
     pairs = [each.partition("=") for each in limits.split(",")] if limits else []
-    return Facts(Usage(cpu_s, peak_rss_bytes), tuple((name, how) for name, _, how in pairs), gone, note)
+    return Facts(Usage._make(usage), tuple((name, how) for name, _, how in pairs), gone, note)
 
 
-FACTS_COLUMNS = "cpu_s, peak_rss_bytes, limits, gone, note"
+def usage_of(sums: Sequence[float | None]) -> Usage:
+    """What several attempts took, from a number for each field; a database adds up bytes to what it likes."""
+    cpu_s, *sizes = sums
+    return Usage(cpu_s, *[None if size is None else int(size) for size in sizes])
+
+
+FACTS_COLUMNS = "cpu_s, peak_rss_bytes, peak_pss_bytes, read_bytes, write_bytes, limits, gone, note"
 
 
 ATTEMPT_COLUMNS = (

@@ -44,9 +44,10 @@ _OPENED = f"INSERT INTO attempts (run, {rows.ATTEMPT_COLUMNS}) VALUES ({RUN}, {m
 _RUNNING = f"""
 UPDATE attempts SET state = 'running', handle = ? WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
+_FACTS = ", ".join(f"{name.strip()} = ?" for name in rows.FACTS_COLUMNS.split(","))
 _CLOSED = f"""
 UPDATE attempts SET state = ?, kind = ?, exit_code = ?, signal = ?, text = ?, finished_at = ?, tail = ?,
-    cpu_s = ?, peak_rss_bytes = ?, limits = ?, gone = ?, note = ?, duration_s = ?
+    {_FACTS}, duration_s = ?
 WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
 _OUTPUTS = f"""

@@ -5,6 +5,8 @@ Each rule is a query for the rows that break it, with a text `who` that names ea
 
 from __future__ import annotations
 
+from tetra_orchestrator.adapters.store.sql_words import words
+from tetra_orchestrator.core.alerts import SENT
 from tetra_orchestrator.core.backfill import PENDING
 from tetra_orchestrator.core.backfill import SKIPPED as SKIPPED_PARTITION
 from tetra_orchestrator.core.diagnosis import ERROR, OK, Diagnosis
@@ -13,18 +15,12 @@ from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tetra_orchestrator.adapters.store.database import Database
 
+_AGREE = "runs, tasks, attempts, slots, partitions and letters agree with each other"
 _REMEDY = "keep the store and please report it; `tetra-orchestrator state backup` makes a copy to send"
 
-
-def _words(values: Iterable[str]) -> str:
-    return ", ".join(f"'{value}'" for value in sorted(values))
-
-
-_OVER, _DONE, _LIVE = _words(RUN_TERMINAL), _words(TERMINAL), _words(RUN_ACTIVE)
+_OVER, _DONE, _LIVE = words(RUN_TERMINAL), words(TERMINAL), words(RUN_ACTIVE)
 _TASK = "run_id || ' ' || task_id AS who"
 _OF_RUN = "JOIN runs ON runs.id = run"
 #: Code, what does not hold, and the query for the rows of which it does not. Numbers: reliability.md, section 5.
@@ -76,13 +72,18 @@ RULES = (
         "SELECT partitions.run_id AS who FROM partitions JOIN runs ON runs.run_id = partitions.run_id"
         f" WHERE partitions.state NOT IN ('{PENDING}', '{SKIPPED_PARTITION}', runs.state)",
     ),
+    (
+        "store_letters",
+        "letters that were sent at no time, or not sent and have one",
+        f"SELECT channel || ' ' || id AS who FROM letters WHERE (state = '{SENT}') <> (sent_at IS NOT NULL)",
+    ),
 )
 
 
 def check(db: Database) -> list[Diagnosis]:
     """What breaks a rule, or that nothing does."""
     found = [one for rule in RULES if (one := _broken(db, *rule))]
-    return found or [Diagnosis("store_rows", OK, "runs, tasks, attempts, slots and partitions agree with each other")]
+    return found or [Diagnosis("store_rows", OK, _AGREE)]
 
 
 def _broken(db: Database, code: str, text: str, query: str) -> Diagnosis | None:

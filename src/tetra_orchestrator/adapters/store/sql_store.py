@@ -7,6 +7,7 @@ from tetra_orchestrator.adapters.store.database import Refused
 from tetra_orchestrator.adapters.store.durations import RECENT, medians
 from tetra_orchestrator.adapters.store.sql_changes import RUN, STATEMENTS, finder, marks
 from tetra_orchestrator.adapters.store.standing import SUCCEEDED, UNFINISHED, rank_sql, word
+from tetra_orchestrator.core.facts import UNKNOWN
 from tetra_orchestrator.core.states import RUN_ACTIVE
 from tetra_orchestrator.ports import PipelineSummary
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.changes import Change
     from tetra_orchestrator.core.diagnosis import Diagnosis
     from tetra_orchestrator.core.events import RunEvent
+    from tetra_orchestrator.core.facts import Usage
     from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, Run, RunFilter, TaskRun
-    from tetra_orchestrator.store_parts import Backfills, Ledger, Results
+    from tetra_orchestrator.store_parts import Alerts, Backfills, Ledger, Results
 
 _INSERT_RUN = f"INSERT INTO runs ({rows.RUN_COLUMNS}) VALUES ({marks(rows.RUN_COLUMNS)}) RETURNING id"
 _INSERT_TASK = f"INSERT INTO task_runs (run, {rows.TASK_COLUMNS}) VALUES (?, {marks(rows.TASK_COLUMNS)})"
@@ -84,6 +86,10 @@ SELECT run_id FROM runs WHERE id IN (
     SELECT last FROM found
     UNION SELECT success FROM found
     UNION SELECT (SELECT max(run) FROM attempts WHERE state = 'succeeded' AND task_id = tasks.id) FROM tasks)
+"""
+_ALERTS = """
+SELECT (SELECT count(*) FROM alerts WHERE resolved_at IS NULL AND raised_at IS NOT NULL),
+    (SELECT count(*) FROM letters WHERE state IN ('pending', 'sending'))
 """
 _UNUSED_CONFIGS = """
 DELETE FROM configs WHERE hash NOT IN (SELECT config_hash FROM runs UNION SELECT config_hash FROM backfills)
@@ -164,6 +170,18 @@ class SqlStore:
 
         return SqlResults(self._db)
 
+    @property
+    def alerts(self) -> Alerts:
+        """The alerts, and the letters that tell of them."""
+        from tetra_orchestrator.adapters.store.sql_alerts import SqlAlerts
+
+        return SqlAlerts(self._db)
+
+    def alerts_standing(self) -> tuple[int, int]:
+        """How many alerts that somebody was told of are not over, and how many letters have not gone out."""
+        open_, waiting = self._db.rows(_ALERTS)[0]
+        return int(open_), int(waiting)
+
     def run(self, run_id: str) -> Run | None:
         """The run called `run_id`, or None."""
         found = self._db.rows(f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE run_id = ?", run_id)
@@ -171,14 +189,17 @@ class SqlStore:
 
     def runs(self, *, limit: int = 50, active: bool = False, pipeline: str | None = None) -> list[Run]:
         """The latest runs, newest first: all, only the active ones, or only those with a task of `pipeline`."""
-        where, values = ["TRUE"], []
-        if active:
-            where.append(f"state IN ({_ACTIVE})")
+        if pipeline is not None and not active:
+            from tetra_orchestrator.adapters.store.sql_search import of_pipeline
+
+            query, values = of_pipeline(pipeline, None, limit)
+            return [rows.run_of(row) for row in self._db.rows(query, *values)]
+        where, given = [f"state IN ({_ACTIVE})" if active else "TRUE"], []
         if pipeline is not None:
             where.append("id IN (SELECT run FROM task_runs WHERE pipeline = ?)")
-            values.append(pipeline)
+            given.append(pipeline)
         query = f"SELECT {rows.RUN_COLUMNS} FROM runs WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"
-        return [rows.run_of(row) for row in self._db.rows(query, *values, limit)]
+        return [rows.run_of(row) for row in self._db.rows(query, *given, limit)]
 
     def among(self, latest: int, states: Collection[str]) -> list[str]:
         """Ids of those of the latest runs that are in one of the states, newest first."""
@@ -227,6 +248,16 @@ class SqlStore:
     def attempts(self, run_id: str) -> list[Attempt]:
         """The run's attempts, by task in the order of the plan, then by number."""
         return [rows.attempt_of(run_id, row) for row in self._db.rows(_ATTEMPTS, run_id)]
+
+    def used(self, run_ids: Collection[str]) -> Mapping[str, Usage]:
+        """By run id, what all its attempts took; runs of which nothing is known are absent."""
+        if not run_ids:
+            return {}
+        from tetra_orchestrator.adapters.store.sql_search import used
+
+        query, values = used(run_ids)
+        found = {run_id: rows.usage_of(sums) for run_id, *sums in self._db.rows(query, *values)}
+        return {run_id: usage for run_id, usage in found.items() if usage != UNKNOWN}
 
     def events(self, run_id: str) -> list[RunEvent]:
         """The run's events by sequence number."""
@@ -286,10 +317,10 @@ class SqlStore:
         return None
 
     def forget(self, run_id: str) -> None:
-        """Remove the run with all that belongs to it; nothing where it is unknown or active."""
+        """Remove the run with all that belongs to it; nothing where it is unknown or active, or somebody is to hear."""
 
         def delete() -> None:
-            self._db.change(f"DELETE FROM runs WHERE run_id = ? AND state NOT IN ({_ACTIVE})", (run_id,))
+            self._db.change(f"DELETE FROM runs WHERE run_id = ? AND state NOT IN ({_ACTIVE}) AND tells = 0", (run_id,))
             self._db.change(_UNUSED_CONFIGS)
 
         self._db.commit(delete)

@@ -36,17 +36,30 @@ def explained(error: apsw.Error, path: str) -> TetraError:
             return _store(path, "the file is not a database, or its beginning is damaged", _DAMAGED, "store_damaged")
         case apsw.CorruptError():
             return _store(path, f"the store is damaged: {error}", _DAMAGED, "store_damaged")
-        case apsw.FullError():
-            return _cannot_write(path, "the disk is full", "free some space on the disk of {folder}, then start again")
         case apsw.ReadOnlyError() | apsw.PermissionsError():
             return _cannot_write(path, f"the store cannot be written: {error}", _MODES)
         case apsw.IOError() if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHORT_READ:
             return _store(path, "the store is cut short", _DAMAGED, "store_damaged")
+        case apsw.FullError():
+            return _full(path)
+        case apsw.IOError() if _has_no_room(path):  # that it has none for the journal's index SQLite calls an I/O error
+            return _full(path)
         case apsw.IOError():
             return _cannot_write(path, f"the disk reports: {error}", "see the system's log for faults of that disk")
         case apsw.CantOpenError():
             return _unopened(error, path)
     return _store(path, f"the store cannot be used: {error}", _CHECK, None)
+
+
+def _full(path: str) -> CannotWrite:
+    return _cannot_write(path, "the disk is full", "free some space on the disk of {folder}, then start again")
+
+
+def _has_no_room(path: str) -> bool:
+    try:
+        return os.statvfs(os.path.dirname(path)).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _unopened(error: apsw.Error, path: str) -> TetraError:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: The number of upgrade scripts in `sqlite_schema`, which is not imported when there is nothing to do.
-VERSION = 5
+VERSION = 6
 FIRST_SOUND_WAL = (3, 51, 3)
 FULL = 2
 HEADER_BYTES = 100

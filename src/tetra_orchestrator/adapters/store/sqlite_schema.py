@@ -6,21 +6,13 @@ A state is its word. `run` refers to `runs.id`; `runs.run_id` is the name people
 
 from __future__ import annotations
 
+from tetra_orchestrator.adapters.store import sqlite_watching
+from tetra_orchestrator.adapters.store.sql_words import words
 from tetra_orchestrator.adapters.store.standing import PARTIAL, SKIPPED, SUCCEEDED, UNFINISHED, rank_sql
 from tetra_orchestrator.core.backfill import BACKFILL_OPEN, BACKFILL_STATES, ENDED_EARLY, PENDING
 from tetra_orchestrator.core.backfill import SKIPPED as SKIPPED_PARTITION
 from tetra_orchestrator.core.slots import FINAL, OPEN
 from tetra_orchestrator.core.states import RUN_ACTIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-def words(values: Iterable[str]) -> str:
-    """The words as an SQL list, in a stable order."""
-    return ", ".join(f"'{value}'" for value in sorted(values))
-
 
 _GOOD = (TaskState.SUCCEEDED, TaskState.PARTIAL, TaskState.SKIPPED)
 #: Written so wherever it is asked for: only then does SQLite use the index of active runs.
@@ -386,6 +378,7 @@ SCRIPTS = (
     _AGAIN,
     _LEDGER,
     _PARTITIONS,
+    sqlite_watching.SCRIPT,
 )
 #: What each of them does, in a clause.
 TEXTS = (
@@ -394,4 +387,5 @@ TEXTS = (
     "the parameters of a run, and how long an attempt took by a clock that never jumps",
     "the slots of schedules, and when each pipeline is due next",
     "backfills with their partitions, results that are kept, and the tags of runs",
+    sqlite_watching.TEXT,
 )

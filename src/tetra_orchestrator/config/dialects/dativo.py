@@ -84,6 +84,7 @@ def _put_project(setup: Setup) -> None:
     root, put = setup.root, setup.translation.put
     put(("version",), 1)
     put(("project",), _name(os.path.basename(root)))
+    put(("logs", "format"), "json")
     put(("pythonpath",), [setup.placed("connectors"), setup.placed()])
     setup.bindings.put_plugins(setup.translation)
     if root != setup.source.root:

@@ -26,6 +26,7 @@ class Connector(Closed):
     """What a connector's name stands for: a function of the user's, or one of ours."""
 
     call: Target | None = None
+    check: Target | None = None
     builtin: Literal["fake", "null_writer"] | None = None
     records: Annotated[Whole, Field(ge=0)] | None = None
     invalid: Annotated[Whole, Field(ge=0)] | None = None
@@ -79,7 +80,8 @@ class Connectors:
         entries = nodes_of(find(self._tree, ("connectors", name))[0])
         counts = {key: value for key, value in entries.items() if key in COUNTS}
         options = {**counts, **nodes_of(entries.get("options")), **nodes_of(own)}
-        return {"call": bound.call or f"{WORKER}:{bound.builtin}", "options": options, "secrets": bound.secrets}
+        called = {"call": bound.call or f"{WORKER}:{bound.builtin}", "options": options, "secrets": bound.secrets}
+        return {**called, "check": bound.check} if bound.check else called
 
 
 def nodes_of(tree: Node | None) -> dict[str, Node]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NAME = "recomart"
 SECTIONS = tuple(Document.model_fields)
 LOGS = "dagster_data/logs"
+LOG = "logs/pipeline.log"
 #: The variable in which every task finds the section `storage`, as JSON.
 STORAGE = "PIPELINE_STORAGE"
 
@@ -116,8 +117,7 @@ def _put_project(draft: Draft, name: str, title: str) -> None:
     if title != name:
         draft.put(("title",), title, ("pipeline", "name"))
     draft.put(("logs", "dir"), LOGS, ("logging",))
-    if user.logging.file:
-        draft.put(("logs", "file"), user.logging.file, ("logging", "file"))
+    draft.put(("logs", "file"), user.logging.file or LOG, ("logging", "file"))
     if "level" in user.logging.model_fields_set:
         draft.put(("logs", "level"), user.logging.level, ("logging", "level"))
     if user.storage:

@@ -46,10 +46,15 @@ def put_notifications(draft: Draft) -> None:
         draft.put(("alerting", "channels"), {}, ("notifications",))
     for name, channel in channels.items():
         _put_channel(draft, name, channel, notifications.enabled and channel.enabled)
+    on = {name: channel for name, channel in channels.items() if notifications.enabled and channel.enabled}
     for native, key in ENDINGS.items():
-        told = [n for n, c in channels.items() if notifications.enabled and c.enabled and getattr(c, key)]
+        told = [name for name, channel in on.items() if getattr(channel, key)]
         if told:
             draft.put(("notifications", native), told, ("notifications",))
+    if channels:
+        # who wants to hear of no failure did not ask for what is found besides
+        told = [name for name, channel in on.items() if channel.notify_failure]
+        draft.put(("alerting", "findings", "channels"), told, ("notifications",))
 
 
 def _channels(notifications: Notifications) -> dict[str, Channel]:
@@ -60,7 +65,7 @@ def _channels(notifications: Notifications) -> dict[str, Channel]:
 def _put_channel(draft: Draft, name: str, channel: Channel, enabled: bool) -> None:
     user: Path = ("notifications", name)
     native: Path = ("alerting", "channels", name)
-    draft.put(native, {"enabled": enabled}, user)
+    draft.put(native, {"enabled": enabled, "resolved": False}, user)
     for key in type(channel).model_fields:
         if key in channel.model_fields_set and key not in Channel.model_fields:
             draft.copy((*native, key), (*user, key))

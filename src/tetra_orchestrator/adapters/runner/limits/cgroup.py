@@ -119,6 +119,15 @@ class Group:
                 return "limit" if _read(f"{folder}/memory.failcnt").strip() not in ("", "0") else "host"
         return None
 
+    def cpu_s(self) -> float | None:
+        """The processor time that all its processes took; None where none of its hierarchies counts that."""
+        for folder in self._folders:
+            if os.path.exists(f"{folder}/cpu.stat") and (spent := _count(f"{folder}/cpu.stat", "usage_usec")):
+                return spent / 1e6
+            if (nanoseconds := _read(f"{folder}/cpuacct.usage").strip()).isdecimal():
+                return int(nanoseconds) / 1e9
+        return None
+
     def refused(self) -> int:
         """How many times a process or thread was not started because of the limit."""
         return sum(_count(f"{folder}/pids.events", "max") for folder in self._folders)

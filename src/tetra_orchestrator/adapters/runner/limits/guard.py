@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from tetra_orchestrator.core.facts import ENFORCED, UNSUPPORTED, WATCHED
+from tetra_orchestrator.core.facts import ENFORCED, UNKNOWN, UNSUPPORTED, WATCHED, Usage
 from tetra_orchestrator.core.outcome import Exited, LimitExceeded, OutOfMemory, Signalled, SpawnFailed, succeeded
 
 TYPE_CHECKING = False
@@ -130,6 +130,10 @@ class Guard:
         refused = self._group.refused() if self._group else 0
         limit = self._bounds.processes
         return f"{refused} times no process could be started: its limit of processes is {limit}" if refused else None
+
+    def usage(self) -> Usage:
+        """What the kernel counted for its control group, whoever was waited for by whom."""
+        return Usage(self._group.cpu_s()) if self._group else UNKNOWN
 
     def empty(self) -> bool | None:
         """Whether its control group holds no process, which is so before the command has started, too.

@@ -11,13 +11,14 @@ from collections import deque
 
 from tetra_orchestrator.adapters.runner.session.worker import start
 from tetra_orchestrator.adapters.runner.spawn import log_failed
-from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.facts import NO_FACTS, UNKNOWN, Usage
 from tetra_orchestrator.core.outcome import Exited, Lost, Signalled, SpawnFailed, describe
 from tetra_orchestrator.ports import Ended, Wakeup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from typing import Any
 
     from tetra_orchestrator.adapters.runner.local import LocalRunner
     from tetra_orchestrator.adapters.runner.session.output import CallOutput
@@ -227,10 +228,10 @@ class SessionRunner:
     def _take_replies(self) -> None:
         *lines, self._rest = (self._rest + _drain(self._replies)).split(b"\n")
         for line in lines:
-            token, code = _read(line)
+            token, code, usage = _read(line)
             for session in self._sessions.values():
                 if token in session.running:
-                    self._finish(session.running[token], Exited(code))
+                    self._finish(session.running[token], Exited(code), usage)
 
     def _worker_ended(self, session: _Session, outcome: Outcome) -> None:
         if session.worker is None:
@@ -242,12 +243,12 @@ class SessionRunner:
         for job in list(session.running.values()):
             self._finish(job, Signalled(_KILL) if job.killed else lost)
 
-    def _finish(self, job: _Job, outcome: Outcome) -> None:
+    def _finish(self, job: _Job, outcome: Outcome, usage: Usage = UNKNOWN) -> None:
         del self._jobs[job.handle]
         self._deadlines.pop(job.handle, None)
         if job.session.running.pop(job.launch.token, None) is None:
             job.session.waiting.remove(job)
-        self._ended[job.handle] = Ended(job.handle, outcome, self._facts(job))
+        self._ended[job.handle] = Ended(job.handle, outcome, self._facts(job)._replace(usage=usage))
 
     def _facts(self, job: _Job) -> Facts:
         if job.output is None and job.launch.bounds is None:
@@ -270,13 +271,18 @@ def _obstacle(launch: Launch, call: Call) -> SpawnFailed | None:
     return None
 
 
-def _read(line: bytes) -> tuple[str, int]:
-    """The call's token and its exit code; of a line that some function wrote into our pipe, nobody's."""
+def _read(line: bytes) -> tuple[str, int, Usage]:
+    """The call's token, its exit code and what it took; of a line that some function wrote into our pipe, nobody's."""
     try:
         reply = json.loads(line)
-        return str(reply["call"]), int(reply["code"])
+        return str(reply["call"]), int(reply["code"]), _usage(reply["usage"])
     except (ValueError, TypeError, LookupError):
-        return "", 0
+        return "", 0, UNKNOWN
+
+
+def _usage(figures: Mapping[str, Any]) -> Usage:
+    kinds: Mapping[str, Callable[[Any], Any]] = dict.fromkeys(Usage._fields, int) | {"cpu_s": float}
+    return Usage(**{name: kinds[name](figures[name]) for name in figures if figures[name] is not None})
 
 
 def _drain(fd: int) -> bytes:

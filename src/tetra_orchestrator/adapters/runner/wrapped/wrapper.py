@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 
-from tetra_orchestrator.adapters.runner.local import LocalRunner
+from tetra_orchestrator.adapters.runner.local import NEVER, LocalRunner
 from tetra_orchestrator.adapters.runner.process import become_subreaper
 from tetra_orchestrator.adapters.runner.waiters import choose_waiter
 from tetra_orchestrator.adapters.runner.wrapped.record import write_record, write_whole
@@ -109,7 +109,7 @@ class Signals:
 
 def run(launch: Launch, waiter: Waiter, signals: Signals) -> Ended:
     """Carry the launch to its end."""
-    runner = LocalRunner(waiter)
+    runner = LocalRunner(waiter, NEVER)
     try:
         (handle,) = runner.submit([launch])
         if isinstance(handle, SpawnFailed):

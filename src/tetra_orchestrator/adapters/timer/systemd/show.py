@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.adapters.timer.systemd.session import Session
 
-_PROPERTIES = "Id,LoadState,UnitFileState,ActiveState,NextElapseUSecRealtime,LastTriggerUSec"
+_PROPERTIES = "Id,LoadState,UnitFileState,ActiveState,NextElapseUSecRealtime,LastTriggerUSec,Result,ExecMainStatus"
+#: Exit codes that tell of a run, of somebody who has ended it, of the store or of the file: those are told otherwise.
+_TOLD = frozenset((0, 1, 2, 69, 75, 78, 130, 143))
+#: Results of a service that tell of its process having been ended: what became of the run is in the store.
+_ENDED = frozenset(("success", "signal", "core-dump", "oom-kill"))
 _RUNNING = frozenset(("active", "activating", "deactivating", "reloading"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,7 +59,18 @@ def _state(unit: str, shown: Shown, listed: Mapping[str, object] | None) -> Time
         active=service.get("ActiveState") in _RUNNING,
         next_at=next_at,
         last_at=last_at,
+        failed=_failure(service),
     )
+
+
+def _failure(service: Mapping[str, str]) -> str | None:
+    """Why the service came to nothing, beyond what we can tell ourselves."""
+    result, status = service.get("Result", "success"), service.get("ExecMainStatus", "0")
+    if service.get("ActiveState") != "failed" or result in _ENDED:
+        return None
+    if result != "exit-code":
+        return result
+    return None if status.isdigit() and int(status) in _TOLD else f"exit code {status}"
 
 
 def _listed(text: str) -> dict[str, Mapping[str, object]]:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Whose manager a unit is for.
 USER, SYSTEM = "user", "system"
-#: Exit codes that are no failure: 1 is partial, 75 is not now.
-NO_FAILURE = "1 75"
 _HEAD = "# Written by `tetra-orchestrator schedule apply`: change the configuration instead.\n"
 _PATCHED_LINE = re.compile(r"^PatchedUntil=(\d{4}-01-01T00:00:00Z)$", re.M)
 
@@ -131,7 +129,7 @@ def _end(spec: TimerSpec) -> Iterator[Line]:
 
     Where some of that is to outlive it, systemd has only the guard to end.
     """
-    yield "SuccessExitStatus", NO_FAILURE
+    yield "SuccessExitStatus", " ".join(map(str, spec.no_failure))
     yield "KillMode", "process" if spec.outlived else "mixed"
     yield "TimeoutStartSec", "infinity" if spec.timeout_s is None else _span(spec.timeout_s)
     yield "TimeoutStopSec", _span(spec.stop_s)

@@ -1,0 +1,1 @@
+"""Looks at things that are not ours: files, databases, addresses."""

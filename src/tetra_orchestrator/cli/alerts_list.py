@@ -1,0 +1,105 @@
+"""`alerts list`: the alerts that are open, or all, and what became of their letters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tetra_orchestrator.cli.known import settled_scene
+from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.core.alerts import GIVEN_UP, PENDING, SENDING, SENT, UNSENT
+from tetra_orchestrator.core.spoken import printable
+from tetra_orchestrator.errors import Exit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tetra_orchestrator.core.alerts import Alert, Delivery
+    from tetra_orchestrator.store_parts import Alerts
+
+#: So many of the latest alerts are looked through, and shown with `--all`.
+RECENT = 200
+
+
+def command(
+    every: Annotated[bool, typer.Option("--all", help="Those that are over, too; newest first.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show the alerts that are open, those of which somebody has still to be told, and what became of the letters."""
+    with settled_scene(config) as scene:
+        found = [(alert, letters) for alert, letters in latest(scene.store.alerts) if every or _matters(alert, letters)]
+    if as_json:
+        print_json("alerts.list", {"alerts": [row(alert, letters) for alert, letters in found]})
+        return Exit.OK
+    print_table(
+        ("id", "severity", "state", "since", "what"),
+        [(one.id, one.severity, state_of(one), local(one.seen_at), printable(one.title)) for one, _ in found],
+    )
+    for alert, letters in found:
+        for letter in letters:
+            if letter.state != SENT:
+                print(f"  {alert.id}: {_told(letter)}")
+    if not found:
+        print("no alert is open" if not every else "there was no alert")
+    return Exit.OK
+
+
+def state_of(alert: Alert) -> str:
+    """Where an alert stands: `waits` for its time, `open`, `acknowledged`, `going` while its cause is away, `over`."""
+    if alert.resolved_at is not None:
+        return "over"
+    if alert.cleared_at is not None:
+        return "going"
+    if alert.acked_at is not None:
+        return "acknowledged"
+    return "waits" if alert.raised_at is None else "open"
+
+
+def row(alert: Alert, letters: Sequence[Delivery]) -> dict[str, Any]:
+    """The alert as JSON."""
+    fields = alert._asdict()
+    times = {name: instant(value) for name, value in fields.items() if name.endswith("_at")}
+    del fields["version"]
+    return {**fields, **times, "state": state_of(alert), "letters": [_letter(one) for one in letters]}
+
+
+def _letter(letter: Delivery) -> dict[str, Any]:
+    fields = letter._asdict()
+    del fields["alert_id"]
+    times = {name: instant(fields[name]) for name in ("due_at", "sent_at", "since")}
+    return {**fields, **times}
+
+
+def _told(letter: Delivery) -> str:
+    """What became of a letter that has not arrived."""
+    words = {PENDING: f"next try {local(letter.due_at)}", SENDING: "being sent", GIVEN_UP: "given up"}
+    said = words.get(letter.state, letter.state)
+    why = "" if letter.error is None else f" ({printable(without_channel(letter.error, letter.channel))})"
+    return f"{letter.channel}, {letter.what}: {said}{why}"
+
+
+def without_channel(error: str, channel: str) -> str:
+    """Why a letter has not arrived, where the channel stands before it already."""
+    return error.removeprefix(f"{channel}: ")
+
+
+def latest(alerts: Alerts) -> list[tuple[Alert, list[Delivery]]]:
+    """The latest alerts and all older ones that are open, each with its letters; newest first."""
+    recent = alerts.all(RECENT)
+    older = [alert for alert in alerts.open() if recent and alert.id < recent[-1].id]
+    return [(alert, alerts.deliveries(alert.id)) for alert in [*recent, *reversed(older)]]
+
+
+def _matters(alert: Alert, letters: Sequence[Delivery]) -> bool:
+    return alert.resolved_at is None or bool(left_of(letters)) or any(one.state in UNSENT for one in letters)
+
+
+def left_of(letters: Sequence[Delivery]) -> list[Delivery]:
+    """Those that were given up and have not been sent anew since."""
+    newest = {(one.channel, one.what): one for one in letters}
+    return [one for one in newest.values() if one.state == GIVEN_UP]
