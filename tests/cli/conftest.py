@@ -32,7 +32,9 @@ class Site:
     def configure(self, text):
         """Write the configuration behind the usual first lines."""
         head = HEAD.format(python=sys.executable)
-        (self.root / "config" / "orchestration.yaml").write_text(head + textwrap.dedent(text))
+        draft = self.root / "config" / "draft"
+        draft.write_text(head + textwrap.dedent(text))
+        draft.replace(self.root / "config" / "orchestration.yaml")  # a loop may read it at any moment
 
     def write(self, name, text):
         path = self.root / name
