@@ -202,8 +202,9 @@ def test_a_command_reaches_the_shell_as_it_stood_in_the_crontab(tmp_path, comman
         ("RANDOM_DELAY=soon", "RANDOM_DELAY is a number of minutes"),
         ("HOME=", "HOME is not a folder that a job can start in"),
         ("LOGNAME=root", "cron lets no crontab change LOGNAME"),
+        ("MAILTO=me\b", "MAILTO is not one line of addresses"),
         ("MAILFROM=me@example.org", "MAILFROM is about the mail that cron writes"),
-        ("MAILTO=me", "cron mails whatever a job prints; here mail is for failures, and this version sends none yet"),
+        ("MAILTO=me", "cron mails whatever a job prints; here it is told of failures, by the server on this host"),
     ],
 )
 def test_what_does_not_translate_is_told_with_its_line_and_the_reason(line, reason):
@@ -241,7 +242,7 @@ def test_a_crontab_without_a_job_is_refused_with_every_reason():
         translated("MAILTO=me\nnonsense\n", where="x.cron")
     assert str(caught.value) == (
         "x.cron: there is no job to translate\n"
-        "  line 1: cron mails whatever a job prints; here mail is for failures, and this version sends none yet\n"
+        "  line 1: cron mails whatever a job prints; here it is told of failures, by the server on this host\n"
         "  line 2: this is neither a job, NAME=value nor a comment\n"
         "  hint: name another file"
     )

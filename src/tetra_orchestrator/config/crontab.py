@@ -111,9 +111,7 @@ class _Reader:
         _CHECKS.get(name, _check_variable)(name, value)
         self._settings = {**self._settings, name: value}
         if name == "MAILTO" and value:
-            raise _Refused(
-                "cron mails whatever a job prints; here mail is for failures, and this version sends none yet"
-            )
+            raise _Refused("cron mails whatever a job prints; here it is told of failures, by the server on this host")
 
     def _job(self, line: str, description: str) -> Job:
         _check_text(line)
@@ -175,7 +173,12 @@ def _check_home(name: str, value: str) -> None:
         raise _Refused("HOME is not a folder that a job can start in")
 
 
-_CHECKS = {"CRON_TZ": _check_zone, "RANDOM_DELAY": _check_minutes, "HOME": _check_home}
+def _check_recipients(name: str, value: str) -> None:
+    if not value.isprintable():
+        raise _Refused("MAILTO is not one line of addresses")
+
+
+_CHECKS = {"MAILTO": _check_recipients, "CRON_TZ": _check_zone, "RANDOM_DELAY": _check_minutes, "HOME": _check_home}
 
 
 def _check_rule(rule: str) -> None:
