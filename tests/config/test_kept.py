@@ -26,8 +26,8 @@ VALUES = st.recursive(
 
 
 def typed(value):
-    """The value with its types, as 1, 1.0 and True are equal, and a number as it is written, as NaN is never itself."""
-    written = repr(value) if isinstance(value, float) else value
+    """The value with its types, as 1, 1.0 and True are equal; numbers as text, as NaN is never itself; -0.0 is 0.0."""
+    written = repr(value + 0.0) if isinstance(value, float) else value
     return type(value), tuple(map(typed, value)) if isinstance(value, tuple) else written
 
 
