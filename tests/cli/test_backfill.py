@@ -290,6 +290,7 @@ def test_a_crew_whose_driver_was_killed_ends_with_the_slices_that_it_is_at(proje
     )
     project.until(lambda: pids(project) == 2)
     driver.kill()
+    driver.wait()
     let_go(project)
     driver.communicate()  # its output ends with the last of the crew
     found = the_backfill(project)

@@ -105,12 +105,12 @@ def test_a_crontab_becomes_a_file_that_runs_and_a_list_of_what_does_not_translat
     assert done.stdout == (
         f"wrote {FILE} with 1 pipeline\n"
         "what did not translate, or not wholly (it is also told at the end of the file):\n"
-        "  line 1: cron mails whatever a job prints; here mail is for failures, and this version sends none yet\n"
+        "  line 1: cron mails whatever a job prints; here it is told of failures, by the server on this host\n"
         "    MAILTO=me\n"
         "  line 4: six fields: rules here have minute, hour, day of month, month and day of week\n"
         "    0 0 12 * * * six\n"
         "next: `tetra validate` checks it; `tetra run --pipeline NAME` does what the command in the crontab did\n"
-        "keep your crontab: this version fires no schedules; let its lines start `tetra run --pipeline NAME`\n"
+        "then: `tetra schedule apply` installs its timers; take the lines out of your crontab, or both run them\n"
     )
     text = (empty.root / FILE).read_text()
     assert text.splitlines()[1:5] == [
@@ -120,7 +120,7 @@ def test_a_crontab_becomes_a_file_that_runs_and_a_list_of_what_does_not_translat
     ]
     assert text.endswith(
         "\n# What did not translate, or not wholly:\n"
-        "# line 1: cron mails whatever a job prints; here mail is for failures, and this version sends none yet: "
+        "# line 1: cron mails whatever a job prints; here it is told of failures, by the server on this host: "
         "MAILTO=me\n"
         "# line 4: six fields: rules here have minute, hour, day of month, month and day of week: 0 0 12 * * * six\n"
     )

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 FILE = os.path.join("config", "orchestration.yaml")
 LIMIT_S = 10
 UNLIKE_CRON = (
-    "Nothing fires these schedules in this version: keep the crontab; its lines can start `tetra run --pipeline NAME`.",
-    "Unlike cron: what a job prints goes to its log. What is said of overlap and catch_up waits for a later version.",
+    "`tetra schedule apply` installs the timers of these schedules: take the lines out of the crontab then.",
+    "Unlike cron: what a job prints goes to its log, and a job that still runs is not started again beside itself.",
 )
 
 
@@ -109,7 +109,7 @@ def _tell(written: str, jobs: int, left: Sequence[Untranslated]) -> None:
     for one in left:
         print(f"  line {one.line}: {one.reason}\n    {printable(one.text)}")
     print("next: `tetra validate` checks it; `tetra run --pipeline NAME` does what the command in the crontab did")
-    print("keep your crontab: this version fires no schedules; let its lines start `tetra run --pipeline NAME`")
+    print("then: `tetra schedule apply` installs its timers; take the lines out of your crontab, or both run them")
 
 
 def _crontab(source: str | None) -> str:
