@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from support.postgres import _no_server_stays, postgres, postgres_url  # noqa: F401
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+#: No example has a time limit of its own: a disk that is busy with other tests makes any of them slow.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 #: What a user keeps there is the user's: `make run` writes it, no test may.
 KEPT = ("state", "logs")

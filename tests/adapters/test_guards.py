@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.waiting import until
 from tetra_orchestrator.adapters.guards import GuardProcesses
 from tetra_orchestrator.errors import CannotWrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 PATIENCE_S = 20.0
@@ -31,13 +30,6 @@ def _back_to_where_we_were():
 def guards(folder: Path, script: str) -> GuardProcesses:
     """Guards each of which is a shell that is given the name of its schedule."""
     return GuardProcesses(lambda name: ["/bin/sh", "-c", script, "sh", name or "all"], str(folder))
-
-
-def until(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < limit, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_guards_run_in_the_projects_folder_and_are_told_of_once_when_they_have_ended(tmp_path: Path) -> None:

@@ -422,7 +422,7 @@ def test_D_125_D_131_D_133_the_rate_is_records_by_the_seconds_that_the_job_took(
     assert rate(expected["records"], expected["seconds"]) == expected["per_second"]
     source = "import time; time.sleep(0.5)\n    yield [{}] * 100"
     line = told(ingest, MAINTENANCE, bindings=ingest.bind(source)).one("metrics_complete")
-    assert 0.5 <= line["execution_time_seconds"] < 0.75
+    assert 0.5 <= line["execution_time_seconds"] < 5
     assert line["records_per_second"] == round(100 / line["execution_time_seconds"], 1)
     empty = told(ingest, MAINTENANCE, bindings=ingest.bind("pass")).one("metrics_complete")
     assert (empty["records_extracted"], empty["records_per_second"]) == (0, 0)

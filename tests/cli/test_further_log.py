@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -100,8 +101,8 @@ def test_R_080_a_task_that_takes_longer_than_the_threshold_is_one_warning_in_bot
     site.configure(
         """
         logs: {file: pipeline.log}
-        monitor: {slow_task: 0.4s}
-        pipelines: {slow: {shell: sleep 0.6}, quick: {shell: sleep 0.1}}
+        monitor: {slow_task: 1.2s}
+        pipelines: {slow: {shell: sleep 1.5}, quick: {shell: sleep 0.1}}
         """
     )
     assert site.run("run").returncode == 0
@@ -109,7 +110,7 @@ def test_R_080_a_task_that_takes_longer_than_the_threshold_is_one_warning_in_bot
     [further] = [line for line in (site.root / "pipeline.log").read_text().splitlines() if "WARNING" in line]
     for line in (own, further):
         assert "slow" in line
-        assert "took 0.6 s, more than the 0.4 s of `monitor: slow_task`" in line
+        assert re.search(r"took \d\.\d s, more than the 1\.2 s of `monitor: slow_task`", line)
 
 
 # -- secrets ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import pytest
 
 from cli.conftest import Site
 
-TASK = """shell: 'echo start >>"{journal}"; sleep 1; echo end >>"{journal}"'"""
+TASK = """shell: 'echo start >>"{journal}"; {meanwhile}; echo end >>"{journal}"'"""
+UNTIL_BOTH = 'until test $(grep -c start "{journal}") = 2; do sleep 0.05; done'
 FILE = """\
 state: {url}
 pools: {{warehouse: {{size: 2, scope: {scope}}}}}
@@ -24,9 +25,9 @@ schedules: {{daily: {{mode: daily, every: 1s}}}}
 def hosts(tmp_path, postgres_url):
     """Makes two hosts whose tasks take all of a pool, and the file in which both write."""
 
-    def make(scope):
+    def make(scope, meanwhile="sleep 0.2"):
         journal = tmp_path / "journal"
-        task = TASK.format(journal=journal)
+        task = TASK.format(journal=journal, meanwhile=meanwhile.format(journal=journal))
         sites = [Site(tmp_path / name) for name in ("here", "there")]
         for site in sites:
             site.configure(FILE.format(url=postgres_url, scope=scope, name=site.root.name, task=task))
@@ -36,11 +37,11 @@ def hosts(tmp_path, postgres_url):
 
 
 @pytest.mark.parametrize(
-    ("scope", "written"),
-    [("shared", ["start", "end", "start", "end"]), ("host", ["start", "start", "end", "end"])],
+    ("scope", "meanwhile", "written"),
+    [("shared", "sleep 1", ["start", "end", "start", "end"]), ("host", UNTIL_BOTH, ["start", "start", "end", "end"])],
 )
-def test_a_shared_pool_holds_for_both_hosts_and_any_other_for_each(hosts, scope, written):
-    sites, journal = hosts(scope)
+def test_a_shared_pool_holds_for_both_hosts_and_any_other_for_each(hosts, scope, meanwhile, written):
+    sites, journal = hosts(scope, meanwhile)
     for process in [site.start("run") for site in sites]:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, (out, err)

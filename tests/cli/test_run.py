@@ -121,12 +121,12 @@ def test_a_time_limit_ends_the_whole_process_tree(site):
         pipelines:
           slow:
             shell: '(setsid sleep 300 & echo $! > far.pid); sleep 300 & echo $! > near.pid; wait'
-            timeout: 0.5s
+            timeout: 2s
             kill_grace: 0.5s
     """)
     assert site.run("run").returncode == 2
     (task,) = site.json("show")["tasks"]
-    assert (task["state"], task["reason"]["text"]) == ("timed_out", "ended by its time limit of 0.5 s")
+    assert (task["state"], task["reason"]["text"]) == ("timed_out", "ended by its time limit of 2 s")
     for name in ("near", "far"):
         pid = int((site.root / f"{name}.pid").read_text())
         with pytest.raises(ProcessLookupError):

@@ -73,7 +73,7 @@ def test_a_slot_is_settled_in_the_ledger_of_the_server(remote, postgres):
         outcomes = db.execute("SELECT outcome, run_id IS NOT NULL FROM slots ORDER BY slot DESC LIMIT 1").fetchall()
         runs = db.execute("SELECT state, trigger, schedule FROM runs").fetchall()
     assert outcomes[0][1], "the slot knows its run"
-    assert [(state, schedule) for state, _, schedule in runs] == [("succeeded", "daily")]
+    assert {(state, schedule) for state, _, schedule in runs} == {("succeeded", "daily")}  # a minute may begin in it
 
 
 def test_the_state_folder_stays_below_the_project_without_a_database(remote):

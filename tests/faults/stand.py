@@ -36,10 +36,6 @@ class Stand(Site):
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def until(self, condition, seconds=30.0):
-        """Wait until `condition()` is true; the machine may be busy with other tests."""
-        return super().until(condition, seconds)
-
     def command(self, *argv, **options):
         """The finished process of any other program, with our environment and folder."""
         options = {"cwd": self.root, "env": self.env, "stdin": subprocess.DEVNULL, "timeout": 60} | options

@@ -78,7 +78,7 @@ def test_fault_05_a_child_that_ignores_term_is_killed_after_its_grace(site, obse
         pipelines:
           deaf:
             shell: "trap '' TERM; grep SigIgn /proc/self/status >ignored; exec sleep 300"
-            timeout: 0.5s
+            timeout: 2s
             kill_grace: 1s
     """)
     began = time.monotonic()
@@ -87,17 +87,17 @@ def test_fault_05_a_child_that_ignores_term_is_killed_after_its_grace(site, obse
     observed("TERM is in its SigIgn", has_signal(mask, signal.SIGTERM))
     sent = re.findall(r"SIG(TERM|CONT|KILL)", trace.replace("--- SIG", "").replace("killed by SIG", ""))
     assert list(dict.fromkeys(sent)) == ["TERM", "CONT", "KILL"]
-    assert time.monotonic() - began >= 1.5
+    assert time.monotonic() - began >= 3
     assert done.returncode == 2
     assert site.outcome("deaf") == ("timed_out", None, None)
-    assert site.reason("deaf") == "ended by its time limit of 0.5 s"
+    assert site.reason("deaf") == "ended by its time limit of 2 s"
 
 
 def test_fault_05_the_end_of_one_attempt_leaves_the_one_beside_it_alone(site, observed):
     site.configure("""
         pipelines:
-          deaf: {shell: "trap '' TERM; while :; do sleep 0.1; done", timeout: 0.5s, kill_grace: 0.3s}
-          beside: {shell: "sleep 2; echo well"}
+          deaf: {shell: "trap '' TERM; while :; do sleep 0.1; done", timeout: 2s, kill_grace: 0.3s}
+          beside: {shell: "sleep 4; echo well"}
     """)
     done, trace = site.traced("kill", "run")
     observed("killed by SIGKILL", "killed by SIGKILL" in trace)

@@ -166,7 +166,7 @@ sleep 0.2
 n=0
 while :; do
     echo $((victim - 1)) >/proc/sys/kernel/ns_last_pid
-    sleep 5 &
+    sleep 60 &
     [ $! -ne $victim ] || break
     kill $!; n=$((n + 1)); [ $n -lt 50 ] || exit 99
 done

@@ -28,8 +28,8 @@ ASIDE = ("unshare", "--pid", "--fork", "--mount-proc")
 def host(tmp_path, postgres_url):
     """Makes a host by name: a folder of its own, with a chain of tasks and the one database."""
 
-    def make(name="my project", *, url=postgres_url, tasks=1, seconds=0.0):
-        return describe(Stand(tmp_path / name), url, tasks, seconds)
+    def make(name="my project", *, url=postgres_url, tasks=1, seconds=0.0, timeout_s=TIMEOUT_S):
+        return describe(Stand(tmp_path / name), url, tasks, seconds, timeout_s)
 
     return make
 
@@ -123,17 +123,16 @@ def test_fault_44_a_run_of_another_host_is_cancelled_by_word_of_the_database(hos
     require("unshare")
     began = time.monotonic()
     done = there.command(*ASIDE, *process.args[:3], "cancel", run_id)
-    observed(
-        "the process that cancelled it sees no other process", there.command(*ASIDE, "ps", "-e").stdout.count("\n") < 5
-    )
     assert (done.returncode, done.stdout) == (0, f"run {run_id} is cancelled\n"), done.stderr
     assert here.finish(process).returncode == Exit.FAILED
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
+    seen = there.command(*ASIDE, "ps", "-e").stdout
+    observed("the process that cancelled it sees no other process", seen.count("\n") < 5)
     assert run_of(here)["run"]["state"] == "cancelled"
 
 
 def test_fault_44_what_a_killed_host_ran_is_settled_by_another_when_its_lease_is_over(host, postgres_url, observed):
-    here, there = host("here", seconds=60), host("there")
+    here, there = host("here", seconds=60.15), host("there")
     process = here.start("run", "--pipeline", "t0")
     here.until(lambda: trace(here) == ["start t0"])
     process.kill()
@@ -147,7 +146,7 @@ def test_fault_44_what_a_killed_host_ran_is_settled_by_another_when_its_lease_is
     assert there.run("run", "--pipeline", "t0").returncode == 0
     describe(here, postgres_url)
     assert here.run("run", "--pipeline", "t0").returncode == 0, "and ends what the dead owner has left on its own host"
-    assert here.command("pgrep", "-f", "^sleep 60$").stdout == ""
+    assert here.command("pgrep", "-f", "^sleep 60[.]15$").stdout == ""
 
 
 # 63: it restarts
@@ -155,7 +154,7 @@ def test_fault_44_what_a_killed_host_ran_is_settled_by_another_when_its_lease_is
 
 def test_fault_63_a_server_that_crashes_again_and_again_loses_no_transition_and_repeats_none(host, postgres, observed):
     tasks, restarts = 14, 0
-    site = host(tasks=tasks, seconds=0.4)
+    site = host(tasks=tasks, seconds=0.4, timeout_s=30)
     process = site.start("run", "--mode", "all")
     site.until(lambda: trace(site))
     while process.poll() is None:
@@ -168,7 +167,7 @@ def test_fault_63_a_server_that_crashes_again_and_again_loses_no_transition_and_
 
 
 def test_fault_63_another_host_that_looks_meanwhile_leaves_the_run_alone(host, postgres, observed):
-    here, there = host("here", seconds=6), host("there")
+    here, there = host("here", seconds=20), host("there")
     process = here.start("run", "--pipeline", "t0")
     here.until(lambda: trace(here))
     seen = []
@@ -198,7 +197,7 @@ def test_fault_64_without_a_server_nothing_begins(host, postgres, postgres_url, 
 def test_fault_64_what_runs_goes_on_nothing_new_starts_and_when_the_server_is_back_all_is_recorded_once(
     host, postgres, observed
 ):
-    site = host(tasks=3, seconds=1.5)
+    site = host(tasks=3, seconds=1.5, timeout_s=30)
     process = site.start("run", "--mode", "all")
     site.until(lambda: trace(site) == ["start t0"])
     with away(postgres):
@@ -211,7 +210,7 @@ def test_fault_64_what_runs_goes_on_nothing_new_starts_and_when_the_server_is_ba
 
 
 def test_fault_64_a_run_whose_server_stays_away_ends_and_the_next_command_settles_it(host, postgres, observed):
-    site = host(tasks=2, seconds=61)
+    site = host(tasks=2, seconds=61.15)
     process = site.start("run", "--mode", "all")
     site.until(lambda: trace(site) == ["start t0"])
     with away(postgres):
@@ -219,7 +218,7 @@ def test_fault_64_a_run_whose_server_stays_away_ends_and_the_next_command_settle
         out, err = process.communicate(timeout=30)
         lasted = time.monotonic() - began
         observed(f"the server was away for {lasted:.0f} s", lasted >= TIMEOUT_S / 2)
-        assert site.command("pgrep", "-f", "^sleep 61$").stdout == "", "before others may take its place"
+        assert site.command("pgrep", "-f", "^sleep 61[.]15$").stdout == "", "before others may take its place"
     assert process.returncode == Exit.UNAVAILABLE
     assert re.search(r"^error: for \d s nothing could show that run \S+ is still ours; ", err), err
     assert "Traceback" not in err

@@ -13,6 +13,7 @@ import pytest
 
 from support.http_server import HttpServer, SilentServer
 from support.letters import letter
+from support.waiting import is_gone, until
 from tetra_orchestrator.adapters.notify.courier import ChildCourier
 from tetra_orchestrator.adapters.runner.output.encodings import forms
 from tetra_orchestrator.core.alerts import Letter, Posted
@@ -45,7 +46,7 @@ def test_each_answer_comes_as_soon_as_it_is_known(courier):
         assert next(posted) == Posted("works", ok=True)
         assert time.monotonic() - began < 3
         assert [one.key for one in posted] == ["hangs"]
-        assert time.monotonic() - began < 4.5
+        assert time.monotonic() - began < 8
 
 
 def test_ten_letters_that_hang_on_one_channel_keep_no_other_waiting(courier):
@@ -89,10 +90,7 @@ def test_a_command_of_a_letter_is_ended_with_the_process_that_sends(courier, tmp
         while not (pid.exists() and pid.read_text()):
             time.sleep(0.02)
         posted.close()
-    deadline = time.monotonic() + 2
-    while psutil.pid_exists(int(pid.read_text())) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not psutil.pid_exists(int(pid.read_text()))
+    until(lambda: is_gone(int(pid.read_text())))
 
 
 @pytest.fixture

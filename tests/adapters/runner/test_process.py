@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tetra_orchestrator.adapters.runner import processtable
 from tetra_orchestrator.adapters.runner.process import (
     TOKEN,
     ProcessTable,
@@ -19,6 +20,7 @@ from tetra_orchestrator.adapters.runner.process import (
     identity,
     is_alive,
     pid_of,
+    settled_token_of,
     signal_process,
     token_of,
 )
@@ -72,6 +74,20 @@ def test_a_token_is_read_from_however_large_an_environment() -> None:
         while token_of(child.pid) != "deep":
             assert time.monotonic() < limit
         assert find("deep") == [identity(child.pid)]
+        child.kill()
+
+
+@linux
+def test_the_token_of_a_process_that_is_between_two_programs_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([b"", b"", f"A=1\0{TOKEN}=mine\0".encode(), f"A=1\0{TOKEN}=mine\0".encode()])
+    monkeypatch.setattr(processtable, "_read", lambda path: next(readings))
+    assert settled_token_of(4711) == "mine"
+
+
+@linux
+def test_a_process_that_has_no_environment_at_all_has_no_token() -> None:
+    with subprocess.Popen(["sleep", "60"], env={}) as child:
+        assert settled_token_of(child.pid) is None
         child.kill()
 
 

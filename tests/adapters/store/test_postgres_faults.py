@@ -14,6 +14,7 @@ import pytest
 from adapters.store.history import AT, Diary, event, later, run, task
 from support.postgres import Server
 from support.proxy import Proxy
+from support.waiting import until
 from tetra_orchestrator.adapters.store import postgres_faults
 from tetra_orchestrator.adapters.store.postgres import PostgresStore
 from tetra_orchestrator.core.changes import EventLogged
@@ -235,7 +236,7 @@ def test_68_a_commit_of_which_nobody_can_tell_is_said_to_be_in_doubt(
         db.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         db.execute("SELECT pg_reload_conf()")
         try:
-            time.sleep(0.2)
+            time.sleep(1)  # until its checkpointer has read that, which shows nowhere
             with pytest.raises(StoreError) as caught:
                 logged(store, 1)
         finally:
@@ -382,6 +383,7 @@ def test_63_a_server_that_crashes_again_and_again_under_load_loses_and_doubles_n
     threads = [threading.Thread(target=write_on, args=(url, name, stop, done)) for name, done in told.items()]
     for thread in threads:
         thread.start()
+    until(lambda: all(told.values()))
     for _ in range(5):
         time.sleep(0.7)
         durable.restart()

@@ -35,6 +35,13 @@ def test_a_file_that_goes_while_the_others_are_looked_at_is_none(tmp_path, monke
     assert newest(str(tmp_path), "*.csv").at == utc(2026, 1, 1)
 
 
+def test_files_that_are_all_replaced_by_others_after_they_were_listed_are_listed_again(tmp_path, monkeypatch):
+    make(tmp_path / "2.csv", utc(2026, 1, 1))
+    listings = iter([[str(tmp_path / "1.csv")], [str(tmp_path / "2.csv")]])
+    monkeypatch.setattr(files, "iglob", lambda *_, **__: iter(next(listings)))
+    assert newest(str(tmp_path), "*.csv").at == utc(2026, 1, 1)
+
+
 def test_a_new_file_a_longer_one_and_another_time_all_move_it(tmp_path):
     make(tmp_path / "a.csv", utc(2026, 1, 1))
     seen = [newest(str(tmp_path), "*.csv").value]

@@ -14,9 +14,9 @@ from tetra_orchestrator.adapters.runner.process import (
     is_subreaper,
     orphans,
     pid_of,
+    settled_token_of,
     signal_group,
     state_of,
-    token_of,
     tree,
 )
 from tetra_orchestrator.adapters.runner.spawn import spawn_all
@@ -274,7 +274,7 @@ class LocalRunner:
 
     def _leave(self, job: Job) -> None:
         # Who has shed the token, too, could be of another attempt; of the two mistakes this one ends no daemon.
-        strangers = {each.identity for each in self._orphans() if token_of(each.pid) is None}
+        strangers = {each.identity for each in self._orphans() if settled_token_of(each.pid) is None}
         if left := strangers.union(tree((job.identity,), job.launch.token)):
             self._in_background.append(({job.identity, *left}, job.launch.token))
             job.notes.append(f"it left {len(left)} process{'es' if len(left) > 1 else ''} in the background")
@@ -285,7 +285,7 @@ class LocalRunner:
         return {
             each.identity
             for each in self._orphans()
-            if job.pid in (each.group, each.session) or token_of(each.pid) == job.launch.token
+            if job.pid in (each.group, each.session) or settled_token_of(each.pid) == job.launch.token
         }
 
     def _orphans(self) -> list[Process]:

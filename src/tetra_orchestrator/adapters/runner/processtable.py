@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from tetra_orchestrator.core.record import Record
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: The variable by which every process of an attempt is recognised.
 TOKEN = "TETRA_ATTEMPT_TOKEN"
+#: How long a process may be between two programs: a hundred times what was measured.
+EXEC_S = 0.01
 
 
 class Process(Record):
@@ -97,6 +100,13 @@ if sys.platform == "linux":
             if entry.startswith(mark):
                 return os.fsdecode(entry[len(mark) :])
         return None
+
+    def settled_token_of(pid: int) -> str | None:
+        """The same of a process that may be between two programs, where its environment reads as none (execve(2))."""
+        until = time.monotonic() + EXEC_S
+        while not _read(f"/proc/{pid}/environ") and time.monotonic() < until:
+            time.sleep(EXEC_S / 20)
+        return token_of(pid)
 
     def become_subreaper() -> bool:
         """Have orphans below us become our children (PR_SET_CHILD_SUBREAPER); False where that cannot be had.
@@ -193,6 +203,8 @@ else:
             return psutil.Process(pid).environ().get(TOKEN)
         except (psutil.Error, OSError):
             return None
+
+    settled_token_of = token_of
 
     def become_subreaper() -> bool:
         """False: only Linux has sub-reapers."""

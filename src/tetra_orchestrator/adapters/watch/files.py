@@ -12,6 +12,7 @@ from tetra_orchestrator.core.data_age import Seen
 
 #: More files than this do not show the age of anything within the time that a look has.
 MOST = 100_000
+LISTINGS = 5
 
 
 def newest(root: str, pattern: str) -> Seen:
@@ -20,8 +21,7 @@ def newest(root: str, pattern: str) -> Seen:
     `**` fits folders of any depth; a relative pattern starts in `root`. Where nothing fits, a folder is in a file's
     place, or the newest cannot be read, nothing is known.
     """
-    paths = list(islice(iglob(os.path.join(_literal(root), pattern), recursive=True), MOST))
-    found = [(path, status) for path in paths if (status := _status(path)) is not None]
+    found = _found(os.path.join(_literal(root), pattern))
     files = [(path, status) for path, status in found if S_ISREG(status.st_mode)]
     if not files:
         folder = next((path for path, status in found if S_ISDIR(status.st_mode)), None)
@@ -35,6 +35,16 @@ def newest(root: str, pattern: str) -> Seen:
         return Seen(error=f"the time of {path} cannot be")
     size = sum(status.st_size for _, status in files)
     return Seen(at, f"{last.st_mtime_ns} {len(files)} {size}")
+
+
+def _found(pattern: str) -> list[tuple[str, os.stat_result]]:
+    """Those that fit; listed again where all of them have been replaced by others since they were listed."""
+    for _ in range(LISTINGS):
+        paths = list(islice(iglob(pattern, recursive=True), MOST))
+        found = [(path, status) for path in paths if (status := _status(path)) is not None]
+        if found or not paths:
+            break
+    return found
 
 
 def _status(path: str) -> os.stat_result | None:
