@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from config.configs import Folder
+from tetra_orchestrator.errors import ConfigError
 
 ONE = "pipelines: {a: {module: m}}\n"
 HOOK = "slack: {webhook_url: 'https://h.example/x'}"
@@ -127,6 +128,26 @@ def test_T_115_a_variable_that_is_not_set_is_told_only_where_its_channel_is_on(f
     assert folder.warnings(ONE + text) == told
     tetra = folder.load("pipelines: {a: {module: m}}\n" + text.splitlines()[0], dialect="tetra")
     assert [warning.message for warning in tetra.warnings] == told[:1]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_needed"),
+    [
+        ("pipelines: {a: {module: m, data: {d: {http: '${NONE}', max_age: 1h}}}}", False),
+        ("schedules: {s: {pipelines: [a], every: 1h, heartbeat: '${NONE}'}}", False),
+        ("env: {set: {data: '${NONE}'}}", True),
+        ("env: {set: {heartbeat: '${NONE}'}}", True),
+    ],
+)
+def test_a_variable_that_is_not_set_is_no_error_only_where_nothing_needs_it_to_run(
+    folder: Folder, text: str, is_needed: bool
+) -> None:
+    text = text if text.startswith("pipelines") else f"{ONE}{text}\n"
+    if is_needed:
+        with pytest.raises(ConfigError, match="^.*the variable NONE is not set"):
+            folder.native(text)
+    else:
+        assert folder.warnings(text) == ["the variable NONE is not set"]
 
 
 def test_a_missing_library_is_told_with_its_install_line(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,9 @@ _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 MAX_TEXT = 1_000_000  # characters
 QUOTED = 40
-#: Sections of which nothing is needed to run, and keys of a pipeline or schedule.
+#: Sections of which nothing is needed to run, and such keys of a pipeline or schedule.
 MESSAGES = (("alerting",), ("notifications",), ("monitor",))
-MESSAGES_OF_ONE = (("data",), ("heartbeat",))
+MESSAGES_OF_ONE = (("pipelines", "data"), ("schedules", "heartbeat"))
 #: Keys of a task in which `{task.key}` is filled in later.
 TEMPLATES = (("args",), ("command",), ("config",), ("env",))
 
@@ -127,7 +127,7 @@ class _Interpolation:
         return match[0]
 
     def _report(self, code: str, node: Scalar, path: Path, message: str, hint: str) -> None:
-        if path[:1] not in MESSAGES and path[2:3] not in MESSAGES_OF_ONE:
+        if path[:1] not in MESSAGES and path[:1] + path[2:3] not in MESSAGES_OF_ONE:
             self._problems.error(code, node.mark, path, message, hint)
         elif not self._is_off(path):
             # who cannot be told of a failure is no reason not to run
