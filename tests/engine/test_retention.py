@@ -167,15 +167,21 @@ def test_slots_that_are_not_old_enough_stay():
     assert len(outcomes(stage)) == 6
 
 
+def forgotten_by(table):
+    """How many at most the table is asked to forget at a time, from now on."""
+    portions = []
+    forget = table.forget
+    table.forget = lambda before, most: portions.append(most) or forget(before, most)
+    return portions
+
+
 def test_a_great_many_slots_go_in_portions_and_without_a_limit_none():
     stage, _ = after_runs(3)
     with_slots(stage, SLOTS_AT_ONCE + 10, 500)
     assert survey(Keep(), stage.store, stage.workspace, FakeStrays(), stage.clock.now()).slots == 0
     found = survey(Keep(runs=9), stage.store, stage.workspace, FakeStrays(), stage.clock.now())
     assert found.slots == SLOTS_AT_ONCE + 10
-    portions = []
-    forget = stage.store.ledger.forget
-    stage.store.ledger.forget = lambda before, most: portions.append(most) or forget(before, most)
+    portions = forgotten_by(stage.store.ledger)
     sweep(found, stage.store, stage.workspace, FakeStrays())
     assert (portions, outcomes(stage)) == ([SLOTS_AT_ONCE, 10], [EXPECTED])
 
@@ -233,9 +239,7 @@ def test_a_great_many_alerts_go_in_portions_and_without_a_limit_none():
     assert survey(Keep(), stage.store, stage.workspace, FakeStrays(), stage.clock.now()).alerts == 0
     found = survey(Keep(runs=9), stage.store, stage.workspace, FakeStrays(), stage.clock.now())
     assert found.alerts == ALERTS_AT_ONCE + 10
-    portions = []
-    forget = stage.store.alerts.forget
-    stage.store.alerts.forget = lambda before, most: portions.append(most) or forget(before, most)
+    portions = forgotten_by(stage.store.alerts)
     sweep(found, stage.store, stage.workspace, FakeStrays())
     assert (portions, stage.store.alerts.all()) == ([ALERTS_AT_ONCE, 10], [])
 

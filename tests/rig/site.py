@@ -61,12 +61,19 @@ class Site:
         values = dict(line.partition("=")[::2] for line in told.splitlines())
         return [values[name] for name in properties]
 
+    def dropped_in(self, unit: str, text: str) -> Path:
+        """A drop-in of a unit, which systemd has read."""
+        folder = f"{self.units}/{unit}.d"
+        self.run("mkdir", "-p", folder, cwd="/")
+        path = self.machine.path(f"{folder}/mine.conf")
+        path.write_text(text)
+        self.systemctl("daemon-reload")
+        return path
+
     def shorten_the_boot_sweeps_wait(self) -> None:
         """To a second: it counts by the monotonic clock, which is the real one."""
         key = "OnBootSec" if self.scope == "--system" else "OnStartupSec"
-        folder = f"{self.units}/shop-orchestrator.timer.d"
-        self.run("mkdir", "-p", folder, cwd="/")
-        self.machine.path(f"{folder}/soon.conf").write_text(f"[Timer]\n{key}=\n{key}=1s\n")
+        self.dropped_in("shop-orchestrator.timer", f"[Timer]\n{key}=\n{key}=1s\n")
 
     def path(self, name: str) -> Path:
         return self.machine.path(f"{self.root}/{name}")

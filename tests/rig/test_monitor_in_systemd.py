@@ -104,26 +104,20 @@ def test_a_timer_that_was_masked_is_found(site: Site) -> None:
 
 
 def test_a_timer_with_another_time_than_the_ledger_s_is_astray(site: Site) -> None:
-    folder = f"{site.units}/shop-nightly.timer.d"
-    site.run("mkdir", "-p", folder, cwd="/")
-    site.machine.path(f"{folder}/later.conf").write_text("[Timer]\nOnCalendar=\nOnCalendar=*-*-* 23:00:00 UTC\n")
-    site.systemctl("daemon-reload")
+    later = site.dropped_in("shop-nightly.timer", "[Timer]\nOnCalendar=\nOnCalendar=*-*-* 23:00:00 UTC\n")
     site.systemctl("restart", "shop-nightly.timer")
     assert look(site) == (ALL_OK | {"nightly": "astray"}, [("timer_astray", "nightly")])
-    site.machine.path(f"{folder}/later.conf").unlink()
+    later.unlink()
     site.systemctl("daemon-reload")
     site.systemctl("restart", "shop-nightly.timer")
     assert look(site) == (ALL_OK, [])
 
 
 def test_a_unit_that_can_start_nothing_is_found_and_no_more_once_it_could(site: Site) -> None:
-    folder = f"{site.units}/shop-nightly.service.d"
-    site.run("mkdir", "-p", folder, cwd="/")
-    site.machine.path(f"{folder}/gone.conf").write_text("[Service]\nExecStart=\nExecStart=/no/such/python\n")
-    site.systemctl("daemon-reload")
+    gone = site.dropped_in("shop-nightly.service", "[Service]\nExecStart=\nExecStart=/no/such/python\n")
     site.systemctl("start", "shop-nightly.service")
     assert look(site) == (ALL_OK | {"nightly": "failed"}, [("unit_failed", "nightly")])
-    site.machine.path(f"{folder}/gone.conf").unlink()
+    gone.unlink()
     site.systemctl("daemon-reload")
     site.systemctl("start", "shop-nightly.service")
     assert look(site) == (ALL_OK, [])

@@ -49,15 +49,6 @@ class Place:
         """The file of a unit."""
         return self.of.machine.path(f"{self.of.units}/shop-{name}")
 
-    def dropped_in(self, name: str, text: str) -> Path:
-        """A drop-in of a unit, which systemd has read."""
-        folder = f"{self.of.units}/shop-{name}.d"
-        self.of.run("mkdir", "-p", folder, cwd="/")
-        path = self.of.machine.path(f"{folder}/mine.conf")
-        path.write_text(text)
-        self.of.systemctl("daemon-reload")
-        return path
-
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
@@ -147,7 +138,7 @@ def test_a_unit_is_edited_by_hand(trouble: Drill, place: Place) -> None:
 
 
 def test_a_unit_cannot_start_what_it_is_for(trouble: Drill, place: Place) -> None:
-    other = place.dropped_in("nightly.service", "[Service]\nExecStart=\nExecStart=/no/such/python\n")
+    other = place.of.dropped_in("shop-nightly.service", "[Service]\nExecStart=\nExecStart=/no/such/python\n")
     place.of.systemctl("start", "shop-nightly.service")
     trouble.is_found_and_told_once()
     other.unlink()
@@ -157,7 +148,7 @@ def test_a_unit_cannot_start_what_it_is_for(trouble: Drill, place: Place) -> Non
 
 
 def test_a_timer_waits_for_another_time_than_the_ledger(trouble: Drill, place: Place) -> None:
-    other = place.dropped_in("nightly.timer", "[Timer]\nOnCalendar=\nOnCalendar=*-*-* 23:00:00 UTC\n")
+    other = place.of.dropped_in("shop-nightly.timer", "[Timer]\nOnCalendar=\nOnCalendar=*-*-* 23:00:00 UTC\n")
     place.of.systemctl("restart", "shop-nightly.timer")
     trouble.is_found_and_told_once()
     other.unlink()

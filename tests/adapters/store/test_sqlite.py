@@ -610,9 +610,8 @@ def test_every_table_is_strict(store: SqliteStore) -> None:
     assert [name for (name,) in loose if not name.startswith("sqlite_")] == []  # type: ignore[misc]
 
 
-def test_what_the_hot_commands_ask_does_not_grow_with_the_history(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def explained(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How SQLite would find what the store asks for from now on, to which nothing is answered."""
     plans: list[str] = []
 
     def explain(query: str, *values: object) -> list[object]:
@@ -620,6 +619,13 @@ def test_what_the_hot_commands_ask_does_not_grow_with_the_history(
         return []
 
     monkeypatch.setattr(store._db, "rows", explain)
+    return plans
+
+
+def test_what_the_hot_commands_ask_does_not_grow_with_the_history(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = explained(store, monkeypatch)
     store.runs(active=True)
     store.runs(limit=1)
     store.summaries()
@@ -670,13 +676,7 @@ def test_what_is_asked_of_alerts_behind_every_run_grows_with_nothing_but_what_is
 def test_the_latest_runs_of_a_pipeline_are_found_without_its_older_ones(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, before: str | None
 ) -> None:
-    plans: list[str] = []
-
-    def explain(query: str, *values: object) -> list[object]:
-        plans.extend(row[3] for row in rows(store, f"EXPLAIN QUERY PLAN {query}", *values))  # type: ignore[index]
-        return []
-
-    monkeypatch.setattr(store._db, "rows", explain)
+    plans = explained(store, monkeypatch)
     store.search(RunFilter(pipeline="a", before=before), 20)
     store.runs(limit=1, pipeline="a")
     walked = "SEARCH task_runs USING COVERING INDEX task_runs_of_pipeline (pipeline=? AND run<?)"
@@ -696,13 +696,7 @@ def test_the_latest_runs_of_a_pipeline_are_found_without_its_older_ones(
 def test_looking_back_reads_the_rows_of_runs_and_none_of_tasks(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, wanted: RunFilter
 ) -> None:
-    plans: list[str] = []
-
-    def explain(query: str, *values: object) -> list[object]:
-        plans.extend(row[3] for row in rows(store, f"EXPLAIN QUERY PLAN {query}", *values))  # type: ignore[index]
-        return []
-
-    monkeypatch.setattr(store._db, "rows", explain)
+    plans = explained(store, monkeypatch)
     store.search(wanted, 20)
     store.named("2026", 4)
     touched = {line for line in plans if line.startswith(("SCAN", "SEARCH"))}
