@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.core.reasons import STOP_REQUEST
-from tetra_orchestrator.core.spoken import duration, instant
+from tetra_orchestrator.core.spoken import duration, to_second
 from tetra_orchestrator.core.units import MONITOR
 from tetra_orchestrator.engine.foreground import Watch, next_slot, recall
 from tetra_orchestrator.engine.ledger import waiting
@@ -34,7 +34,7 @@ def keep_watch(load: Callable[[], Project], tell: Callable[[str], None]) -> int:
         for schedule in project.schedules:
             tell(f"schedule {schedule.name}: {_about(schedule)}")
         if (following := next_slot(project, wire.clock().now())) is not None:
-            tell(f"the next slot is {instant(following[0].replace(microsecond=0))} ({following[1]})")
+            tell(f"the next slot is {to_second(following[0])} ({following[1]})")
         guards = wire_timers.guards(lambda name: _argv(project.file, name), project.root)
         code = Watch(load, guards, wire.clock(), interrupts, tell, lambda: _waiting(project)).keep()
         _end_the_rest(project)

@@ -10,6 +10,7 @@ from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import instant, local, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.core.alerts import GIVEN_UP, PENDING, SENDING, SENT, UNSENT
+from tetra_orchestrator.core.letters import left_of
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import Exit
 
@@ -97,9 +98,3 @@ def latest(alerts: Alerts) -> list[tuple[Alert, list[Delivery]]]:
 
 def _matters(alert: Alert, letters: Sequence[Delivery]) -> bool:
     return alert.resolved_at is None or bool(left_of(letters)) or any(one.state in UNSENT for one in letters)
-
-
-def left_of(letters: Sequence[Delivery]) -> list[Delivery]:
-    """Those that were given up and have not been sent anew since."""
-    newest = {(one.channel, one.what): one for one in letters}
-    return [one for one in newest.values() if one.state == GIVEN_UP]

@@ -47,7 +47,8 @@ def command(
 
 def _numbers(ids: Sequence[int] | None, alerts: Alerts) -> list[int]:
     from tetra_orchestrator.cli.alerts_ack import found
-    from tetra_orchestrator.cli.alerts_list import latest, left_of
+    from tetra_orchestrator.cli.alerts_list import latest
+    from tetra_orchestrator.core.letters import left_of
 
     if ids:
         return [found(number, alerts).id for number in ids]

@@ -88,7 +88,7 @@ def configuration(config: str | None) -> tuple[Loaded, list[Finding]]:
     """The configuration; where the file cannot be used, as it last could be, with what is to be said of that."""
     from tetra_orchestrator.config.cache import last_good, load
     from tetra_orchestrator.config.find import find_config
-    from tetra_orchestrator.core.findings import FINDINGS, Finding
+    from tetra_orchestrator.core.findings import finding
 
     path = find_config(config, os.environ, os.getcwd())
     try:
@@ -98,7 +98,7 @@ def configuration(config: str | None) -> tuple[Loaded, list[Finding]]:
         if known is None or known.project.file != os.path.abspath(path):
             raise
         text = f"the configuration cannot be used, and what it last said holds: {_reason(error, path)}"
-        return known, [Finding("config_error", FINDINGS["config_error"][0], "configuration", text, "tetra validate")]
+        return known, [finding("config_error", "configuration", text, "tetra validate")]
 
 
 def _reason(error: ConfigError, path: str) -> str:

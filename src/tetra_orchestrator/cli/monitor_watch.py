@@ -53,6 +53,6 @@ def _asked_to_end(interrupts: Interrupts, clock: Clock, within_s: float) -> bool
 def _interval(manner: Manner) -> float:
     """What the file says of how often to look."""
     from tetra_orchestrator.cli.monitor import configuration
-    from tetra_orchestrator.core.watching import Monitoring
+    from tetra_orchestrator.core.units import look_every_s
 
-    return (configuration(manner.config)[0].project.monitor or Monitoring()).interval_s
+    return look_every_s(configuration(manner.config)[0].project)

@@ -18,6 +18,7 @@ from tetra_orchestrator.core.gauges import SHARES
 from tetra_orchestrator.core.rule_text import NotUnderstood, compared, sized, tokens
 from tetra_orchestrator.core.schedule import REFERENCE, slots
 from tetra_orchestrator.core.states import RunState, TaskState
+from tetra_orchestrator.core.watching import PAGE_ON_CALL, PAGER
 from tetra_orchestrator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.sheet import Sheet
 
 RULES: Path = ("alerting", "rules")
-#: Stands for the channel of this type, whatever that is called.
-ON_CALL, PAGER = "page_oncall", "pagerduty"
 NEVER = "never"
 #: Fewer seconds than these are mostly a unit that was forgotten.
 FEW_S = 60
@@ -182,14 +181,14 @@ def _warn_of_channels(sheet: Sheet, path: Path, on_failure: OnFailure) -> None:
         if name not in known:
             _warn_unknown(sheet, (*path, "notify", index), name, known)
     who = on_failure.escalate
-    if who == ON_CALL and who not in known:
+    if who == PAGE_ON_CALL and who not in known:
         channels = sheet.document.alerting.channels.items()
         if not any(one.enabled and (one.type or name) == PAGER for name, one in channels):
             message = f"nobody is on call: no channel of type {PAGER} is switched on"
-            hint = f"add one to `alerting: channels:`, or name a channel instead of {ON_CALL}"
+            hint = f"add one to `alerting: channels:`, or name a channel instead of {PAGE_ON_CALL}"
             sheet.warn("nobody_on_call", (*path, "escalate"), message, hint)
     elif who is not None and who not in known:
-        _warn_unknown(sheet, (*path, "escalate"), who, (*known, ON_CALL))
+        _warn_unknown(sheet, (*path, "escalate"), who, (*known, PAGE_ON_CALL))
     elif who is None and "escalate_after" in on_failure.model_fields_set:
         message = "'escalate_after' has no effect without 'escalate'"
         sheet.warn("no_effect", (*path, "escalate_after"), message, "add `escalate:` with a channel", key=True)

@@ -8,7 +8,7 @@ from tetra_orchestrator.config.cache import FOLDER, GLANCE, further, glance_line
 from tetra_orchestrator.config.find import project_root
 from tetra_orchestrator.core.history import PIPELINE, SCHEDULE
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.spoken import instant
+from tetra_orchestrator.core.spoken import instant, to_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def look(path: str, environ: Mapping[str, str], now: datetime) -> Glance:
     kept = read(file, lambda more: key_of(path, environ, more=more))
     if kept:
         seen = _parsed(kept, root)
-        if seen and seen.seen_at <= instant(now.replace(microsecond=0)) < min(seen.next_slots.values(), default="9999"):
+        if seen and seen.seen_at <= to_second(now) < min(seen.next_slots.values(), default="9999"):
             return seen
     loaded = load(path, environ=environ)
     seen = _glance(loaded.project, now)
@@ -75,5 +75,5 @@ def _glance(project: Project, now: datetime) -> Glance:
     due = {name: instant(slot) for name, slot in next_slots(project, now).items()}
     pipelines = tuple(pipeline.name for pipeline in project.pipelines)
     schedules = tuple(schedule.name for schedule in project.schedules)
-    seen_at = instant(now.replace(microsecond=0))
+    seen_at = to_second(now)
     return Glance(project.root, project.store_url, pipelines, due, seen_at, schedules, project)

@@ -13,9 +13,10 @@ from tetra_orchestrator.core.store_address import is_ambiguous, passwords
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tetra_orchestrator.config.problems import Path
     from tetra_orchestrator.config.sheet import Sheet
 
-_PATH = ("state",)
+_PATH: Path = ("state",)
 
 
 def check_address(sheet: Sheet, url: str) -> None:
@@ -27,11 +28,16 @@ def check_address(sheet: Sheet, url: str) -> None:
         hint = "write such a sign of the password by its number: %40 for @, %2F for /, %3F for ?, %25 for %"
         sheet.error("bad_state", _PATH, "the login in the address of the store cannot be told from the host", hint)
         return
-    node = find(sheet.tree, _PATH)[0]
+    warn_of_password(sheet, _PATH, url, "the store")
+
+
+def warn_of_password(sheet: Sheet, path: Path, url: str, whose: str) -> None:
+    """Warn where the password of a database is written in the file itself."""
+    node = find(sheet.tree, path)[0]
     written = (node.raw or node.text) if isinstance(node, Scalar) else ""
     if any(password in written for password in passwords(url)):
         hint = "leave it to ~/.pgpass, or write ${VARIABLE} in its place"
-        sheet.warn("password_in_file", _PATH, "the password of the store stands in the file", hint)
+        sheet.warn("password_in_file", path, f"the password of {whose} stands in the file", hint)
 
 
 def login_secrets(url: str, secrets: Iterable[str]) -> Secrets:

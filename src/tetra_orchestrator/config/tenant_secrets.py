@@ -47,8 +47,7 @@ def with_tenant_secrets(tree: Node, problems: Problems) -> Node:
     found = list(_found(tree))
     if not found or not isinstance(tree, Map):
         return tree
-    secrets, _, _ = find(tree, ("secrets",))
-    declared = dict(secrets.entries) if "secrets" in tree.entries and isinstance(secrets, Map) else {}
+    declared = dict(_entries(tree, "secrets"))
     tenants = dict(_entries(tree, "tenants"))
     for tenant, name, entry in found:
         mark, own = tenants[tenant]

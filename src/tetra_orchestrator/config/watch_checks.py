@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tetra_orchestrator.config.addresses import WEB, check_url, is_open
 from tetra_orchestrator.config.calendars import check_cron, check_zone
 from tetra_orchestrator.config.problems import listed
+from tetra_orchestrator.config.store_address import warn_of_password
 from tetra_orchestrator.config.yaml_tree import Scalar, find
 from tetra_orchestrator.core.model import SQLITE
 from tetra_orchestrator.core.store_address import is_ambiguous, is_postgres, passwords
@@ -94,11 +95,7 @@ def _check_database(sheet: Sheet, path: Path, url: str) -> None:
     if is_open(url):
         return
     if is_postgres(url) and not is_ambiguous(url):
-        node = find(sheet.tree, path)[0]
-        written = (node.raw or node.text) if isinstance(node, Scalar) else ""
-        if any(password in written for password in passwords(url)):
-            hint = "leave it to ~/.pgpass, or write ${VARIABLE} in its place"
-            sheet.warn("password_in_file", path, "the password of the database stands in the file", hint)
+        warn_of_password(sheet, path, url, "the database")
     elif not url.startswith(SQLITE) or url.endswith("/"):
         sheet.problems.hide(url.rpartition("@")[0].partition(":")[2].lstrip("/"))  # a login, however it is misspelt
         hint = "write sqlite:///FILE, relative to the project's root, sqlite:////absolute/FILE, or postgresql://..."

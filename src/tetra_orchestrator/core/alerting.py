@@ -114,7 +114,7 @@ class _Turn:
         if until is not None and cause.severity == GOOD_NEWS:
             return Filed(alert)
         due = max(until or now, now)
-        return Filed(alert, tuple((one, NOTICE, due) for one, _, _ in self._to(NOTICE, cause.channels)))
+        return Filed(alert, self._to(NOTICE, cause.channels, due))
 
     def first(self, cause: Cause, before: Alert | None) -> Filed:
         """A cause that no open alert is about. `before` is the last alert that was."""
@@ -202,8 +202,11 @@ class _Turn:
         wanted = [one.name for one in enabled(self._policy.alerting, alert.channels) if one.resolved]
         return Filed(alert, tuple((name, RESOLVED, due) for name in wanted))
 
-    def _to(self, what: str, names: Sequence[str]) -> tuple[tuple[str, str, datetime], ...]:
-        return tuple((channel.name, what, self._now) for channel in enabled(self._policy.alerting, names))
+    def _to(
+        self, what: str, names: Sequence[str], due: datetime | None = None
+    ) -> tuple[tuple[str, str, datetime], ...]:
+        """Letters to those of the channels that are switched on, due now if nothing else is said."""
+        return tuple((channel.name, what, due or self._now) for channel in enabled(self._policy.alerting, names))
 
 
 def _is_newer(alert: Alert, at: datetime | None, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from tetra_orchestrator.core.states import RunState, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tetra_orchestrator.core.findings import Finding
     from tetra_orchestrator.core.gauges import Gauge
@@ -195,9 +195,14 @@ def _blamed(part: Part) -> TaskRun | None:
     """The task that failed first; else the first that is partial, or was not done."""
     bad = [task for task in part.tasks if task.state in BAD]
     if bad:
-        return min(bad, key=lambda task: (task.finished_at is None, task.finished_at or task.position))
+        return first_ended(bad)
     wanted = (TaskState.PARTIAL,) if part.state == TaskState.PARTIAL else _UNDONE
     return next((task for task in part.tasks if task.state in wanted), None)
+
+
+def first_ended(tasks: Iterable[TaskRun]) -> TaskRun:
+    """That of the tasks which ended first; of those that have no end, the first in the order of the plan."""
+    return min(tasks, key=lambda task: (task.finished_at is None, task.finished_at or task.position))
 
 
 def _last(task: TaskRun, attempts: Sequence[Attempt]) -> Attempt | None:

@@ -102,15 +102,11 @@ def last_due(source: DataSource, now: datetime) -> datetime | None:
     """The last instant, longer ago than the grace, at which new data should have been there; None without a rule."""
     if source.due is None:
         return None
-    from tetra_orchestrator.core.schedule import slots
+    from tetra_orchestrator.core.schedule import last_slot
 
     until = now - timedelta(seconds=source.grace_s)
     for step in _STEPS:
-        found = None
-        for slot in slots(source.due, source.timezone, until - step):
-            if slot > until:
-                break
-            found = slot
+        found = last_slot(source.due, source.timezone, until - step, until)
         if found is not None:
             return found
     return None

@@ -58,6 +58,8 @@ class Usage(Record):
 
         Also of several attempts, one after the other or side by side.
         """
+        if self is UNKNOWN:
+            return other
         return Usage(
             _sum(self.cpu_s, other.cpu_s),
             _most(self.peak_rss_bytes, other.peak_rss_bytes),

@@ -55,3 +55,8 @@ class Finding(Record):
     subject: str
     text: str
     command: str = ""
+
+
+def finding(code: str, subject: str, text: str, command: str = "") -> Finding:
+    """A finding as bad as its code says."""
+    return Finding(code, FINDINGS[code][0], subject, text, command)

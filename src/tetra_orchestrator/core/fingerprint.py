@@ -11,7 +11,7 @@ from json import dumps
 
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.reasons import UNCHANGED
-from tetra_orchestrator.core.spoken import duration, instant
+from tetra_orchestrator.core.spoken import duration, to_second
 from tetra_orchestrator.core.states import TERMINAL, TaskState
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ def too_old(result: Result, now: datetime, max_age_s: float | None) -> Reason | 
         return None
     age = (now - result.made_at).total_seconds()
     if age < 0:
-        return Reason("expired", f"its result is of {_second(result.made_at)}, which is yet to come by this clock")
+        return Reason("expired", f"its result is of {to_second(result.made_at)}, which is yet to come by this clock")
     if age >= max_age_s:
         return Reason("expired", f"its result is {duration(age)} old, max_age {duration(max_age_s)}")
     return None
@@ -74,7 +74,7 @@ def too_old(result: Result, now: datetime, max_age_s: float | None) -> Reason | 
 
 def unchanged(result: Result) -> Reason:
     """Why a task is skipped whose result counts."""
-    text = f"unchanged since run {result.run_id} of {_second(result.made_at)}: its inputs are the same"
+    text = f"unchanged since run {result.run_id} of {to_second(result.made_at)}: its inputs are the same"
     return Reason(UNCHANGED, text)
 
 
@@ -82,8 +82,4 @@ def changed(latest: Result | None) -> Reason:
     """Why a task runs of whose results none is made of the same; `latest` is the one that there is."""
     if latest is None:
         return NO_RESULT
-    return Reason("changed", f"its inputs are not those of run {latest.run_id} of {_second(latest.made_at)}")
-
-
-def _second(when: datetime) -> str:
-    return instant(when.replace(microsecond=0))
+    return Reason("changed", f"its inputs are not those of run {latest.run_id} of {to_second(latest.made_at)}")

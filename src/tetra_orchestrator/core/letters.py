@@ -106,11 +106,16 @@ def _read(text: str) -> tuple[list[int], bool, tuple[str, ...]]:
     return ids, maybe, tuple(only[0]) if only else ()
 
 
+def left_of(letters: Sequence[Delivery]) -> list[Delivery]:
+    """Those that were given up and have not been sent anew since."""
+    newest = {(one.channel, one.what): one for one in letters}
+    return [one for one in newest.values() if one.state == GIVEN_UP]
+
+
 def to_send_again(letters: Sequence[Delivery]) -> list[tuple[str, str]]:
     """What is sent anew of an alert, as (channel, what): what was given up and has not arrived since; where nothing
     was, and nothing is on its way, the newest of each channel."""
-    newest = {(one.channel, one.what): one for one in letters}
-    lost = [key for key, one in newest.items() if one.state == GIVEN_UP]
+    lost = [(one.channel, one.what) for one in left_of(letters)]
     if lost or any(one.state in UNSENT for one in letters):
         return lost
     return list({one.channel: (one.channel, one.what) for one in letters}.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tetra_orchestrator.core.schedule import slots, zone
+from tetra_orchestrator.core.schedule import last_slot, zone
 from tetra_orchestrator.core.wall_clock import instants
 
 TYPE_CHECKING = False
@@ -29,11 +29,7 @@ def _end(window: Maintenance, now: datetime) -> datetime | None:
         begins, ends = (_instant(text or "", window.timezone) for text in (window.since, window.until))
         return ends if begins <= now < ends else None
     length = timedelta(seconds=window.length_s)
-    latest = None
-    for slot in slots(window.cron, window.timezone, now - length):
-        if slot > now:
-            break
-        latest = slot
+    latest = last_slot(window.cron, window.timezone, now - length, now)
     return None if latest is None else latest + length
 
 

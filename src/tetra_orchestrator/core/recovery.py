@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.states import Event
     from tetra_orchestrator.core.watching import Fallback, OnFailure
 
-#: Who is told when nothing has helped, by whichever channel of PagerDuty there is.
-PAGE_ONCALL = "page_oncall"
 #: The output in which a task lists what is complete of its work, also where it fails afterwards.
 ITEMS = "completed_items"
 
@@ -95,5 +93,4 @@ def told(project: Project, tasks: Sequence[Task]) -> dict[str, Told]:
 
 
 def _is_reachable(name: str | None, project: Project) -> bool:
-    channels = [each for each in (project.alerting.channels if project.alerting else ()) if each.enabled]
-    return any(name == each.name or (name == PAGE_ONCALL and each.type == "pagerduty") for each in channels)
+    return name is not None and project.alerting is not None and project.alerting.on_call(name) is not None

@@ -7,6 +7,7 @@ nothing else, so that a condition can neither call, look into, search nor blow u
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from tetra_orchestrator.core.record import Record
 
@@ -69,6 +70,7 @@ def tokens(condition: str) -> list[Token]:
     return found
 
 
+@cache
 def names_in(condition: str) -> frozenset[str]:
     """The names that a condition speaks of; none for one that cannot be read."""
     try:

@@ -120,6 +120,16 @@ def next_slot(cron: str, timezone: str, after: datetime) -> datetime | None:
     return next(slots(cron, timezone, after), None)
 
 
+def last_slot(cron: str, timezone: str, after: datetime, until: datetime) -> datetime | None:
+    """The last slot after `after` and not after `until`, or None."""
+    last = None
+    for slot in slots(cron, timezone, after):
+        if slot > until:
+            break
+        last = slot
+    return last
+
+
 def zone(name: str) -> tzinfo:
     """The time zone called so in the IANA's data. UTC needs none. Raises `ConfigError` with what to do."""
     if name == "UTC":

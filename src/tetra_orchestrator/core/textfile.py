@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tetra_orchestrator.core.health import EXIT_CODES
 from tetra_orchestrator.core.states import WORST
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 #: The states of a pipeline's last run that there is a figure for each, whether or not it is in that.
 _STATES = sorted(state.value for state in WORST)
-_HEALTHS = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
 
 def text(project: str, health: Health, alerts_open: int | None) -> str:
@@ -41,7 +41,7 @@ def _families(health: Health, alerts_open: int | None) -> Iterator[tuple[str, st
     """Name, meaning and samples of each metric. A unit is the last word of a name."""
     one: Labels = {}
     yield "monitor_last_look_timestamp_seconds", "When the monitor last looked.", [(one, health.at.timestamp())]
-    yield "health", "0 healthy, 1 degraded, 2 unhealthy.", [(one, _HEALTHS[health.health])]
+    yield "health", "0 healthy, 1 degraded, 2 unhealthy.", [(one, EXIT_CODES[health.health])]
     yield "store_up", "Whether the state store can be used.", [(one, 0 if health.down else 1)]
     found = Counter((finding.code, finding.severity) for finding in health.findings)
     counts = [({"code": code, "severity": severity}, float(count)) for (code, severity), count in found.items()]

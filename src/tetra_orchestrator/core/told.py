@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core import causes
-from tetra_orchestrator.core.alerting import Escalation, enabled
+from tetra_orchestrator.core.alerting import Escalation
 from tetra_orchestrator.core.alerts import RULE
 from tetra_orchestrator.core.findings import FINDINGS
 from tetra_orchestrator.core.gauges import OF_HOST
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 #: What the subject of a rule is called that speaks only of the host.
 HOST = "host"
-#: Who is called so is the channel of PagerDuty.
-PAGE_ON_CALL, PAGER = "page_oncall", "pagerduty"
 FINDING_OF = {TaskState.FAILED.value: causes.FAILED, TaskState.PARTIAL.value: causes.PARTIAL}
 
 
@@ -94,9 +92,9 @@ class Told:
             # a time alone does not mean: after one failure or that time
             by_count = rule.escalate_failures > 1 or rule.escalate_s is None
             due = pipeline.name in failed and by_count and times >= rule.escalate_failures
-            channel, key = self._on_call(rule.escalate), self._stands_for(pipeline.name, keys)
+            channel, key = self.alerting.on_call(rule.escalate), self._stands_for(pipeline.name, keys)
             if channel is not None and key is not None:
-                found[key] = Escalation(channel, due, rule.escalate_s)
+                found[key] = Escalation(channel.name, due, rule.escalate_s)
             elif channel is None and due:
                 text = (
                     f"{pipeline.name} failed, and nobody is on call: {rule.escalate} is no channel that is switched on"
@@ -108,10 +106,6 @@ class Told:
         """The key of the alert that the pipeline has failed: that of the user's first rule about that, or ours."""
         rules = [key_of(rule, pipeline) for rule in self.rules(pipeline) if speaks_of(rule, causes.FAILED)]
         return next((key for key in (*rules, f"{causes.FAILED}:{pipeline}") if key in keys), None)
-
-    def _on_call(self, name: str) -> str | None:
-        pagers = [one.name for one in self.alerting.channels if one.type == PAGER] if name == PAGE_ON_CALL else []
-        return next((one.name for one in enabled(self.alerting, [name, *pagers])), None)
 
     def pipeline_of(self, subject: str) -> str | None:
         """The pipeline that something is about; None where it is about the host or several of them."""

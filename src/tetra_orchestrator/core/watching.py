@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: How bad something is, least first.
 SEVERITIES = ("low", "medium", "high", "critical")
+#: Who is called so is whichever channel of PagerDuty there is.
+PAGE_ON_CALL, PAGER = "page_oncall", "pagerduty"
 
 
 class Channel(Record):
@@ -86,6 +88,12 @@ class Alerting(Record):
     def channel(self, name: str) -> Channel | None:
         """The channel called `name`, or None."""
         return next((one for one in self.channels if one.name == name), None)
+
+    def on_call(self, name: str) -> Channel | None:
+        """The channel that is told in the end where the file names `name` for that; None where it is off, or none."""
+        pagers = [one for one in self.channels if one.type == PAGER] if name == PAGE_ON_CALL else []
+        named = [one for one in self.channels if one.name == name]
+        return next((one for one in (*named, *pagers) if one.enabled), None)
 
 
 class DataSource(Record):

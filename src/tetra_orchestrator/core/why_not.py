@@ -7,7 +7,7 @@ from datetime import timedelta
 from tetra_orchestrator.core import slots as words
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.spoken import instant
+from tetra_orchestrator.core.spoken import to_second
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def _cause(case: Case) -> Reason:
     if not case.schedule.enabled:
         return Reason("disabled", "`enabled: false` in the configuration")
     if case.at > case.now:
-        return Reason("not_yet", f"it is due at {_second(case.at)}, which is still to come")
+        return Reason("not_yet", f"it is due at {to_second(case.at)}, which is still to come")
     if case.cursor is None or case.at < case.cursor.since:
-        known = f"in the ledger only since {_second(case.cursor.since)}" if case.cursor else "not in the ledger yet"
+        known = f"in the ledger only since {to_second(case.cursor.since)}" if case.cursor else "not in the ledger yet"
         return Reason("not_known", f"the schedule, with this rule, is {known}")
     if row is None and case.at <= case.cursor.judged:
         return Reason("forgotten", "it was settled so long ago that `logs.keep` has let go of what became of it")
@@ -89,8 +89,8 @@ def _settled(case: Case, row: Slot) -> Reason:
 
 
 def _not_due(case: Case) -> Reason:
-    near = [f"it was due at {_second(case.before)}"] if case.before else []
-    near += [f"it is due at {_second(case.after)}"] if case.after else []
+    near = [f"it was due at {to_second(case.before)}"] if case.before else []
+    near += [f"it is due at {to_second(case.after)}"] if case.after else []
     near += ["it is due when the machine starts"] if case.schedule.on_startup else []
     return Reason("not_due", "; ".join(["the schedule is not due then", *near]))
 
@@ -110,13 +110,9 @@ def _timer_fault(case: Case) -> Reason | None:
 def _evidence(case: Case) -> list[Reason]:
     found = [fault] if case.at <= case.now and (fault := _timer_fault(case)) else []
     if case.is_due and case.at < case.booted_at and case.now - case.at < timedelta(days=366):
-        found.append(Reason("booted_since", f"the machine was started after that, at {_second(case.booted_at)}"))
+        found.append(Reason("booted_since", f"the machine was started after that, at {to_second(case.booted_at)}"))
     if case.timer.last_at is not None:
-        found.append(Reason("timer_elapsed", f"the timer elapsed last at {_second(case.timer.last_at)}"))
+        found.append(Reason("timer_elapsed", f"the timer elapsed last at {to_second(case.timer.last_at)}"))
     if case.row is not None and case.row.settled_at is not None:
-        found.append(Reason("settled", f"it was settled as {case.row.outcome} at {_second(case.row.settled_at)}"))
+        found.append(Reason("settled", f"it was settled as {case.row.outcome} at {to_second(case.row.settled_at)}"))
     return found
-
-
-def _second(at: datetime) -> str:
-    return instant(at.replace(microsecond=0))

@@ -56,8 +56,8 @@ def judge_runs(desk: Desk, now: datetime, enough: Callable[[], bool] = lambda: F
 
 def _judge_run(run: Run, desk: Desk, now: datetime) -> list[Aloud]:
     store, told = desk.store, desk.told
-    parts = causes.parts(run, store.task_runs(run.run_id), store.attempts(run.run_id))
     past = Past(store)
+    parts = causes.parts(run, past.tasks(run.run_id), store.attempts(run.run_id))
     seen = [(part, _measured(part, past, desk, now)) for part in parts if part.state is not None]
     found: list[Cause] = []
     keys: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tetra_orchestrator.core.model import Command, Function, Module, Shell, Typed
 from tetra_orchestrator.engine.bounds import bounds
-from tetra_orchestrator.engine.environment import in_span, of_attempt, of_run, resolve, surroundings
+from tetra_orchestrator.engine.environment import in_span, interpreter, of_attempt, of_run, resolve, surroundings
 from tetra_orchestrator.engine.filling import fill, fill_shell, fill_value, texts_in, values_in
 from tetra_orchestrator.engine.inputs import arguments, writers
 from tetra_orchestrator.ports import Call, Launch
@@ -148,8 +148,7 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
     """Fill in references and the environment. Raises `TemplateError` where an output is missing."""
     project, value_of = context.project, values_in(known)
     session = _session(task, project)
-    python = (session and session.python) or task.python or project.python
-    python = resolve(project.root, python) if "/" in python else python
+    python = interpreter(project.root, (session and session.python) or task.python or project.python)
     argv, variables = command_line(task, python, value_of)
     env = context.surroundings(python)
     own = {name: fill(text, value_of) for name, text in task.env}

@@ -126,6 +126,11 @@ def resolve(root: str, path: str | None) -> str:
     return path if path.startswith("/") else f"{root}/{path}"
 
 
+def interpreter(root: str, python: str) -> str:
+    """The program that runs Python: one with a slash is a path, any other is looked for on PATH."""
+    return resolve(root, python) if "/" in python else python
+
+
 def _path(path: str, python: str) -> str:
     """PATH with the task's own interpreter first, so that `command: [python, ...]` means that one."""
     folder = python.rpartition("/")[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+from tetra_orchestrator.core.causes import first_ended
+from tetra_orchestrator.core.facts import UNKNOWN, together
 from tetra_orchestrator.core.history import PIPELINE
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.slots import MISSED
@@ -83,16 +85,18 @@ def measure(
     past: Past | None = None,
     schedules: Collection[str] | None = None,
     logged_at: datetime | None = None,
+    seen: Window | None = None,
 ) -> dict[str, Gauge]:
     """Every name of `OF_PIPELINE` with its value, None where that is not known.
 
     As of `run`, if that is given: it is the last one then. `data_at` is when the data was made where it is watched, and
     not known without it; where none is, the latest success counts. `schedules` are those that run the pipeline,
-    `logged_at` is when its newest log was written. What several calls read is read once where they share a `past`.
+    `logged_at` is when its newest log was written. `seen` is its window, where that is known. What several calls
+    read is read once where they share a `past`.
     Raises `StoreError`.
     """
     past = past or Past(store)
-    seen = window(past, pipeline.name, (monitoring or Monitoring()).error_window, run)
+    seen = seen or window(past, pipeline.name, (monitoring or Monitoring()).error_window, run)
     last, newest = seen.last, seen.current or seen.last
     success_at = succeeded_at(pipeline.name, seen, past, now)
     duration_s = newest.so_far_s(now) if newest else None
@@ -146,7 +150,7 @@ def _reason(last: Part | None, past: Past) -> str | None:
     failed = [task for task in last.tasks if task.state in BAD] if last else []
     if last is None or not failed:
         return None
-    first = min(failed, key=lambda task: (task.finished_at is None, task.finished_at or task.position))
+    first = first_ended(failed)
     kinds = [one.kind for one in past.attempts(last) if one.task_id == first.task_id and one.kind]
     return kinds[-1] if kinds else first.reason.code if first.reason else first.state
 
@@ -159,13 +163,9 @@ def _records(last: Part | None) -> float | None:
 
 
 def _used(last: Part | None, past: Past) -> dict[str, Gauge]:
-    usages = [one.facts.usage for one in past.attempts(last)] if last else []
-    seconds = [usage.cpu_s for usage in usages if usage.cpu_s is not None]
-    peak = max((usage.peak_rss_bytes for usage in usages if usage.peak_rss_bytes is not None), default=None)
-    return {
-        "cpu_seconds": sum(seconds) if seconds else None,
-        "peak_memory_gb": None if peak is None else peak / 1024**3,
-    }
+    used = together(one.facts.usage for one in past.attempts(last)) if last else UNKNOWN
+    peak = used.peak_rss_bytes
+    return {"cpu_seconds": used.cpu_s, "peak_memory_gb": None if peak is None else peak / 1024**3}
 
 
 def _late(last: Part | None) -> float | None:

@@ -25,10 +25,11 @@ def carry_checkpoints(run: Run, request: Request, world: World, skipped: Collect
     the checkpoints of that; tasks that are to be done `anew` begin without.
     """
     wanted = {one.name for one in request.project.pipelines if one.on_failure and one.on_failure.checkpoint}
-    tasks = [task for task in request.selection.tasks if task.pipeline in wanted and task.id not in skipped]
+    left_out = {*skipped, *request.anew}
+    tasks = [task for task in request.selection.tasks if task.pipeline in wanted and task.id not in left_out]
     found: dict[str, Reason] = {}
-    for pipeline in dict.fromkeys(task.pipeline for task in tasks if task.id not in request.anew):
-        open_ = [task for task in tasks if task.pipeline == pipeline and task.id not in request.anew]
+    for pipeline in dict.fromkeys(task.pipeline for task in tasks):
+        open_ = [task for task in tasks if task.pipeline == pipeline]
         found.update(_of_pipeline(open_, run, world))
     return found
 

@@ -9,7 +9,7 @@ from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.progress import FAILURES
 from tetra_orchestrator.core.slots import GRACE_S
 from tetra_orchestrator.core.states import RunState, TaskState
-from tetra_orchestrator.engine.environment import of_run, resolve, surroundings
+from tetra_orchestrator.engine.environment import interpreter, surroundings
 from tetra_orchestrator.engine.hook_story import Moment, recovered_from, story
 from tetra_orchestrator.engine.loop import EXIT_CODES
 from tetra_orchestrator.engine.secrets import given_secrets
@@ -89,8 +89,8 @@ class Caller:
         if not argv or rule is None:
             return
         told = story(hook, pipeline, self._subject, moment._replace(lateness_s=self._lateness_s()))
-        python = resolve(project.root, project.python) if "/" in project.python else project.python
-        env = surroundings(project, self._run, self._world.environ, python) | of_run(project, self._run)
+        python = interpreter(project.root, project.python)
+        env = surroundings(project, self._run, self._world.environ, python)
         name = f"{pipeline}.{hook}" if pipeline else hook
         secrets = self._subject.secrets if project.logs.redact else ()
         call = HookCall(

@@ -10,7 +10,7 @@ from tetra_orchestrator.core.model import Command, Function, Module, Typed
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.template import as_text
 from tetra_orchestrator.engine.attempt import command_line, given
-from tetra_orchestrator.engine.environment import resolve
+from tetra_orchestrator.engine.environment import interpreter
 from tetra_orchestrator.engine.filling import fill, values_in
 
 TYPE_CHECKING = False
@@ -79,8 +79,7 @@ def _given(task: Task, context: Context, known: Known) -> dict[str, Json]:
 
 
 def _interpreter(task: Task, context: Context) -> str:
-    python = task.python or context.project.python
-    return resolve(context.project.root, python) if "/" in python else python
+    return interpreter(context.project.root, task.python or context.project.python)
 
 
 def _own_files(task: Task, context: Context, known: Known) -> tuple[str, ...]:

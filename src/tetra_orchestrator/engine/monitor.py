@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tetra_orchestrator import failpoints
+from tetra_orchestrator.core.findings import finding
 from tetra_orchestrator.core.health import Health, PipelineHealth, verdict, worst_first
 from tetra_orchestrator.core.history import DISABLED, SCHEDULE
 from tetra_orchestrator.core.record import Record
@@ -13,7 +14,7 @@ from tetra_orchestrator.core.watching import Monitoring
 from tetra_orchestrator.engine import monitor_host
 from tetra_orchestrator.engine.monitor_data import MARK, DataWatch
 from tetra_orchestrator.engine.monitor_letters import of_letters
-from tetra_orchestrator.engine.monitor_pipelines import Viewer, finding, without_echoes
+from tetra_orchestrator.engine.monitor_pipelines import Viewer, without_echoes
 from tetra_orchestrator.engine.monitor_slots import of_slots
 from tetra_orchestrator.engine.monitor_timers import TimerWatch
 from tetra_orchestrator.engine.monitor_usage import with_usage

@@ -12,7 +12,7 @@ from tetra_orchestrator.core.data_age import (
     marked,
     stood_still,
 )
-from tetra_orchestrator.core.findings import FINDINGS, Finding
+from tetra_orchestrator.core.findings import Finding, finding
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import TaskState
 
@@ -84,11 +84,10 @@ def _findings(pipeline: Pipeline, source: DataSource, age: Aged, unmoved_in: str
     if age.fault is not None:
         code = {STALE: "data_stale", UNKNOWN: "data_unknown"}[age.state]
         text = f"{_about(source)} of {pipeline.name}: {age.fault}"
-        found.append(Finding(code, FINDINGS[code][0], subject, text, "tetra monitor"))
+        found.append(finding(code, subject, text, "tetra monitor"))
     if unmoved_in is not None:
         text = f"{pipeline.name} succeeded in its last run, and {_about(source)} is as it was before"
-        severity = FINDINGS["data_not_moved"][0]
-        found.append(Finding("data_not_moved", severity, subject, text, f"tetra show {unmoved_in}"))
+        found.append(finding("data_not_moved", subject, text, f"tetra show {unmoved_in}"))
     return found
 
 

@@ -6,11 +6,10 @@ import json
 import os
 from urllib.parse import urlsplit
 
-from tetra_orchestrator.core.findings import Finding
+from tetra_orchestrator.core.findings import Finding, finding
 from tetra_orchestrator.core.model import SQLITE
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import size
-from tetra_orchestrator.engine.monitor_pipelines import finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

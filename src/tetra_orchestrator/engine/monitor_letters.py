@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tetra_orchestrator.core.alerts import GIVEN_UP, SENT
-from tetra_orchestrator.engine.monitor_pipelines import finding
+from tetra_orchestrator.core.findings import finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

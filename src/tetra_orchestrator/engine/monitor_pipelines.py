@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.data_age import STALE
-from tetra_orchestrator.core.findings import FINDINGS, Finding
+from tetra_orchestrator.core.findings import Finding, finding
 from tetra_orchestrator.core.freshness import freshness
 from tetra_orchestrator.core.health import PipelineHealth
 from tetra_orchestrator.core.history import PIPELINE
@@ -12,7 +12,7 @@ from tetra_orchestrator.core.spoken import duration, to_second
 from tetra_orchestrator.core.states import TaskState
 from tetra_orchestrator.core.watching import Monitoring
 from tetra_orchestrator.engine.gauges import measure, succeeded_at, window
-from tetra_orchestrator.engine.past import BAD
+from tetra_orchestrator.engine.past import BAD, OWN_FAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Viewed(Record):
     def failed_in(self) -> str | None:
         """The id of its last run, if a task of its own failed in that."""
         last = self.seen.last
-        return last.run.run_id if last and last.state in BAD - {TaskState.UPSTREAM_FAILED} else None
+        return last.run.run_id if last and last.state in OWN_FAULT else None
 
 
 class Viewer(Record):
@@ -69,6 +69,7 @@ class Viewer(Record):
             past=self.past,
             schedules=schedules,
             logged_at=logged_at,
+            seen=seen,
         )
         health = self._health(pipeline, seen, data, logged_at)
         found = [*self._of_runs(health, seen), *self._slow(pipeline, seen), *self._of_data(pipeline, health, data)]
@@ -169,8 +170,3 @@ def _times(part: Part, now: datetime) -> Iterator[tuple[str, float]]:
     for task in part.tasks:
         if task.started_at is not None:
             yield task.task_id, ((task.finished_at or now) - task.started_at).total_seconds()
-
-
-def finding(code: str, subject: str, text: str, command: str = "") -> Finding:
-    """A finding as bad as its code says."""
-    return Finding(code, FINDINGS[code][0], subject, text, command)

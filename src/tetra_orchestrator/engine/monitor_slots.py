@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tetra_orchestrator.core.findings import finding
 from tetra_orchestrator.core.slots import LATE, MISSED, RAN, RUNNING, SUPERSEDED
 from tetra_orchestrator.core.spoken import duration, instant
 from tetra_orchestrator.engine.ledger import abandoned
-from tetra_orchestrator.engine.monitor_pipelines import finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tetra_orchestrator.core.findings import finding
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.slots import due_by
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.unit_plan import ADD, KEEP, ORPHAN
 from tetra_orchestrator.core.units import BOOT_SWEEP
-from tetra_orchestrator.engine.monitor_pipelines import finding
 from tetra_orchestrator.engine.monitor_slots import CLAIM
 from tetra_orchestrator.engine.timers import survey
 from tetra_orchestrator.errors import TetraError
@@ -74,16 +74,16 @@ class TimerWatch(Record):
 
     def _at(self, site: Site) -> dict[str, tuple[str, Finding | None]]:
         found = survey(site, self.off or ())
-        looks = {spec.name: self._of(spec, site, found) for spec in site.specs}
+        files = site.places(action.file for action in found.actions if action.wanted)
+        looks = {spec.name: self._of(spec, site, found, files[spec.name]) for spec in site.specs}
         for action in found.actions:
             name = site.backend.timer_of(site.project, action.file) or action.file
             if action.kind == ORPHAN and name not in looks:
                 looks[name] = _stale(name, f"{action.file} {action.text}", "tetra schedule prune")
         return looks
 
-    def _of(self, spec: TimerSpec, site: Site, found: Survey) -> tuple[str, Finding | None]:
+    def _of(self, spec: TimerSpec, site: Site, found: Survey, files: Collection[str]) -> tuple[str, Finding | None]:
         """The timer in a word, and the first thing that is wrong with it."""
-        files = site.places(action.file for action in found.actions if action.wanted)[spec.name]
         actions = [action for action in found.actions if action.file in files]
         state = found.states.get(spec.name, TimerState())
         missing = [action.file for action in actions if action.kind == ADD]

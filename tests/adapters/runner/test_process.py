@@ -79,7 +79,7 @@ def test_a_token_is_read_from_however_large_an_environment() -> None:
 
 @linux
 def test_the_token_of_a_process_that_is_between_two_programs_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    readings = iter([b"", b"", f"A=1\0{TOKEN}=mine\0".encode(), f"A=1\0{TOKEN}=mine\0".encode()])
+    readings = iter([b"", b"", f"A=1\0{TOKEN}=mine\0".encode()])
     monkeypatch.setattr(processtable, "_read", lambda path: next(readings))
     assert settled_token_of(4711) == "mine"
 

@@ -65,8 +65,10 @@ class ChildCourier:
         why = f"{SILENCE} within {within_s:.0f} s"
         if time.monotonic() < end - _RESERVE_S:
             why = f"{SILENCE} from the sender, which has ended{_because(talk.complaint)}"
+        if waiting:
+            why = mask(why, [each for each, _ in letters], self._forms)
         for channel, letter in waiting.values():
-            yield _failed(letter, f"{channel.name}: {mask(why, [each for each, _ in letters], self._forms)}")
+            yield _failed(letter, f"{channel.name}: {why}")
 
     def _request(self, letters: Mail, deadline: float) -> bytes:
         request = {

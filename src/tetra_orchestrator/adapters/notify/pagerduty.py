@@ -11,6 +11,7 @@ from tetra_orchestrator.adapters.notify.fitting import DETAILS, SUMMARY, cut, on
 from tetra_orchestrator.adapters.notify.posting import checked
 from tetra_orchestrator.adapters.notify.through_apprise import asset, taken, tell, watching
 from tetra_orchestrator.core.alerts import RESOLVED
+from tetra_orchestrator.core.spoken import instant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _details(errand: Errand, alert: Alert | None) -> dict[str, str]:
         "service_id": errand.channel.service_id,
         "subject": alert.subject if alert else None,
         "what": errand.letter.what,
-        "since": alert.seen_at.isoformat().replace("+00:00", "Z") if alert else None,
+        "since": instant(alert.seen_at) if alert else None,
         "run": alert.run_id if alert else None,
         "look_closer": alert.command if alert else None,
         "text": cut(errand.letter.text, DETAILS),

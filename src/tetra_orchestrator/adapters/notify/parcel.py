@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tetra_orchestrator.core.alerts import Alert, Letter
+from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.core.watching import Channel
 
 TYPE_CHECKING = False
@@ -38,11 +39,8 @@ def unpacked(content: Mapping[str, Any]) -> tuple[Channel, Letter]:
 
 
 def _alert(alert: Alert) -> dict[str, Any]:
-    return {name: _text(value) if name in _TIMES else value for name, value in alert._asdict().items()}
-
-
-def _text(when: datetime | None) -> str | None:
-    return None if when is None else when.isoformat().replace("+00:00", "Z")
+    found = alert._asdict()
+    return found | {name: instant(found[name]) for name in _TIMES if found[name] is not None}
 
 
 def _frozen(content: Mapping[str, Any]) -> dict[str, Any]:

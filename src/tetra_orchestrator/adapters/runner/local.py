@@ -90,7 +90,7 @@ class Job:
 
     def take(self, usage: Usage) -> None:
         """Add what one of its processes took that has been waited for."""
-        self.usage = usage if self.usage is UNKNOWN else self.usage.with_more(usage)
+        self.usage = self.usage.with_more(usage)
 
     def begin_ending(self, grace_s: float) -> Ending:
         """The end of its tree, which nothing has begun yet."""

@@ -95,18 +95,21 @@ if sys.platform == "linux":
 
     def token_of(pid: int) -> str | None:
         """The attempt token the process was started with; None when it has none or may not be read."""
-        mark = f"{TOKEN}=".encode()
-        for entry in _read(f"/proc/{pid}/environ").split(b"\0"):
-            if entry.startswith(mark):
-                return os.fsdecode(entry[len(mark) :])
-        return None
+        return _token_in(_read(f"/proc/{pid}/environ"))
 
     def settled_token_of(pid: int) -> str | None:
         """The same of a process that may be between two programs, where its environment reads as none (execve(2))."""
         until = time.monotonic() + EXEC_S
-        while not _read(f"/proc/{pid}/environ") and time.monotonic() < until:
+        while not (environ := _read(f"/proc/{pid}/environ")) and time.monotonic() < until:
             time.sleep(EXEC_S / 20)
-        return token_of(pid)
+        return _token_in(environ)
+
+    def _token_in(environ: bytes) -> str | None:
+        mark = f"{TOKEN}=".encode()
+        for entry in environ.split(b"\0"):
+            if entry.startswith(mark):
+                return os.fsdecode(entry[len(mark) :])
+        return None
 
     def become_subreaper() -> bool:
         """Have orphans below us become our children (PR_SET_CHILD_SUBREAPER); False where that cannot be had.

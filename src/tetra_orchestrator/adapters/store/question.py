@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from urllib.parse import unquote
 
 from tetra_orchestrator.core.model import SQLITE
-from tetra_orchestrator.core.store_address import is_postgres, passwords
+from tetra_orchestrator.core.store_address import is_postgres
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,19 +58,13 @@ def _of_postgres(url: str, query: str, limit_s: float) -> object:
         import psycopg
     except ModuleNotFoundError:
         raise ValueError("it needs psycopg: pip install 'tetra-orchestrator[postgres]'") from None
+    from tetra_orchestrator.adapters.store.postgres_faults import told
+
     try:
         with psycopg.connect(url, connect_timeout=max(int(limit_s), 2)) as connection:
             connection.read_only = True
             connection.execute(f"SET statement_timeout = {int(limit_s * 1000)}")
             row = connection.execute(query.encode()).fetchone()
     except psycopg.Error as error:
-        raise ValueError(f"the query fails: {_without(url, str(error))}") from None
+        raise ValueError(f"the query fails: {told(error, url)}") from None
     return row[0] if row else None
-
-
-def _without(url: str, text: str) -> str:
-    """The first line of what went wrong, without the passwords."""
-    line = text.strip().partition("\n")[0]
-    for password in passwords(url):
-        line = line.replace(password, "***").replace(unquote(password), "***")
-    return line

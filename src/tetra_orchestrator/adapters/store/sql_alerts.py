@@ -13,7 +13,7 @@ from tetra_orchestrator.adapters.store.rows import (
     tags_of,
     tags_text,
 )
-from tetra_orchestrator.adapters.store.sql_changes import marks
+from tetra_orchestrator.adapters.store.sql_changes import marks, settings
 from tetra_orchestrator.adapters.store.sql_words import words
 from tetra_orchestrator.core.alerts import PENDING, SENDING, UNSENT, Alert, Delivery
 from tetra_orchestrator.core.states import RUN_TERMINAL
@@ -39,8 +39,7 @@ _COLUMNS = (
 )
 _ALERTS = f"SELECT id, {_COLUMNS}, version FROM alerts"
 _INSERT = f"INSERT INTO alerts ({_COLUMNS}, version) VALUES ({marks(_COLUMNS)}, 0) RETURNING id"
-_SET = ", ".join(f"{name.strip()} = ?" for name in _COLUMNS.split(","))
-_UPDATE = f"UPDATE alerts SET {_SET}, version = version + 1 WHERE id = ? AND version = ?"
+_UPDATE = f"UPDATE alerts SET {settings(_COLUMNS)}, version = version + 1 WHERE id = ? AND version = ?"
 _LETTER = "id, alert, channel, what, state, due_at, tries, error, sent_at, since"
 _INSERT_LETTER = f"""
 INSERT INTO letters (alert, channel, what, state, due_at, tries, since) VALUES (?, ?, ?, '{PENDING}', ?, 0, ?)

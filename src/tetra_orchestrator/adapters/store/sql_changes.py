@@ -30,6 +30,11 @@ def marks(columns: str) -> str:
     return ", ".join("?" for _ in columns.split(","))
 
 
+def settings(columns: str) -> str:
+    """Each of the columns as a parameter that it is set to."""
+    return ", ".join(f"{name.strip()} = ?" for name in columns.split(","))
+
+
 _TASK_MOVED = f"""
 UPDATE task_runs SET state = ?, version = version + 1, attempts = ?, reason_code = ?, reason_text = ?,
     started_at = coalesce(started_at, ?), finished_at = ?
@@ -44,10 +49,9 @@ _OPENED = f"INSERT INTO attempts (run, {rows.ATTEMPT_COLUMNS}) VALUES ({RUN}, {m
 _RUNNING = f"""
 UPDATE attempts SET state = 'running', handle = ? WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
-_FACTS = ", ".join(f"{name.strip()} = ?" for name in rows.FACTS_COLUMNS.split(","))
 _CLOSED = f"""
 UPDATE attempts SET state = ?, kind = ?, exit_code = ?, signal = ?, text = ?, finished_at = ?, tail = ?,
-    {_FACTS}, duration_s = ?
+    {settings(rows.FACTS_COLUMNS)}, duration_s = ?
 WHERE run = {RUN} AND task_id = ? AND number = ? AND kind IS NULL
 """
 _OUTPUTS = f"""

@@ -12,6 +12,7 @@ from tetra_orchestrator.core.data_age import Seen
 
 #: More files than this do not show the age of anything within the time that a look has.
 MOST = 100_000
+#: How often files are listed where all are gone once they are looked at.
 LISTINGS = 5
 
 
