@@ -1,6 +1,7 @@
 """Keeps every test away from the user's home, settings and runs, and lets no missing component pass silently."""
 
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -37,6 +38,13 @@ def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     assert not touched, f"tests changed the repository's state/ or logs/: {', '.join(dict(touched))}"
 
 
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """A new folder on a disk, for what is different in memory, where `tmp_path` may be."""
+    with tempfile.TemporaryDirectory(prefix="tetra-", dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
 def _listing() -> dict[str, tuple[int, int]]:
     """Path -> size and time of the last change."""
     found = {}
@@ -48,6 +56,12 @@ def _listing() -> dict[str, tuple[int, int]]:
                 continue
             found[str(path.relative_to(REPOSITORY))] = (seen.st_size, seen.st_mtime_ns)
     return found
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One worker more than xdist would have with `-n auto`: many tests wait for other processes."""
+    return 1 + (yield)
 
 
 @pytest.hookimpl(wrapper=True)

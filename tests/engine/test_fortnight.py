@@ -18,13 +18,19 @@ from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.schedule import slots_of
 from tetra_orchestrator.core.slots import FINAL, LATE, RAN
 from tetra_orchestrator.core.states import RUN_ACTIVE
-from tetra_orchestrator.engine import ledger
+from tetra_orchestrator.engine import ledger, loop
 from tetra_orchestrator.engine.reconcile import reconcile
 
 RULES = ["0 6 * * *", "30 2 * * *", "15 */3 * * *", "*/30 8-11 * * 1-5", "0 * * * *", "0 20 * * 0", "45 1-3 * * *"]
 ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"]
 BEGIN = [utc(2026, 3, 1), utc(2026, 3, 22), utc(2026, 10, 19), utc(2026, 10, 28)]
 DAYS = 14
+
+
+@pytest.fixture(autouse=True)
+def _a_tick_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is drawn here, and runs take hours: with four ticks a second they would do little else."""
+    monkeypatch.setattr(loop, "TICK_S", 10.0)
 
 
 class PowerCut(BaseException):

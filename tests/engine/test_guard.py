@@ -185,7 +185,7 @@ def test_a_configuration_that_cannot_be_used_misses_the_slot() -> None:
 def test_a_broken_file_misses_what_is_due_of_every_schedule() -> None:
     stage = known(schedule(), schedule("other", "30 5 * * *", catch_up="all"))
     stage.at(SIX)
-    ledger.miss_all(stage.project, stage.scene)
+    ledger.miss_all(stage.project, "a mistake", stage.scene)
     assert stage.outcomes() == [("02 06:00", "missed", "config_error")]
     assert stage.outcomes("other") == [("02 05:30", "missed", "config_error")]
 

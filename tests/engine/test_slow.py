@@ -51,7 +51,7 @@ def test_each_slow_attempt_of_a_task_is_told_of():
 
 def test_without_a_limit_nothing_is_slow():
     for monitor in (None, Monitoring()):
-        stage = Stage(project(task("a"), monitor=monitor), lasting(1e6))
+        stage = Stage(project(task("a"), monitor=monitor), lasting(1e5))
         stage.run()
         assert told(stage) == []
 

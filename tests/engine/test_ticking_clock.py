@@ -65,7 +65,7 @@ def test_of_several_slots_that_could_not_be_run_each_stays_settled(store) -> Non
 def test_what_a_broken_file_has_missed_stays_missed(store) -> None:
     stage = ticking(store, catch_up="all")
     stage.at(SIX + 2 * DAY + HOUR)
-    ledger.miss_all(stage.project, stage.scene)
+    ledger.miss_all(stage.project, "a mistake", stage.scene)
     stage.look()
     assert outcomes(stage) == ["missed"] * 3
 

@@ -24,6 +24,10 @@ TASK = "printf 'start %s\\n' {name} >>trace; sleep {seconds}; printf 'end %s\\n'
 ASIDE = ("unshare", "--pid", "--fork", "--mount-proc")
 
 
+#: Instead of so many seconds: as long as there is no file of that name.
+UNTIL_OPEN = "0; until [ -e open ]; do sleep 0.1; done"
+
+
 @pytest.fixture
 def host(tmp_path, postgres_url):
     """Makes a host by name: a folder of its own, with a chain of tasks and the one database."""
@@ -167,7 +171,7 @@ def test_fault_63_a_server_that_crashes_again_and_again_loses_no_transition_and_
 
 
 def test_fault_63_another_host_that_looks_meanwhile_leaves_the_run_alone(host, postgres, observed):
-    here, there = host("here", seconds=20), host("there")
+    here, there = host("here", seconds=UNTIL_OPEN), host("there")
     process = here.start("run", "--pipeline", "t0")
     here.until(lambda: trace(here))
     seen = []
@@ -177,6 +181,7 @@ def test_fault_63_another_host_that_looks_meanwhile_leaves_the_run_alone(host, p
         assert there.run("run", "--pipeline", "t0").returncode == Exit.NOT_NOW
     observed("three crashes")
     assert seen == [["running"]] * 3
+    (here.root / "open").touch()
     assert here.finish(process).returncode == 0
     once(here, 1)
 

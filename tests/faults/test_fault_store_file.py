@@ -19,6 +19,7 @@ import pytest
 import tetra_orchestrator
 from faults import sshfs
 from faults.disks import GATE, STARTED, shown
+from faults.stand import Stand
 from support.components import missing, require, require_root
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.errors import StoreError
@@ -128,7 +129,7 @@ def test_fault_54_a_store_that_is_locked_for_a_while_is_waited_for(site, observe
 
 
 @pytest.fixture
-def immutable(site):
+def immutable():
     """Makes files immutable, even for root, until the test is over."""
     require_root()
     paths = []
@@ -151,7 +152,10 @@ def immutable(site):
     unmake()
 
 
-def test_fault_55_a_store_that_becomes_immutable_ends_the_run_and_keeps_whole_transitions(site, observed, immutable):
+def test_fault_55_a_store_that_becomes_immutable_ends_the_run_and_keeps_whole_transitions(
+    disk_path, observed, immutable
+):
+    site = Stand(disk_path / "my project")
     site.configure(
         f"pipelines: {{one: {{shell: 'touch ready; {GATE}'}}, two: {{shell: touch started, depends_on: [one]}}}}"
     )

@@ -78,9 +78,9 @@ def test_a_transition_of_somebody_else_is_found(tampered):
     assert f"lost: {move} of {Author(1, 2)}" in list(judged(tampered))
 
 
-def test_a_lock_error_that_surfaces_is_found(tmp_path, monkeypatch):
+def test_a_lock_error_that_surfaces_is_found(disk_path, monkeypatch):
     monkeypatch.setattr(sqlite_faults, "BUSY_S", 0)
-    violations = found_by(FEW, tmp_path)
+    violations = found_by(FEW, disk_path)
     assert any("another process has kept the store locked for 0 s" in text for text in violations), violations
 
 

@@ -77,21 +77,23 @@ def test_the_whole_sweep_loses_nothing_and_does_nothing_twice(capsys: pytest.Cap
 # Its places
 
 
+@pytest.fixture(scope="module", params=SCENARIOS)
+def traced(request: pytest.FixtureRequest) -> str:
+    """The scenarios one by one: all tests of the one come before those of the next, which has a trace of its own."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Step]]:
-    """What every scenario does, undisturbed."""
+def trace(traced: str, tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
+    """What the scenario does, undisturbed."""
     require("strace")
-    above = tmp_path_factory.mktemp("traces")
-    return {name: trace_of(scenario, above / str(n)) for n, (name, scenario) in enumerate(SCENARIOS.items())}
+    return trace_of(SCENARIOS[traced], tmp_path_factory.mktemp("traces") / "trace")
 
 
 @linux
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_command_comes_by_each_place_as_often_as_the_sweep_counts_on(
-    name: str, traces: dict[str, list[Step]]
-) -> None:
-    reached = Counter(step.mark for step in traces[name] if step.mark)
-    assert {place: hits for place, hits in SCENARIOS[name].places.items() if max(hits) > reached[place]} == {}
+def test_a_command_comes_by_each_place_as_often_as_the_sweep_counts_on(traced: str, trace: list[Step]) -> None:
+    reached = Counter(step.mark for step in trace if step.mark)
+    assert {place: hits for place, hits in SCENARIOS[traced].places.items() if max(hits) > reached[place]} == {}
 
 
 def test_every_failpoint_is_hit_with_every_action() -> None:
@@ -111,10 +113,9 @@ def test_every_place_of_the_engine_is_hit_in_memory_too() -> None:
 
 
 @linux
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_every_write_stands_between_two_failpoints(name: str, traces: dict[str, list[Step]]) -> None:
-    assert any(step.write for step in traces[name])
-    assert list(unguarded(traces[name])) == []
+def test_every_write_stands_between_two_failpoints(trace: list[Step]) -> None:
+    assert any(step.write for step in trace)
+    assert list(unguarded(trace)) == []
 
 
 # What finds nothing has to be able to

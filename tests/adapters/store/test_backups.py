@@ -60,8 +60,9 @@ def kept(path: str) -> str:
     return os.path.join(folder_of(path), name)
 
 
-#: Makes commits until it is killed, says of each what it was, and leaves a journal.
+#: Makes so many commits, or as many as it can, says of each what it was, waits to be killed, and leaves a journal.
 RECORD = """
+import signal
 import sys
 from adapters.store.history import Diary, event
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
@@ -69,15 +70,16 @@ from tetra_orchestrator.core.changes import EventLogged
 
 store = SqliteStore(sys.argv[1])
 Diary(store).open("before", "a")
-for n in range(1, 1_000_000):
+for n in range(1, int((sys.argv[2:] or [1_000_000])[0]) + 1):
     store.record([EventLogged(event(seq)._replace(run_id="before")) for seq in (2 * n - 1, 2 * n)])
     print(n, flush=True)
+signal.pause()
 """
 
 
 def killed(path: str, commits: int = 10) -> None:
     """A store whose last commits are only in the journal that a killed process has left beside it."""
-    with child(RECORD, path) as process:
+    with child(RECORD, path, str(commits)) as process:
         assert process.stdout is not None
         for _ in range(commits):
             process.stdout.readline()
