@@ -32,7 +32,7 @@ from tetra_orchestrator.core.events import RunEvent
 from tetra_orchestrator.core.graph import levels, order
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.selection import select
+from tetra_orchestrator.core.selection import select, suggest
 from tetra_orchestrator.errors import TetraError, UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Project:
         """One task by its id. Raises `UsageError` naming the tasks that there are."""
         tasks = self.tasks()
         if name not in tasks:
-            raise UsageError(f"Unknown task: {name}", hint=f"tasks: {', '.join(tasks)}")
+            raise UsageError(f"Unknown task: {name}", hint=suggest(name, tasks, "tasks"))
         return tasks[name]
 
     def execution_order(self, mode: str | None = None) -> list[str]:

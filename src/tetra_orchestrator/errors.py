@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class Exit:
     """Exit codes of every command, in the manner of sysexits(3)."""
@@ -57,6 +61,14 @@ class ConfigError(TetraError, ValueError):
     def __init__(self, message: str, *, problems: tuple[object, ...] = (), **details: str | None):
         super().__init__(message, **details)
         self.problems = problems
+
+    @property
+    def first(self) -> str:
+        """The first fault with its place, in one line."""
+        if len(self.problems) > 1:
+            one: Any = self.problems[0]
+            return f"{one.file}:{one.line}:{one.column}: {one.message}"
+        return f"{self.where}: {self.message}" if self.where else self.message
 
 
 class StoreError(TetraError):

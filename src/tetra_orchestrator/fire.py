@@ -61,8 +61,8 @@ def fire(wake: Wake) -> int:
     path = find_config(wake.config, os.environ, os.getcwd())
     try:
         loaded = load(path, environ=os.environ)
-    except ConfigError:
-        _settle_without(path)
+    except ConfigError as error:
+        _settle_without(path, error)
         raise
     if wake.boot:
         return _sweep(loaded, wake.by)
@@ -127,8 +127,10 @@ def schedule_of(project: Project, name: str | None) -> Schedule:
     known = project.schedules
     found = next((schedule for schedule in known if schedule.name == name), None)
     if found is None:
-        names = ", ".join(schedule.name for schedule in known) or "none"
-        hint = f"schedules: {names}; `tetra schedule prune` removes timers of schedules that are gone"
+        from tetra_orchestrator.core.selection import suggest
+
+        listed = suggest(str(name), [schedule.name for schedule in known], "schedules")
+        hint = f"{listed}; `tetra schedule prune` removes timers of schedules that are gone"
         raise UsageError(f"Unknown schedule: {name}", hint=hint)
     return found
 
@@ -202,7 +204,7 @@ def _go_on(backfills: Sequence[str], by: str, project: Project) -> None:
         timers.go_on(by, project, backfill_id)
 
 
-def _settle_without(path: str) -> None:
+def _settle_without(path: str, mistake: ConfigError) -> None:
     """Have the slots that are due be `missed`, by the configuration as it last could be used."""
     known = last_good(path, os.environ)
     if known is None:
@@ -210,6 +212,6 @@ def _settle_without(path: str) -> None:
     root = project_root(path)
     try:
         with wire.settled(known.project.store_url, root, known.project.name) as scene:
-            ledger.miss_all(known.project, scene)
+            ledger.miss_all(known.project, mistake.first, scene)
     except Exception as error:  # the reason to tell is the configuration's
         sys.stderr.write(f"warning: the slots that are due stay open: {error}\n")

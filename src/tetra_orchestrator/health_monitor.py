@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tetra_orchestrator import wire_monitor
 from tetra_orchestrator.api import Project, load
 from tetra_orchestrator.core.freshness import freshness
+from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.core.vocabulary import VOCABULARIES
 from tetra_orchestrator.core.watching import Monitoring
 from tetra_orchestrator.errors import UsageError
@@ -125,7 +126,7 @@ class PipelineHealthMonitor:
     def _pipeline(self, name: str) -> Pipeline:
         found = self._project.pipeline(name)
         if found is None:
-            raise UsageError(f"Unknown pipeline: {name}", hint=f"pipelines: {', '.join(self.pipelines)}")
+            raise UsageError(f"Unknown pipeline: {name}", hint=suggest(name, self.pipelines, "pipelines"))
         return found
 
     def _row(self, one: PipelineHealth) -> dict[str, Any]:

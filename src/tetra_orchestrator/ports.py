@@ -196,6 +196,9 @@ if TYPE_CHECKING:
         # Task id -> median seconds of its last successful attempts (at most 10 each); unknown ones are absent.
         def expected_s(self) -> Mapping[str, float]: ...
 
+        # Task id -> seconds of those attempts, shortest first.
+        def durations_s(self) -> Mapping[str, Sequence[float]]: ...
+
         # In file order of the last run that named them.
         def summaries(self) -> list[PipelineSummary]: ...
 

@@ -26,6 +26,7 @@ class TimerState(Record):
 
     `active` says that what it starts is running now; instants are aware UTC, None where it does not say. `failed` is
     why what it starts could not do its work at all, such as a program that is not there: no run of ours tells of that.
+    One that is `masked` somebody has forbidden the scheduler to know.
     """
 
     known: bool = False
@@ -35,6 +36,7 @@ class TimerState(Record):
     next_at: datetime | None = None
     last_at: datetime | None = None
     failed: str | None = None
+    masked: bool = False
 
 
 if TYPE_CHECKING:

@@ -301,8 +301,10 @@ def screen() -> Iterator[Outlet]:
             warn(f"{outlet.left_out} lines are missing on standard output: {why}")
 
 
-def warn(text: str) -> None:
+def warn(text: str, beside: Outlet | None = None) -> None:
     """Say so on standard error, as systemd wants it where that reads it, unless that would have to be waited for."""
+    if beside:
+        beside.disturbed = True
     line = f"warning: {text}"
     if _UNDER_SYSTEMD[0] in os.environ:
         from tetra_orchestrator.wire_reports import to_errors
@@ -330,9 +332,8 @@ def reporters(
         file = open(subject.log, "a", encoding="utf-8")  # noqa: SIM115 - the reporter closes it
         named = _told(style, subject, outlet, file)
         named += [(each(subject), "what the run leaves for others") for each in more]
-        names = {id(each): name for each, name in named}
-        told = [each for each, _ in named]
-        return Fanout(told, lambda failed, error: warn(f"{names[id(failed)]} is incomplete: {error}"))
+        names = dict(named)
+        return Fanout(names, lambda failed, error: warn(f"{names[failed]} is incomplete: {error}", outlet))
 
     return make
 

@@ -35,7 +35,7 @@ def reporters(
     instead = _is_journal(outlet.fileno(), environ)
     journal = _journal(subject) if (style == PLAIN if instead else _is_service(environ)) else None
     if journal is None or not instead:
-        named.append((_shown(style, subject, outlet), SHOWN))
+        named.append((_shown(style, subject, outlet, environ), SHOWN))
     if journal is not None:
         named.append((journal, "what systemd's journal has of the run"))
     if logs.file and (further := _further(subject, logs.file, warn)):
@@ -43,7 +43,7 @@ def reporters(
     return named
 
 
-def _shown(style: str, subject: Subject, outlet: Outlet) -> Reporter:
+def _shown(style: str, subject: Subject, outlet: Outlet, environ: Mapping[str, str]) -> Reporter:
     if style == "json":
         from tetra_orchestrator.adapters.report.jsonl import JsonReporter
 
@@ -57,9 +57,15 @@ def _shown(style: str, subject: Subject, outlet: Outlet) -> Reporter:
 
         return StepReporter(subject, outlet)
     if style == "live":
-        from tetra_orchestrator.adapters.report.live import LiveReporter
+        from tetra_orchestrator.adapters.report.canvas import Canvas, draws
 
-        return LiveReporter(subject, outlet)
+        if draws(outlet, environ):
+            from tetra_orchestrator import signals
+            from tetra_orchestrator.adapters.report.live import LiveReporter
+
+            # by then the shell has written
+            signals.signal(signals.SIGCONT, lambda signum, frame: setattr(outlet, "disturbed", True))
+            return LiveReporter(subject, Canvas(outlet, coloured=not environ.get("NO_COLOR")))
     assert subject.project is not None
     logs = subject.project.logs
     return _entries(subject, outlet, logs.level) if logs.format == "json" else _lines(subject, outlet)

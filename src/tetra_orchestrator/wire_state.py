@@ -12,6 +12,16 @@ from tetra_orchestrator.errors import NotNow, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.core.upkeep import Holding, Restored, UpgradePlan
+    from tetra_orchestrator.ports import Store
+
+
+def to_read(url: str) -> Store | None:
+    """The store that a project's `store_url` names, only to be read, as it is; None for a server's."""
+    if is_postgres(url):
+        return None
+    from tetra_orchestrator.adapters.store.sqlite import SqliteStore
+
+    return SqliteStore(url.removeprefix(SQLITE), readonly=True)
 
 
 def upgrade_plan(url: str) -> UpgradePlan:

@@ -268,7 +268,7 @@ def test_test_says_of_each_channel_whether_it_arrived(site, server):
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["test", "fax"], "there is no channel 'fax'\n  hint: there are hook, off\n"),
+        (["test", "fax"], "there is no channel 'fax'\n  hint: channels: hook, off\n"),
         (
             ["test", "off"],
             "the channel 'off' is switched off\n  hint: set `enabled: true` for it in `alerting: {channels: ...}`\n",

@@ -76,9 +76,10 @@ def test_the_audit_for_people_shows_local_times_and_the_counts(audited):
     why = "the later slot 2026-03-03T06:00:00Z runs instead"
     done = audited.run("schedule", "audit", "nightly")
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].split() == ["schedule", "slot", "(EST)", "outcome", "why"]
     assert [line.split(maxsplit=5) for line in done.stdout.splitlines()[2:]] == [
-        ["nightly", "2026-03-02", "01:00:00", "EST", "skipped_policy", why],
-        ["nightly", "2026-03-03", "01:00:00", "EST", "ran", run_id],
+        ["nightly", "Mar", "02", "01:00", "skipped_policy", why],
+        ["nightly", "Mar", "03", "01:00", "ran", run_id],
         [],
         ["1", "ran,", "1", "skipped_policy"],
     ]

@@ -470,10 +470,10 @@ def test_A_094_to_A_096_list_has_every_run_that_left_checkpoints(faces):
     for name in (STAGES, "other.yaml"):
         assert run(site, config=name).returncode == 0
     head, _, *lines = site.run("list").stdout.splitlines()
-    assert head.split() == ["pipeline", "id", "name", "checkpoints", "latest"]
-    pattern = rf"({ID})  (\w+) +(\d) +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert head.split() == ["pipeline", "id", "checkpoints", "latest", "(UTC)", "name"]
+    pattern = rf"({ID}) +(\d) +[A-Z][a-z]{{2}} \d\d \d\d:\d\d +(\w+)"
     found = [re.fullmatch(pattern, line) for line in lines]
-    assert [(each[2], each[3]) for each in found] == [("other", "1"), ("my_pipeline", "4")]
+    assert [(each[2], each[3]) for each in found] == [("1", "other"), ("4", "my_pipeline")]
     body = site.json("list")
     assert [each["pipeline_id"] for each in body["checkpoints"]] == [each[1] for each in found]
     assert (body["pipelines"], body["checkpoint_dir"]) == ([], f"{site.root}/checkpoints")
@@ -514,9 +514,9 @@ def test_list_shows_what_a_project_has_and_how_its_pipelines_ended(site):
     }
     assert (second["tasks"], second["depends_on"], second["last_run"]) == (["more.x", "more.y"], ["data"], None)
     assert site.run("list").stdout.splitlines()[2:] == [
-        "data        1        -             daily, all  night, alone  succeeded",
-        "more        2        data          all         night         never",
-        "off         1        -             -           -             disabled",
+        "data      1      -           daily, all  night, alone  succeeded",
+        "more      2      data        all         night         never",
+        "off       1      -           -           -             disabled",
     ]
     assert third["enabled"] is False
 
@@ -524,5 +524,5 @@ def test_list_shows_what_a_project_has_and_how_its_pipelines_ended(site):
 def test_a_checkpoint_whose_time_is_beyond_the_calendar_is_listed_without_it(faces):
     site = faces(four())
     by_hand(site, timestamp=1e300)
-    assert site.run("list").stdout.splitlines()[-1] == "PIPELINE_ID    my_pipeline  1              -"
+    assert site.run("list").stdout.splitlines()[-1] == "PIPELINE_ID  1            -       my_pipeline"
     assert site.json("list")["checkpoints"][0]["latest"] is None

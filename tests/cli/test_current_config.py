@@ -130,9 +130,7 @@ def test_a_run_whose_mode_or_tasks_are_gone_cannot_go_on_with_the_file(site):
     site.configure("pipelines: {other: {shell: 'true'}, aside: {shell: 'true'}}\nmodes: {all: [other]}")
     done = site.run("retry", run_id, "-t", "load", "--with-current-config")
     assert done.returncode == 64
-    assert done.stderr.endswith(
-        f"error: run {run_id} has no task 'load'\n  hint: `tetra show {run_id}` lists its tasks\n"
-    )
+    assert done.stderr.endswith(f"error: run {run_id} has no task 'load'\n  hint: tasks: other\n")
 
 
 def test_a_file_with_mistakes_cannot_be_gone_on_with(site):

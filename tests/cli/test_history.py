@@ -19,7 +19,7 @@ FILE = """
       report: {shell: "exit 3"}
     modes: {daily: [data], bad: [report], all: [data, report]}
 """
-HEAD = ["run", "mode", "state", "started", "took", "trigger"]
+HEAD = ["run", "mode", "state", "started", "(UTC)", "took", "trigger"]
 
 
 @pytest.fixture

@@ -58,14 +58,6 @@ def test_it_prints_pipelines_host_and_findings_with_what_looks_closer(ran):
     assert done.stderr == ""
 
 
-def test_the_table_fits_80_columns_however_long_the_names_are(site):
-    site.configure(f"pipelines: {{{'x' * 60}: {{shell: 'true', max_data_age: 1h}}, b: {{shell: 'exit 1'}}}}\n")
-    site.run("run")
-    shown = site.run("monitor").stdout
-    assert f"{'x' * 15}..." in shown
-    assert max(map(len, shown.splitlines()[:6])) <= 80
-
-
 def test_the_json_has_the_same_and_nothing_else_is_on_standard_output_T_199(ran):
     body = ran.json("monitor")
     assert body["schema"] == "tetra.monitor/1"

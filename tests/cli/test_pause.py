@@ -19,12 +19,19 @@ FILE = """
       news: {mode: all, cron: "0 7 * * *"}
 """
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+#: The same for people, in the zone of the machine.
+HERE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 @pytest.fixture
 def demo(site):
     site.configure(FILE)
     return site
+
+
+def here(stamp):
+    """A time as people are told it on a machine whose zone is UTC."""
+    return instant(stamp).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def instant(text):
@@ -55,8 +62,10 @@ def test_pause_and_unpause_for_people_say_what_became_of_each(demo):
     done = demo.run("pause", "data", "daily", "--until", "9999-12-31T23:00:00+01:00", "--reason", "new disk")
     lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
-    assert lines[0] == f"data: the pipeline is paused since {since} until 9999-12-31T22:00:00Z: new disk"
-    assert re.fullmatch(rf"daily: the schedule is paused since {STAMP} until 9999-12-31T22:00:00Z: new disk", lines[1])
+    assert lines[0] == f"data: the pipeline is paused since {here(since)} until 9999-12-31 22:00:00 UTC: new disk"
+    assert re.fullmatch(
+        rf"daily: the schedule is paused since {HERE} until 9999-12-31 22:00:00 UTC: new disk", lines[1]
+    )
     assert demo.run("unpause", "data", "report").stdout == (
         "data: the pipeline is no longer paused\nreport: the pipeline was not paused\n"
     )
@@ -141,7 +150,7 @@ def test_a_pause_cannot_end_in_the_past(demo, until):
     done = demo.run("pause", "data", "--until", until)
     assert done.returncode == 64
     assert re.fullmatch(
-        rf"error: --until '{until}' has passed\n  hint: it is {STAMP}; choose a time to come\n", done.stderr
+        rf"error: --until '{until}' has passed\n  hint: it is {HERE}; choose a time to come\n", done.stderr
     )
 
 
@@ -198,7 +207,7 @@ def test_status_shows_what_is_paused_and_why(demo):
     assert body["pauses"] == pauses
     lines = demo.run("status").stdout.splitlines()
     assert lines[1].split()[:2] == ["data", "paused"]
-    since = pauses[0]["since"]
+    since = here(pauses[0]["since"])
     assert lines[4:] == [
         "",
         f"data: the pipeline is paused since {since}: new\\x1b disk",

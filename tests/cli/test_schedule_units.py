@@ -347,7 +347,7 @@ def test_list_shows_what_runs_when_and_whether_its_timer_waits(console):
     console.run("schedule", "apply")
     console.run("schedule", "disable", "often")
     lines = console.run("schedule", "list")[1].splitlines()
-    assert re.split(" {2,}", lines[0]) == ["schedule", "runs", "when", "zone", "next here", "timer"]
+    assert re.split(" {2,}", lines[0]) == ["schedule", "runs", "when", "zone", "next (UTC)", "timer"]
     rows = [re.split(" {2,}", line) for line in lines[2:4]]
     assert [row[:4] for row in rows] == [
         ["daily", "all", "0 19 * * *", "Europe/Berlin"],
@@ -380,6 +380,7 @@ def test_list_publishes_all_of_a_schedule(console):
         "next_at": None,
         "last_at": None,
         "failed": None,
+        "masked": False,
     }
     assert console.json("schedule", "list")["monitor"] == {"every_s": 300.0, "timer": often["timer"]}
     shown = console.run("schedule", "list")[1]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from config.every_key import TEXT
-from support import components
+from support import components, npm
 from tetra_orchestrator.config import shipped
 from tetra_orchestrator.config.shipped import modeline, schema_text, starter_text
 
@@ -31,23 +29,8 @@ HEAD = f"# {modeline()}\nversion: 1\nproject: p\n"
 @pytest.fixture(scope="module")
 def program() -> list[str]:
     """The server's command. It is installed once per checkout, below .venv."""
-    node, npm = components.require("node"), components.require("npm")
-    home = REPOSITORY / ".venv" / "node" / SERVER
-    entry = home / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with open(home.parent / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not entry.exists():
-            new = home.parent / "new"
-            shutil.rmtree(new, ignore_errors=True)
-            options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--fetch-retries=1"]
-            done = subprocess.run(
-                [npm, "install", "--prefix", str(new), *options, SERVER], capture_output=True, text=True, timeout=300
-            )
-            if done.returncode:
-                components.missing(f"needs {SERVER} from the npm registry: {done.stderr.strip()[-400:]}")
-            new.rename(home)
-    return [node, str(entry), "--stdio"]
+    node = components.require("node")
+    return [node, str(npm.modules(SERVER) / "yaml-language-server" / "bin" / "yaml-language-server"), "--stdio"]
 
 
 class Editor:

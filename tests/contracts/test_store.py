@@ -551,8 +551,9 @@ def test_the_expected_duration_is_the_median(diary: Diary, seconds: list[float],
 
 
 def test_only_the_last_ten_successes_count(diary: Diary) -> None:
-    durations(diary, *[1000.0] * 20, *[float(n) for n in range(1, 11)])
+    durations(diary, *[1000.0] * 20, *[float(n) for n in range(10, 0, -1)])
     assert diary.store.expected_s() == {"a": 5.5}
+    assert diary.store.durations_s() == {"a": [float(n) for n in range(1, 11)]}
 
 
 def test_the_last_attempts_of_one_run_count_first(diary: Diary) -> None:

@@ -67,7 +67,10 @@ def test_a_value_of_another_type_is_refused(name: str, text: str, message: str) 
 
 
 def test_an_unknown_parameter_is_refused() -> None:
-    assert refusal(DECLARED, {"reigon": "eu"}) == ("Unknown parameter: reigon", "parameters: region, rows, rate, full")
+    assert refusal(DECLARED, {"reigon": "eu"}) == (
+        "Unknown parameter: reigon",
+        "did you mean 'region'? parameters: region, rows, rate, full",
+    )
     assert refusal((), {"x": "1"}) == ("Unknown parameter: x", "parameters: none")
 
 

@@ -72,8 +72,11 @@ OLD = Reason("too_old", "longer ago than 2 h 00 min")
 OFF = "the machine was off then, and `catch_up: none` makes up for nothing"
 ASLEEP = "nothing woke us in time, and `catch_up: none` makes up for nothing"
 GONE = "no timer of it is installed (systemd-user); `tetra schedule apply` does"
-IDLE = "its timer is installed and does not wait (launchd-user); `tetra start` has it wait"
-NONE = "there is no scheduler here that could wake us"
+DISABLED = "its timer is installed and disabled (launchd-user); `tetra start` has it wait"
+IDLE = "its timer is installed and stopped (launchd-user); `tetra start` has it wait"
+MASKED = "its timer is masked (systemd-user): `systemctl unmask` it, then `tetra schedule apply`"
+BROKEN = "what its timer starts does not work (exit code 203); `tetra doctor` looks at what it needs"
+NONE = "there is no scheduler here that could wake us; `tetra start --foreground` does"
 
 CAUSES = {
     "another time than its own": (
@@ -115,8 +118,8 @@ CAUSES = {
     ),
     "a slot too old to be made up for": (case(row=row(words.MISSED, OLD)), [OLD.text, AT.format("missed")]),
     "a broken file": (
-        case(row=row(words.MISSED, words.CONFIG_ERROR)),
-        ["the configuration could not be used", AT.format("missed")],
+        case(row=row(words.MISSED, Reason(words.CONFIG_ERROR, "it could not be used"))),
+        ["it could not be used", AT.format("missed")],
     ),
     "a changed rule": (
         case(row=row(words.SKIPPED_POLICY, words.RULE_CHANGED)),
@@ -133,8 +136,22 @@ CAUSES = {
     "no timer, and nobody has looked yet": (case(timer=Timer("systemd-user")), [GONE]),
     "a timer that does not wait": (
         case(row=row(words.EXPECTED)._replace(settled_at=None), timer=Timer("launchd-user", known=True, waiting=True)),
-        [IDLE],
+        [DISABLED],
     ),
+    "a run that was in its way, as it is now": (
+        case(row=row(words.SKIPPED_OVERLAP, OVERLAP), other=run(run_id="r0", trigger="manual", state="running")),
+        [
+            "run r0 was active",
+            "run r0 began at 2026-03-02T06:00:00Z: somebody started it by hand; it is running",
+            AT.format("skipped_overlap"),
+        ],
+    ),
+    "a machine that has slept since it was started": (
+        case(row=row(words.MISSED, words.LATE_WAKE), slept_s=7200.0),
+        [ASLEEP, "the machine has slept for 2 h 00 min since it was started", AT.format("missed")],
+    ),
+    "a timer that is masked": (case(timer=Timer("systemd-user", masked=True)), [MASKED]),
+    "a service that does not work": (case(timer=ARMED._replace(failed="exit code 203")), [BROKEN]),
     "a timer that was stopped": (case(timer=Timer("launchd-user", known=True, enabled=True)), [IDLE]),
     "no scheduler": (case(timer=Timer(None)), [NONE]),
     "a schedule that is switched off": (
@@ -158,7 +175,11 @@ CAUSES = {
     ),
     "that it did run": (
         case(row=row(words.LATE, run_id="r1", lateness_s=600.4), run=run(state="failed")),
-        ["it did run: run r1, 600 s after its slot, failed", AT.format("late")],
+        [
+            "it did run: run r1, 600 s after its slot, failed",
+            AT.format("late"),
+            "what to do: `tetra why r1` says what became of that run",
+        ],
     ),
     "that it did run, long ago": (
         case(row=row(words.RAN, run_id="r1", lateness_s=0.2)),

@@ -172,7 +172,7 @@ def test_a_task_that_the_run_does_not_have_is_not_tried_again():
     old = stage.last_run.run_id
     with pytest.raises(UsageError) as refused:
         again(stage, "x")
-    assert str(refused.value) == f"run {old} has no task 'x'\n  hint: `tetra show {old}` lists its tasks"
+    assert str(refused.value) == f"run {old} has no task 'x'\n  hint: tasks: a, b"
 
 
 def test_what_a_retry_left_out_is_done_by_a_resume_of_it():

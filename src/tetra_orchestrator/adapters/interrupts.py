@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+#: What is written there, too, and asks for nothing.
+_OTHERS = (signals.SIGCHLD, signals.SIGCONT)
+
+
 def _note(signum: int, frame: FrameType | None) -> None:
     """Nothing: the interpreter has written the number to the wakeup descriptor."""
 
@@ -57,11 +61,11 @@ class SignalInterrupts:
         return self._reader
 
     def take(self) -> list[int]:
-        """Numbers of the signals since the last call, oldest first, without CHLD."""
+        """Numbers of the signals since the last call, oldest first, without CHLD and CONT."""
         taken: list[int] = []
         while True:
             try:
                 data = os.read(self._reader, 4096)
             except BlockingIOError:
                 return taken
-            taken += [signum for signum in data if signum != signals.SIGCHLD]
+            taken += [signum for signum in data if signum not in _OTHERS]

@@ -7,7 +7,9 @@ import typer
 from tetra_orchestrator.cli import alerts_ack, alerts_list, alerts_resend, alerts_test
 
 app = typer.Typer(
-    help="Alerts that are open, and the letters that tell of them.", rich_markup_mode=None, no_args_is_help=True
+    help="Alerts that are open, and the letters that tell of them.\n\nExamples: `alerts list`, `alerts ack 12`.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
 )
 
 app.command("list")(alerts_list.command)

@@ -29,7 +29,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Acknowledge alerts: nobody is reminded of them any more, nor is anybody else called."""
+    """Acknowledge alerts, so that nobody is reminded of them.
+
+    Nor is anybody else called.
+
+    Examples: `alerts ack 12 13`, `alerts ack 12 --note "the disk is on its way"`.
+    """
     from tetra_orchestrator.cli.alerts_list import row
 
     with settled_scene(config) as scene:

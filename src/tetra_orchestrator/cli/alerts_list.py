@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from tetra_orchestrator.cli.known import settled_scene
-from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.output import brief, instant, local, print_json, print_table
+from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.core.alerts import GIVEN_UP, PENDING, SENDING, SENT, UNSENT
 from tetra_orchestrator.core.letters import left_of
@@ -31,15 +32,24 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show the alerts that are open, those of which somebody has still to be told, and what became of the letters."""
+    """Show the alerts that are open, and who is still to be told.
+
+    With what became of their letters.
+
+    Examples: `alerts list`, `alerts list --all --json`.
+    """
     with settled_scene(config) as scene:
         found = [(alert, letters) for alert, letters in latest(scene.store.alerts) if every or _matters(alert, letters)]
     if as_json:
         print_json("alerts.list", {"alerts": [row(alert, letters) for alert, letters in found]})
         return Exit.OK
+    since, times = brief("since", [one.seen_at for one, _ in found])
     print_table(
-        ("id", "severity", "state", "since", "what"),
-        [(one.id, one.severity, state_of(one), local(one.seen_at), printable(one.title)) for one, _ in found],
+        ("id", "severity", "state", since, "what"),
+        [
+            (one.id, one.severity, cell(state_of(one)), time, printable(one.title))
+            for (one, _), time in zip(found, times, strict=True)
+        ],
     )
     for alert, letters in found:
         for letter in letters:

@@ -26,9 +26,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Try the letters of an alert again now: those that were given up, and those that wait for their next try.
+    """Try the letters of an alert again now.
 
-    An alert all of whose letters have arrived is told again. Exit code 0 only where all of them have arrived now.
+    Those that were given up, and those that wait for their next try. An alert all of whose letters have arrived is
+    told again.
+
+    Examples: `alerts resend 12`, `alerts resend --failed`.
     """
     from tetra_orchestrator.wire_watch import outbox, resend
 

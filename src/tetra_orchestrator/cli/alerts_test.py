@@ -9,6 +9,7 @@ import typer
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
+from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.errors import Exit, UsageError
 
 TYPE_CHECKING = False
@@ -23,9 +24,11 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Send a test by each channel that is switched on. Exit code 0 only where all of them have arrived.
+    """Send a test by each channel that is switched on.
 
     To PagerDuty the test is an incident that is over at once.
+
+    Examples: `alerts test`, `alerts test email`.
     """
     from tetra_orchestrator.wire_watch import try_channels
 
@@ -48,8 +51,8 @@ def _chosen(alerting: Alerting | None, name: str | None) -> Sequence[Channel]:
         raise UsageError("the file has no channel by which anybody could be told", hint=hint)
     wanted = [one for one in alerting.channels if name in (None, one.name)]
     if not wanted:
-        known = ", ".join(one.name for one in alerting.channels)
-        raise UsageError(f"there is no channel '{name}'", hint=f"there are {known}")
+        known = [one.name for one in alerting.channels]
+        raise UsageError(f"there is no channel '{name}'", hint=suggest(str(name), known, "channels"))
     found = [one for one in wanted if one.enabled]
     if not found:
         raise UsageError(

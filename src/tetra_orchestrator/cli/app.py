@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from tetra_orchestrator.cli.helping import Command, Group
 from tetra_orchestrator.cli.main import PROGRAM
 from tetra_orchestrator.errors import UsageError
 
@@ -22,28 +23,32 @@ if TYPE_CHECKING:
 
 #: Every command in the order of `--help`: a module of the same name (`_` for `-`) that holds `command`, or an `app`.
 COMMANDS = (
-    *("run", "resume", "retry", "backfill", "status", "history", "list", "show", "logs"),
-    *("cancel", "pause", "unpause", "validate", "graph", "config", "schema", "init", "schedule", "start", "stop"),
-    *("fire", "why-not", "monitor", "alerts", "doctor", "prune", "cache", "state", "version"),
+    *("run", "resume", "retry", "backfill", "status", "history", "list", "show", "report", "logs"),
+    *("why", "plan", "cancel", "pause", "unpause", "validate", "graph", "config", "schema", "init", "schedule"),
+    *("start", "stop", "fire", "why-not", "monitor", "alerts", "doctor", "prune", "cache", "state"),
+    *("completion", "version"),
 )
 
-HELP = "Run chains of data pipelines on the machine you have, with nothing resident between runs."
-EXIT_CODES = (
-    "Exit codes: 0 succeeded, 1 partial, 2 failed, 64 usage, 69 store unavailable, 70 our bug, 73 cannot write, "
-    "75 not now, 77 permission, 78 configuration, 130/143 interrupted."
-)
+HELP = """Run chains of data pipelines on the machine you have, with nothing resident between runs.
+
+Examples: `init`, `run --mode weekly`, `status`, `schedule apply`.
+"""
 
 
 def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """The application with these commands."""
-    app = typer.Typer(name=PROGRAM, help=HELP, epilog=EXIT_CODES, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        name=PROGRAM, help=HELP, cls=Group, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False
+    )
     app.callback(invoke_without_command=True)(_root)
     for name in names:
         module = import_module(f"tetra_orchestrator.cli.{name.replace('-', '_')}")
         if hasattr(module, "app"):
-            app.add_typer(module.app, name=name)
+            for one in module.app.registered_commands:
+                one.cls = Command
+            app.add_typer(module.app, name=name, cls=Group)
         else:
-            app.command(name)(module.command)
+            app.command(name, cls=Command)(module.command)
     return app
 
 

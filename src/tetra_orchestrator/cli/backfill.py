@@ -21,9 +21,7 @@ Slice = Literal["range", "day", "week", "month", "cron"]
 Only = Literal["missing", "failed", "stale", "all"]
 Shown = Literal["auto", "lines", "plain"]
 
-app = typer.Typer(
-    help="Run a mode over a range of dates, slice by slice.", rich_markup_mode=None, invoke_without_command=True
-)
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 app.command("status")(backfill_status.status)
 app.command("list")(backfill_status.listed)
 app.command("continue")(backfill_control.go_on)
@@ -60,10 +58,13 @@ def start(
     bindings: BindingsOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Run a mode for each slice of a range of dates that is missing, and keep what is still to be done.
+    """Run a mode over a range of dates, slice by slice.
 
-    Examples: `backfill --mode daily --from 2026-01-01 --to 2026-12-31 --partition day --dry-run`,
-    `backfill continue`. Ctrl-C ends the slice that runs; `backfill continue` goes on with it.
+    It runs the slices that are missing, and keeps what is still to be done. Ctrl-C ends the slice that runs;
+    `backfill continue` goes on with it.
+
+    Examples: `backfill --mode daily --from 2026-01-01 --to 2026-12-31 --partition day --dry-run`, `backfill status`,
+    `backfill continue`.
     """
     from tetra_orchestrator.cli.backfill_start import Asked, begin
 

@@ -38,9 +38,12 @@ def go_on(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Go on with a backfill that was left, paused, or has failed: then with the partitions that have not succeeded.
+    """Go on with a backfill that was left, paused, or has failed.
 
-    It uses the configuration with which it was ordered. What a partition's run had done is not done again.
+    It does the partitions that have not succeeded, with the configuration with which it was ordered. What a
+    partition's run had done is not done again.
+
+    Examples: `backfill continue`, `backfill continue bf-20260301T200000Z-abc234 --max-parallel 2`.
     """
     return again.go_on(Left(backfill_id, force, no_retry, max_parallel, progress, config, as_json))
 
@@ -54,12 +57,22 @@ def work(
     progress: Annotated[str, typer.Option()] = "lines",
     config: ConfigOption = None,
 ) -> int:
-    """Work off partitions as one of the processes that `backfill --parallel` starts."""
+    """Work off partitions as one process of several.
+
+    `backfill --parallel` starts them.
+
+    Example: `backfill work bf-20260301T200000Z-abc234 --driver 4711`.
+    """
     return again.work(Left(backfill_id, force, no_retry, max_parallel, progress, config, driver=driver))
 
 
 def pause(backfill_id: KnownId, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Have no new partition begin. Those that run end, and so does the command that works on it."""
+    """Have no new partition begin.
+
+    Those that run end, and so does the command that works on it.
+
+    Example: `backfill pause bf-20260301T200000Z-abc234`.
+    """
     with settled_scene(config) as scene:
         backfill = found(backfill_id, scene.store)
         if backfill.state == RUNNING:
@@ -84,7 +97,12 @@ def cancel(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """End a backfill for good: no new partition begins, and those that run are cancelled."""
+    """End a backfill for good.
+
+    No new partition begins, and those that run are cancelled.
+
+    Example: `backfill cancel bf-20260301T200000Z-abc234`.
+    """
     from tetra_orchestrator.engine.cancel import end_all
 
     with settled_scene(config, end_survivors=True) as scene:

@@ -16,7 +16,8 @@ from tetra_orchestrator.cli.backfill_rows import (
     summary_row,
 )
 from tetra_orchestrator.cli.known import settled_scene
-from tetra_orchestrator.cli.output import local, print_json, print_table
+from tetra_orchestrator.cli.output import dates, local, print_json, print_table
+from tetra_orchestrator.cli.paint import cell, signed
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.backfill import BACKFILL_OPEN, lock_of
@@ -37,7 +38,12 @@ IdArgument = Annotated[str | None, typer.Argument(metavar="[ID]", help="Of the b
 
 
 def status(backfill_id: IdArgument = None, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Show how a backfill stands: a sign for each partition, and when it will be done."""
+    """Show how a backfill stands, and when it will be done.
+
+    There is a sign for each partition.
+
+    Examples: `backfill status`, `backfill status bf-20260301T200000Z-abc234`.
+    """
     plan = _Plan(config)
     with settled_scene(config) as scene:
         backfill, now = (
@@ -51,8 +57,8 @@ def status(backfill_id: IdArgument = None, config: ConfigOption = None, as_json:
         partitions = scene.store.backfills.partitions(backfill.backfill_id)
         look = outlook(backfill, partitions, scene.store, now, plan.of(backfill))
         driven = is_driven(backfill, scene.locks)
-    print(f"{backfill.backfill_id}  mode {backfill.mode}, {backfill.start} to {backfill.end} by {backfill.slice}")
-    print(f"{backfill.state}: {counts_text(partitions)}")
+    print(f"{backfill.backfill_id}  mode {backfill.mode}, {dates(backfill.start, backfill.end)} by {backfill.slice}")
+    print(f"{signed(backfill.state)}: {counts_text(partitions)}")
     if backfill.state in BACKFILL_OPEN:
         print(f"left: {outlook_text(look)}" + (f", until {local(finish(look, now))}" if driven and look.left_s else ""))
         if not driven:
@@ -62,18 +68,25 @@ def status(backfill_id: IdArgument = None, config: ConfigOption = None, as_json:
 
 
 def listed(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """List the backfills, newest first."""
+    """List the backfills, newest first.
+
+    Example: `backfill list`.
+    """
     with settled_scene(config) as scene:
         rows = [(one, scene.store.backfills.partitions(one.backfill_id)) for one in scene.store.backfills.all()]
     if as_json:
         print_json("backfill.list", {"backfills": [summary_row(*row) for row in rows]})
         return 0
     print_table(
-        ("backfill", "mode", "from", "to", "by", "state", "partitions", "took"),
+        ("backfill", "mode", "dates", "by", "state", "partitions", "took"),
         [
-            (one.backfill_id, one.mode, one.start, one.end, one.slice, one.state, counts_text(some), _took(one))
+            (
+                *(one.backfill_id, one.mode, dates(one.start, one.end), one.slice),
+                *(cell(one.state), counts_text(some), _took(one)),
+            )
             for one, some in rows
         ],
+        spare=("took", "by"),
     )
     if not rows:
         print("there is no backfill yet")

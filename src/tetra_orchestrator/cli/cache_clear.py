@@ -11,7 +11,12 @@ from tetra_orchestrator.errors import Exit
 
 
 def command(task: TaskOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Forget kept results, of one task or all: next time the tasks run. What they have made stays where it is."""
+    """Forget kept results, of one task or all.
+
+    Next time the tasks run. What they have made stays where it is.
+
+    Examples: `cache clear --task features.build`, `cache clear`.
+    """
     seen = glance(config)
     with settled(seen) as scene:
         check_task(task, seen, config, scene.store.results)

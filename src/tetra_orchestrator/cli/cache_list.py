@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tetra_orchestrator.cli.cache_tasks import TaskOption, check_task
 from tetra_orchestrator.cli.known import glance, settled
-from tetra_orchestrator.cli.output import instant, print_json, print_table
+from tetra_orchestrator.cli.output import dates, instant, print_json, print_table
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
-from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.core.spoken import about
 from tetra_orchestrator.errors import Exit
 
 TYPE_CHECKING = False
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def command(task: TaskOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Show what is kept: of which task, for which dates, made in which run, and how old it is."""
+    """Show what is kept: of which task, for which dates.
+
+    With the run that has made it, and how old it is.
+
+    Examples: `cache list`, `cache list --task features.build`.
+    """
     seen = glance(config)
     with settled(seen) as scene:
         check_task(task, seen, config, scene.store.results)
@@ -29,7 +34,7 @@ def command(task: TaskOption = None, config: ConfigOption = None, as_json: JsonO
     print_table(
         ("task", "dates", "run", "age", "outputs"),
         [
-            (row["task"], _dates(row), row["run_id"], duration(row["age_s"]), ", ".join(row["outputs"]) or "-")
+            (row["task"], _dates(row), row["run_id"], about(row["age_s"]), ", ".join(row["outputs"]) or "-")
             for row in rows
         ],
     )
@@ -54,8 +59,4 @@ def _row(result: Result, now: datetime) -> dict[str, Any]:
 
 def _dates(row: dict[str, Any]) -> str:
     partition = row["partition"]
-    if partition is None:
-        return "-"
-    return (
-        partition["start"] if partition["start"] == partition["end"] else f"{partition['start']} .. {partition['end']}"
-    )
+    return dates(partition["start"], partition["end"]) if partition else "-"

@@ -27,7 +27,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """End a run: its processes get TERM, then KILL after their grace; the run ends `cancelled`."""
+    """End a run with all of its processes.
+
+    They get TERM, then KILL after their grace; the run ends `cancelled`.
+
+    Examples: `cancel latest`, `cancel 20260301T200000Z-abc234`.
+    """
     from tetra_orchestrator.engine.cancel import cancel
     from tetra_orchestrator.wire_watch import after_command
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.config.effective import Value
     from tetra_orchestrator.config.loaded import Configuration, Loaded
 
-app = typer.Typer(help="The values in effect, conversion, differences.", rich_markup_mode=None)
+app = typer.Typer(
+    help="The values in effect, conversion, differences.\n\nExamples: `config show`, `config diff --run latest`.",
+    rich_markup_mode=None,
+)
 
 
 @app.command("show")
@@ -39,7 +42,9 @@ def show(
     bindings: BindingsOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Print every value in effect and where it comes from, defaults included; secrets are masked.
+    """Print every value in effect and where it comes from.
+
+    Defaults are included; secrets are masked.
 
     Example: `config show --overlay prod.yaml --set host.max_parallel=2`.
     """
@@ -66,7 +71,9 @@ def convert(
     dialect: DialectOption = None,
     bindings: BindingsOption = None,
 ) -> int:
-    """Print a configuration as native YAML. References to variables stay as they are.
+    """Print a configuration as native YAML.
+
+    References to variables stay as they are.
 
     Example: `config convert pipeline_config.yaml --out config/orchestration.yaml`.
     """
@@ -98,7 +105,9 @@ def diff(
     bindings: BindingsOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Print what changed from A to B, or since a run; secrets are masked. The exit code is 0 either way.
+    """Print what changed from A to B, or since a run.
+
+    Secrets are masked.
 
     Examples: `config diff old.yaml new.yaml`, `config diff --run latest`.
     """

@@ -31,8 +31,11 @@ def since_success(run: Run, store: Store) -> Since | None:
     """The same for the run; None where nothing of that mode succeeded before."""
     wanted = RunFilter(mode=run.mode, states=(RunState.SUCCEEDED.value,), before=run.run_id)
     found = next((one for one in store.search(wanted, RECENT) if one.mode == run.mode), None)
-    if found is None:
-        return None
+    return since(found, run, store) if found else None
+
+
+def since(found: Run, run: Run, store: Store) -> Since:
+    """What the run has had since the other one, which came before it."""
     if found.config_hash == run.config_hash:
         return Since(found.run_id, None, None)
     return Since(found.run_id, store.config_text(found.run_id), store.config_text(run.run_id))

@@ -8,6 +8,7 @@ import typer
 
 from tetra_orchestrator.cli.known import glance
 from tetra_orchestrator.cli.output import print_json, print_table
+from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import ByOption, SystemOption
@@ -30,7 +31,10 @@ def command(
     system: SystemOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Check the store, the machine and the timers. Exit code 0 all right, 1 with warnings, 2 with errors."""
+    """Check the store, the machine and the timers.
+
+    Examples: `doctor`, `doctor --in-job`.
+    """
     from tetra_orchestrator import wire
 
     seen = glance(config)
@@ -71,7 +75,7 @@ def _project(config: str | None, in_job: bool, by: str | None, system: bool) -> 
 
 
 def _print(findings: Sequence[Diagnosis]) -> None:
-    print_table(("", "about", "found"), [(one.severity, one.code, one.message) for one in findings])
+    print_table(("", "about", "found"), [(cell(one.severity), one.code, one.message) for one in findings])
     for one in findings:
         if one.remedy:
             print(f"\n{one.code}: {one.remedy}")

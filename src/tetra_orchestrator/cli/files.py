@@ -27,3 +27,35 @@ def write_new(path: str, text: str, *, force: bool) -> str:
             os.unlink(temporary)
         raise CannotWrite(f"cannot be written: {error.strerror}", hint="name another place", where=path) from None
     return path
+
+
+def write_private(path: str, text: str, *, mark: str, force: bool) -> str:
+    """Write a file for its owner's eyes only, at once or not at all, and return its absolute path.
+
+    One that is there is replaced where it begins with `mark`, as ours do; any other is a `UsageError` unless `force`.
+    Raises `CannotWrite` where it cannot be written.
+    """
+    path = os.path.abspath(path)
+    if os.path.isdir(path):
+        raise UsageError(f"{path} is a folder", hint="name a file in it")
+    if not force and os.path.lexists(path) and not _begins_with(path, mark):
+        raise UsageError(f"{path} is there already", hint="add --force to write over it, or name another file")
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise CannotWrite(f"cannot be written: {error.strerror}", hint="name another place", where=path) from None
+    return path
+
+
+def _begins_with(path: str, mark: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(mark.encode())) == mark.encode()
+    except OSError:
+        return False

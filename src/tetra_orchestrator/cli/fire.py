@@ -19,9 +19,11 @@ def command(
     boot: Annotated[bool, typer.Option("--boot", help="Settle all schedules after a start of the machine.")] = False,
     config: ConfigOption = None,
 ) -> int:
-    """Run what is due of a schedule and settle every other slot of it. Timers start this; it decides, not they.
+    """Run what is due of a schedule. Timers start this; it decides, not they.
 
-    Exit code 0 where nothing had to be run, else the run's. To run a schedule now: `schedule run-now`.
+    Every other slot is settled. To run a schedule now: `schedule run-now`.
+
+    Examples: `fire weekly`, `fire --boot`.
     """
     from tetra_orchestrator.cli.firing import instant_of
     from tetra_orchestrator.fire import Wake, fire

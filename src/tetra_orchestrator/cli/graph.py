@@ -38,7 +38,10 @@ def command(
     bindings: BindingsOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Draw the graph of dependencies."""
+    """Draw the graph of dependencies.
+
+    Examples: `graph`, `graph --mode weekly --format mermaid`.
+    """
     loaded = load(Source(config, tuple(overlay or ()), tuple(set_ or ()), dialect, bindings))
     tasks = select(loaded.project, mode).tasks
     if as_json:

@@ -8,7 +8,8 @@ import typer
 
 from tetra_orchestrator import wire
 from tetra_orchestrator.cli.known import glance, settled, whole
-from tetra_orchestrator.cli.output import print_json, print_table
+from tetra_orchestrator.cli.output import brief, dates, print_json, print_table
+from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import run_row, usage_row
 from tetra_orchestrator.cli.times import past
@@ -150,18 +151,20 @@ def _check_mode(name: str, store: Store, project: Project | None) -> None:
 
 
 def _print(runs: Sequence[Run], following: str | None) -> None:
-    of_partitions = any(run.partition for run in runs)
-    head = ("run", "mode", "state", "started", "took", *(("partition",) * of_partitions), "trigger")
-    print_table(head, [_cells(run, of_partitions=of_partitions) for run in runs])
+    started, times = brief("started", [run.started_at for run in runs])
+    head = ["run", "mode", "state", started, "took", "partition", "trigger"]
+    rows = [_cells(run, time) for run, time in zip(runs, times, strict=True)]
+    if not any(run.partition for run in runs):
+        for row in (head, *rows):
+            del row[5]
+    print_table(head, rows, spare=("trigger", "took"))
     if not runs:
         print("no run fits")
     elif following:
         print(f"\nthere are more: --cursor {following} goes on behind these")
 
 
-def _cells(run: Run, *, of_partitions: bool) -> tuple[object, ...]:
-    started = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M") if run.started_at else "-"
-    span = f"{run.partition.start} to {run.partition.end}" if run.partition else "-"
-    places = (span,) if of_partitions else ()
-    cells = (run.run_id, run.mode or "-", run.state, started, duration(run.duration_s), *places, run.trigger)
-    return tuple(printable(cell) for cell in cells)
+def _cells(run: Run, started: str) -> list[str]:
+    place = dates(run.partition.start, run.partition.end) if run.partition else "-"
+    mode, trigger = printable(run.mode or "-"), printable(run.trigger)
+    return [run.run_id, mode, cell(run.state), started, duration(run.duration_s), place, trigger]

@@ -10,7 +10,8 @@ import typer
 
 from tetra_orchestrator.cli.checkpoints import folder_of, warn_of_broken
 from tetra_orchestrator.cli.known import settled
-from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.output import brief, instant, print_json, print_table
+from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.config.find import find_config
@@ -36,7 +37,10 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """List the pipelines of the file with their last runs, and the runs that left checkpoints."""
+    """List the pipelines of the file, and runs with checkpoints.
+
+    Examples: `list`, `list --checkpoint-dir checkpoints`.
+    """
     folder = folder_of(checkpoint_dir)
     holdings = checkpoints_in(folder)
     warn_of_broken(holdings)
@@ -87,14 +91,18 @@ def _print(pipelines: list[dict[str, Any]], left: list[Summary]) -> None:
     print_table(headers, [_cells(row) for row in pipelines])
     if pipelines and left:
         print()
-    cells = [(printable(s.pipeline_id), printable(s.pipeline_name), s.checkpoints, _when(s.latest)) for s in left]
-    print_table(("pipeline id", "name", "checkpoints", "latest"), cells)
+    latest, times = brief("latest", [_instant(each.latest) for each in left])
+    cells = [
+        (printable(each.pipeline_id), each.checkpoints, time, printable(each.pipeline_name))
+        for each, time in zip(left, times, strict=True)
+    ]
+    print_table(("pipeline id", "checkpoints", latest, "name"), cells)
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     lists = (", ".join(row[key]) or "-" for key in ("depends_on", "modes", "schedules"))
     state = "disabled" if not row["enabled"] else row["last_run"]["state"] if row["last_run"] else "never"
-    return (row["name"], len(row["tasks"]), *lists, state)
+    return (row["name"], len(row["tasks"]), *lists, cell(state))
 
 
 def _instant(seconds: float) -> datetime | None:
@@ -107,7 +115,3 @@ def _instant(seconds: float) -> datetime | None:
 
 def _rfc(seconds: float) -> str | None:
     return instant(_instant(seconds))
-
-
-def _when(seconds: float) -> str:
-    return local(_instant(seconds))

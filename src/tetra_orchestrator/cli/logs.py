@@ -13,6 +13,7 @@ import typer
 from tetra_orchestrator.cli.known import glance, settled_scene
 from tetra_orchestrator.cli.project import ConfigOption
 from tetra_orchestrator.cli.records import find_run
+from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.core.states import RUN_ACTIVE
 from tetra_orchestrator.errors import UsageError
@@ -37,7 +38,10 @@ def command(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print what is added until the run ends.")] = False,
     config: ConfigOption = None,
 ) -> int:
-    """Print logs. Control characters are shown escaped, never sent to the terminal."""
+    """Print logs. Control characters are shown escaped, never sent to the terminal.
+
+    Examples: `logs`, `logs --follow`, `logs -p data_pipeline --tail 50`, `logs --run latest`.
+    """
 
     with settled_scene(config) as scene:
         store = scene.store
@@ -64,7 +68,7 @@ def _check_known(pipeline: str, recorded: set[str], config: str | None) -> None:
         return
     listed = glance(config).pipelines
     if pipeline not in listed:
-        raise UsageError(f"Unknown pipeline: {pipeline}", hint=f"pipelines: {', '.join(listed) or 'none'}")
+        raise UsageError(f"Unknown pipeline: {pipeline}", hint=suggest(pipeline, listed, "pipelines"))
 
 
 def _paths(store: Store, run: Run, pipeline: str | None) -> list[str]:

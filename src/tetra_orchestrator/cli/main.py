@@ -119,6 +119,10 @@ def _quick_answer(command: list[str], options: list[str]) -> int | None:
         from tetra_orchestrator.cli import firing
 
         return firing.quick_answer(options)
+    if command == ["__complete"]:
+        from tetra_orchestrator.cli import completing
+
+        return completing.answer(options)
     if command == ["validate"]:
         from tetra_orchestrator.cli import verdict
 

@@ -51,7 +51,10 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check pipelines, data, slots, timers and the host. Exit code 0 healthy, 1 degraded, 2 unhealthy."""
+    """Check pipelines, data, slots, timers and the host.
+
+    Examples: `monitor`, `monitor --watch --every 60`, `monitor --quiet --json`.
+    """
     if once and watch:
         raise UsageError("--once and --watch are two ways to look", hint="leave out one of them")
     if every is not None and not watch:

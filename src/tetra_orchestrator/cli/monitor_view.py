@@ -6,6 +6,7 @@ import os
 from shlex import quote
 
 from tetra_orchestrator.cli.output import instant, print_table
+from tetra_orchestrator.cli.paint import cell, signed
 from tetra_orchestrator.core.spoken import about, duration, size
 
 TYPE_CHECKING = False
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.health import Health, PipelineHealth
 
 _INSTANTS = ("last_run", "last_success", "data_at", "next_slot")
-#: What fits into 80 columns.
-_NAME = 18
-_SHORT = {"upstream_failed": "blocked"}
 #: What looks closer where this look has shown all there is.
 _THIS = "tetra monitor"
 
@@ -47,7 +45,7 @@ def show(health: Health, config: str | None) -> None:
     `config` is the file that the command line has named.
     """
     named = f" --config {quote(config)}" if config else ""
-    print(health.health)
+    print(signed(health.health))
     print_table(
         ("pipeline", "ran", "status", "data", "log", "errs", "mean", "next"),
         [_row(pipeline, health.at) for pipeline in health.pipelines],
@@ -59,24 +57,17 @@ def show(health: Health, config: str | None) -> None:
     for line in _host(health.system):
         print(line)
     for finding in health.findings:
-        print(f"\n{finding.severity}: {finding.text}")
+        print(f"\n{signed(finding.severity)}: {finding.text}")
         if finding.command not in ("", _THIS):
             print(f"  look closer: {finding.command}{named * finding.command.startswith('tetra ')}")
 
 
 def _row(one: PipelineHealth, now: datetime) -> tuple[str, ...]:
-    name = one.name if len(one.name) <= _NAME else f"{one.name[: _NAME - 3]}..."
-    status = (
-        "running"
-        if one.running
-        else "paused"
-        if one.paused
-        else _SHORT.get(one.status or "never", one.status or "never")
-    )
+    status = "running" if one.running else "paused" if one.paused else one.status or "never"
     return (
-        name,
+        one.name,
         _span(one.last_run, now),
-        status,
+        cell(status),
         one.data_freshness,
         one.log_freshness,
         "-" if one.error_rate is None else f"{one.error_rate:.0%}",

@@ -8,7 +8,7 @@ import typer
 
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.cli.known import glance, settled, whole
-from tetra_orchestrator.cli.output import instant, print_json
+from tetra_orchestrator.cli.output import local, print_json
 from tetra_orchestrator.cli.pauses import chosen, pause_row, told
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.times import DATE, INSTANT, Reader
@@ -32,7 +32,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Hold pipelines or schedules back until `unpause`. What runs is not ended, and a mode runs without them."""
+    """Hold pipelines or schedules back until `unpause`.
+
+    What runs is not ended, and a mode runs without them.
+
+    Examples: `pause data_pipeline`, `pause weekly --schedule --until 2d --reason "the source moves"`.
+    """
     from tetra_orchestrator import wire
 
     seen = glance(config)
@@ -58,5 +63,5 @@ def _end(text: str, now: datetime) -> datetime:
     hint = f"write an instant ({INSTANT}), a date ({DATE}) or a duration (2h, 3d)"
     end = Reader("--until", hint, times=False, now=now).read(text)
     if end <= now:
-        raise UsageError(f"--until {text!r} has passed", hint=f"it is {instant(now)}; choose a time to come")
+        raise UsageError(f"--until {text!r} has passed", hint=f"it is {local(now)}; choose a time to come")
     return end

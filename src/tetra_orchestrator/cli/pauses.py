@@ -49,7 +49,8 @@ def pause_row(pause: Pause) -> dict[str, Any]:
 
 def told(pause: Pause) -> str:
     """A pause in one line."""
+    from tetra_orchestrator.cli.output import local
     from tetra_orchestrator.core.reasons import paused
     from tetra_orchestrator.core.spoken import printable
 
-    return printable(f"{pause.name}: {paused(pause).text}")
+    return printable(f"{pause.name}: {paused(pause, local).text}")

@@ -8,6 +8,7 @@ import typer
 
 from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import instant, local, near, print_json, print_table
+from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.spoken import size
@@ -33,11 +34,13 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Remove old runs with their rows and files, old slots and alerts, and files that belong to no run.
+    """Remove old runs, slots and alerts as `logs.keep` says.
 
-    A run that is active, or the latest or the latest successful of a pipeline or task, stays, and so does one that
-    somebody has still to be told of. So does what tells which partitions are done. Where the file has no `alerting` any
-    more, alerts that are open are closed.
+    Runs go with their rows and files, and so do files that belong to no run. A run that is active, or the latest or
+    the latest successful of a pipeline or task, stays, and so does one that somebody has still to be told of. So does
+    what tells which partitions are done. Where the file has no `alerting` any more, alerts that are open are closed.
+
+    Examples: `prune --dry-run`, `prune --runs 50 --days 90`, `prune --bytes 5GB`.
     """
     from tetra_orchestrator.engine.retention import survey, sweep
 
@@ -108,7 +111,7 @@ def _files(found: Sweep) -> int:
 
 
 def _print(found: Sweep, keep: Keep, spare: int | None, *, dry_run: bool) -> None:
-    rows = [(one.run.run_id, one.run.state, size(one.files_bytes), one.reason.text) for one in found.runs]
+    rows = [(one.run.run_id, cell(one.run.state), size(one.files_bytes), one.reason.text) for one in found.runs]
     print_table(("run", "state", "files", "why"), rows)
     strays = [(near(stray.path), size(stray.size_bytes)) for stray in found.strays]
     print("\n" * bool(rows and strays), end="")

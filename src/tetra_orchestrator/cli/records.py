@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.cli.output import instant
+from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -42,8 +43,8 @@ def _beginning(text: str, store: Store) -> Run:
         names = ", ".join(one.run_id for one in found[:SHOWN])
         more = " and more" if len(found) > SHOWN else ""
         raise SeveralRuns(f"several runs begin with '{text}'", hint=f"the latest are: {names}{more}")
-    recent = ", ".join(one.run_id for one in store.runs(limit=SHOWN))
-    raise UsageError(f"there is no run '{text}'", hint=f"the latest are: {recent or 'none yet'}")
+    recent = [one.run_id for one in store.runs(limit=SHOWN)]
+    raise UsageError(f"there is no run '{text}'", hint=suggest(text, recent or ["none yet"], "the latest are"))
 
 
 def run_row(run: Run) -> dict[str, Any]:

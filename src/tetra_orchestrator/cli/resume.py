@@ -36,9 +36,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Go on where a run has ended without success, as a new run with the configuration and parameters that it had.
+    """Go on where a run has ended without success.
 
-    What succeeded there is skipped, its outputs stay readable. A task that outlived its run is waited for.
+    That is a new run with the configuration and parameters that it had. What succeeded there is skipped, its outputs
+    stay readable. A task that outlived its run is waited for.
+
+    Examples: `resume`, `resume latest --max-parallel 2`, `resume --lost`, `resume latest --with-current-config`.
     """
     from tetra_orchestrator.engine.again import Again
 

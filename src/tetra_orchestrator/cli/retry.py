@@ -30,7 +30,9 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Do single tasks of a run again, as a new run with the configuration and parameters that it had.
+    """Do single tasks of a run again, in a new run.
+
+    That has the configuration and parameters that the first one had.
 
     Example: `retry latest --task load.rows --downstream`.
     """

@@ -71,10 +71,10 @@ def command(
         bool, typer.Option("--json", help="The events, one JSON object per line; with --dry-run one object.")
     ] = False,
 ) -> int:
-    """Run a mode, or single pipelines, in the order of their dependencies.
+    """Run a mode, or single pipelines, as they depend on each other.
 
-    Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`,
-    `run --mode weekly --from features.build`.
+    Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`, `run --mode
+    weekly --from features.build`.
     """
     from tetra_orchestrator.cli.running import Order, run
 

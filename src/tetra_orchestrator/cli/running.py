@@ -16,7 +16,7 @@ from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import declared, select
 from tetra_orchestrator.engine.overlap import OVERLAPS
 from tetra_orchestrator.engine.start import Request
-from tetra_orchestrator.errors import UsageError
+from tetra_orchestrator.errors import ConfigError, NotNow, TetraError, UsageError
 from tetra_orchestrator.launch import start
 
 TYPE_CHECKING = False
@@ -123,7 +123,26 @@ def plain_fields(
 
 
 def run(order: Order) -> int:
-    """Do what is asked for and return the exit code."""
+    """Do what is asked for and return the exit code. What is refused is kept for `why`."""
+    try:
+        return _run(order)
+    except (ConfigError, NotNow) as error:
+        if not order.dry_run:
+            from tetra_orchestrator.cli.refused import keep
+
+            keep(error, _named(order), order.config, wire.clock().now())
+        raise
+
+
+def _named(order: Order) -> Sequence[str]:
+    """The pipelines that are asked for; none where that is for all, or cannot be known."""
+    try:
+        return _request(order, _load(order), _given(order)).selection.pipelines
+    except TetraError:
+        return order.pipelines
+
+
+def _run(order: Order) -> int:
     loaded = _load(order)
     failpoints.hit("cfg.loaded")
     given = _given(order)
@@ -153,6 +172,17 @@ def run(order: Order) -> int:
 
         return show_forecast(request, as_json=order.as_json)
     return start(request, loaded, style, order.notify, keeping)
+
+
+def requested(order: Order) -> Request:
+    """The run that is asked for, which nobody starts. Raises `UsageError` for dates that are cut into several runs."""
+    loaded = _load(order)
+    if _is_sliced(order, loaded.project):
+        raise UsageError(
+            f"the dates of the mode '{order.mode}' are cut into slices, and this is about one run",
+            hint="leave the dates out; `tetra backfill --dry-run` tells which runs they make",
+        )
+    return _request(order, loaded, _given(order))
 
 
 def _is_sliced(order: Order, project: Project) -> bool:

@@ -24,6 +24,7 @@ from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.times import INSTANT, Reader
 from tetra_orchestrator.core.history import SCHEDULE
 from tetra_orchestrator.core.model import Schedule
+from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.errors import ConfigError, UsageError
 
 TYPE_CHECKING = False
@@ -33,12 +34,17 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.history import Pause
 
-app = typer.Typer(help="When schedules are due, and their timers.", rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 
 @app.callback()
 def default(context: typer.Context, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Show when every schedule of the file is due next."""
+    """When schedules are due, and their timers.
+
+    Without a command it shows when every schedule of the file is due next.
+
+    Examples: `schedule`, `schedule list`, `schedule apply`.
+    """
     if context.invoked_subcommand is None:
         return following(config=config, as_json=as_json)
     return 0
@@ -54,7 +60,10 @@ def following(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """List the next slots."""
+    """List the next slots.
+
+    Examples: `schedule next`, `schedule next weekly -n 3`, `schedule next --cron "0 20 * * 0" --tz America/New_York`.
+    """
     reader = Reader("--from", f"write it as {INSTANT}", UTC)
     after = reader.read(since) if since else datetime.now(UTC)
     schedules, pauses = _of_file(config, name) if cron is None else ([_of_rule(cron, tz)], ())
@@ -66,7 +75,11 @@ def following(
     if as_json:
         print_json("schedule.next", {"slots": rows})
     else:
-        print_table(("schedule", "mode", "due", "zone"), [(_marked(r), r["mode"], r["local"], r["zone"]) for r in rows])
+        print_table(
+            ("schedule", "mode", "due", "zone"),
+            [(_marked(r), r["mode"], r["local"], r["zone"]) for r in rows],
+            spare=("mode",),
+        )
     return 0
 
 
@@ -89,8 +102,8 @@ def _of_file(config: str | None, name: str | None) -> tuple[Sequence[Schedule], 
     else:
         found = [schedule for schedule in project.schedules if schedule.name == name]
         if not found:
-            known = ", ".join(schedule.name for schedule in project.schedules)
-            raise UsageError(f"Unknown schedule: {name}", hint=f"schedules: {known or 'none'}")
+            known = [schedule.name for schedule in project.schedules]
+            raise UsageError(f"Unknown schedule: {name}", hint=suggest(name, known, "schedules"))
     with closing(wire.store(project.store_url)) as store:
         return found, [pause for pause in store.pauses() if pause.kind == SCHEDULE]
 

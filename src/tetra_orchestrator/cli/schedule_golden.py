@@ -43,7 +43,12 @@ class Fault(Record):
 
 
 def command(write: WriteOption = False, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Check the units in launchd/ and systemd/ against the file, and by systemd. Exit code 1 where they differ."""
+    """Check the units in launchd/ and systemd/ against the file.
+
+    And by systemd, where that is here.
+
+    Examples: `schedule verify`, `schedule verify --write`.
+    """
     project = _project(config)
     wanted = {family: _rendered(family, _elsewhere(project)) for family in FAMILIES}
     faults = []

@@ -21,7 +21,10 @@ NameArgument = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only
 
 
 def command(name: NameArgument = None, config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Show what may be other than expected. Exit code 0 all right, 1 with warnings, 2 with errors."""
+    """Show what may be other than expected.
+
+    Examples: `schedule lint`, `schedule lint weekly`.
+    """
     from tetra_orchestrator.core.schedule_lint import ERROR, WARNING
 
     found = _found(name, config)

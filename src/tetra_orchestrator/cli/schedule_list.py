@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tetra_orchestrator import wire
-from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.output import brief, instant, print_json, print_table
 from tetra_orchestrator.cli.pauses import pause_row
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
@@ -39,7 +39,10 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show what every schedule runs, when, and whether its timer waits."""
+    """Show what every schedule runs, when, and its timer.
+
+    Examples: `schedule list`, `schedule list --tag team=risk`.
+    """
     wanted = {_tag(text) for text in tag or ()}
     project, now = load(Source(config)).project, wire.clock().now()
     kind, states = _states(project, by, system)
@@ -121,15 +124,15 @@ def _timer(state: TimerState) -> dict[str, Any]:
 def _print(schedules: Sequence[Schedule], rows: Sequence[Mapping[str, Any]]) -> None:
     from datetime import datetime
 
-    def due(row: Mapping[str, Any]) -> str:
-        return local(datetime.fromisoformat(row["next_slot"])) if row["next_slot"] else "-"
-
+    slots = [row["next_slot"] for row in rows]
+    following, times = brief("next", [slot and datetime.fromisoformat(slot) for slot in slots])
     print_table(
-        ("schedule", "runs", "when", "zone", "next here", "timer"),
+        ("schedule", "runs", "when", "zone", following, "timer"),
         [
-            (one.name, one.mode or ", ".join(one.pipelines), _when(one), one.timezone, due(row), _standing(row))
-            for one, row in zip(schedules, rows, strict=True)
+            (one.name, one.mode or ", ".join(one.pipelines), _when(one), one.timezone, time, _standing(row))
+            for one, row, time in zip(schedules, rows, times, strict=True)
         ],
+        spare=("zone",),
     )
 
 

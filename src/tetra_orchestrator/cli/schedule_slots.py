@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from tetra_orchestrator import wire
-from tetra_orchestrator.cli.output import instant, local, print_json, print_table
+from tetra_orchestrator.cli.output import brief, instant, print_json, print_table
+from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.times import past
@@ -34,7 +35,10 @@ def audit(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show every slot that was expected in a period, with what became of it and why."""
+    """Show every slot of a period, with what became of it and why.
+
+    Examples: `schedule audit`, `schedule audit weekly --since 30d`.
+    """
     from tetra_orchestrator.core.schedule import zone
 
     project, now = load(Source(config)).project, wire.clock().now()
@@ -60,7 +64,12 @@ def run_now(
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The events, one JSON object per line.")] = False,
 ) -> int:
-    """Run what a schedule runs, now and here. No slot is settled by that."""
+    """Run what a schedule runs, now and here.
+
+    No slot is settled by that.
+
+    Example: `schedule run-now weekly`.
+    """
     from tetra_orchestrator.cli.running import style_of
     from tetra_orchestrator.fire import schedule_of
     from tetra_orchestrator.scheduled import run_now
@@ -81,11 +90,13 @@ def _row(slot: Slot) -> dict[str, Any]:
 
 
 def _print(slots: list[Slot], counts: dict[str, int]) -> None:
+    shown = slots[-SHOWN:]
+    head, times = brief("slot", [slot.at for slot in shown])
     print_table(
-        ("schedule", "slot", "outcome", "why"),
+        ("schedule", head, "outcome", "why"),
         [
-            (slot.schedule, local(slot.at), slot.outcome, slot.reason.text if slot.reason else slot.run_id or "-")
-            for slot in slots[-SHOWN:]
+            (slot.schedule, time, cell(slot.outcome), slot.reason.text if slot.reason else slot.run_id or "-")
+            for slot, time in zip(shown, times, strict=True)
         ],
     )
     if len(slots) > SHOWN:

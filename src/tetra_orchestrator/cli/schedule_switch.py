@@ -33,7 +33,12 @@ def disable(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Have schedules not run at their times until `enable`, and disarm their timers. What runs is not ended."""
+    """Have schedules not run at their times until `enable`.
+
+    Their timers are disarmed. What runs is not ended.
+
+    Example: `schedule disable weekly`.
+    """
     project = _project_with(names, config)
     now = wire.clock().now().replace(microsecond=0)
     with closing(wire.store(project.store_url)) as store:
@@ -54,7 +59,12 @@ def enable(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Have schedules run at their times again, and arm their timers."""
+    """Have schedules run at their times again.
+
+    Their timers are armed.
+
+    Example: `schedule enable weekly`.
+    """
     project = _project_with(names, config)
     for schedule in project.schedules:
         if schedule.name in names and not schedule.enabled:

@@ -31,7 +31,10 @@ AllOption = Annotated[bool, typer.Option("--all", help="All timers of this proje
 def plan(
     system: SystemOption = False, by: ByOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> int:
-    """Show what `apply` and `prune` would do. Changes nothing."""
+    """Show what `apply` and `prune` would do. Changes nothing.
+
+    Examples: `schedule plan`, `schedule plan --by crontab`.
+    """
     project = load(Source(config)).project
     site = site_of(project, wire_timers.timers(by, system))
     actions = timers.survey(site, disabled(project)).actions
@@ -51,7 +54,12 @@ def apply(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Install the timers of all enabled schedules, and arm those that nobody has disarmed. Twice changes nothing."""
+    """Install the timers of all enabled schedules.
+
+    Those that nobody has disarmed are armed. Twice changes nothing.
+
+    Examples: `schedule apply`, `schedule apply --system`.
+    """
     project = load(Source(config)).project
     site, off = site_of(project, wire_timers.timers(by, system)), disabled(project)
     found = timers.survey(site, off)
@@ -69,7 +77,12 @@ def prune(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Remove timers of this project that no schedule wants any more. What is running stays."""
+    """Remove timers that no schedule wants any more.
+
+    What is running stays.
+
+    Examples: `schedule prune`, `schedule prune --all`.
+    """
     project = load(Source(config)).project
     site = site_of(project, wire_timers.timers(by, system), gone=everything)
     applied = timers.prune(timers.survey(site), site, force=force)

@@ -14,10 +14,11 @@ from tetra_orchestrator.cli.output import near
 def command(
     out: Annotated[str | None, typer.Option(metavar="FILE", help="Write here, over what is there.")] = None,
 ) -> int:
-    """Print the JSON Schema by which editors and other programs check a configuration file.
+    """Print the JSON Schema of configuration files.
 
-    Example: `schema --out orchestration.schema.json`, then begin the file with
-    `# yaml-language-server: $schema=orchestration.schema.json`.
+    Editors check a file by it whose first line names it; docs/configuration.md shows how.
+
+    Examples: `schema`, `schema --out orchestration.schema.json`.
     """
     from tetra_orchestrator.config.shipped import schema_text
 

@@ -8,7 +8,8 @@ import typer
 
 from tetra_orchestrator.cli.config_since import changes, print_since, since_success
 from tetra_orchestrator.cli.known import settled_scene
-from tetra_orchestrator.cli.output import local, near, print_json, print_table
+from tetra_orchestrator.cli.output import dates, local, near, print_json, print_table
+from tetra_orchestrator.cli.paint import cell, signed
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import by_task, find_run, run_row, task_row, usage_row
 from tetra_orchestrator.cli.timeline import timeline
@@ -35,9 +36,11 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show one run: its timeline, its tasks, every attempt with its outcome and log, and the outputs.
+    """Show one run: timeline, tasks, attempts, outputs.
 
-    RUN may be the beginning of an id that no other run has.
+    Every attempt is told with its outcome and log. RUN may be the beginning of an id that no other run has.
+
+    Examples: `show`, `show 20260301T2000`, `show latest --json`.
     """
     with settled_scene(config) as scene:
         store, now = scene.store, scene.clock.now()
@@ -64,8 +67,8 @@ def command(
 
 
 def _print_head(run: Run, resumed_by: Sequence[str]) -> None:
-    span = f"{run.partition.start} to {run.partition.end}" if run.partition else None
-    head = [run.run_id, run.mode, span, run.state, run.trigger]
+    span = dates(run.partition.start, run.partition.end) if run.partition else None
+    head = [run.run_id, run.mode, span, signed(run.state), run.trigger]
     print("  ".join(part for part in head if part))
     print(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}")
     of = {
@@ -108,7 +111,8 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
 
 
 def _task_cells(task: TaskRun, run: Run) -> tuple[object, ...]:
-    return (task.task_id, task.state, task.attempts, _took(task, run), _line(task.reason.text) if task.reason else "-")
+    why = _line(task.reason.text) if task.reason else "-"
+    return (task.task_id, cell(task.state), task.attempts, _took(task, run), why)
 
 
 def _took(one: TaskRun | Attempt, run: Run) -> str:

@@ -165,20 +165,21 @@ def _pause(pause: Pause) -> dict[str, Any]:
 
 def _print(body: Mapping[str, Any], now: datetime) -> None:
     """Aligned columns by hand: importing a table library would cost more than the interpreter's own start."""
+    from tetra_orchestrator.cli.columns import aligned
+    from tetra_orchestrator.cli.paint import cell, signed
     from tetra_orchestrator.core.spoken import duration
 
-    rows = [("PIPELINE", "STATE", "LAST RUN", "WHEN", "TOOK", "DATA", "NEXT")]
+    rows: list[tuple[str, ...]] = [("PIPELINE", "STATE", "LAST RUN", "WHEN", "TOOK", "DATA", "NEXT")]
     for pipeline in body["pipelines"]:
         last = pipeline["last_run"] or {}
         name, state, data = (pipeline[key] for key in ("name", "state", "freshness"))
         when, took = _ago(last.get("finished_at"), now), duration(last.get("duration_s"))
-        rows.append((name, state, last.get("state") or "never", when, took, data, _in(pipeline["next_slot"], now)))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        states = cell(state), cell(last.get("state") or "never")
+        rows.append((name, *states, when, took, data, _in(pipeline["next_slot"], now)))
+    print("\n".join(aligned(rows)))
     for run in body["active_runs"]:
         started = f"started {_ago(run['started_at'], now)}"
-        print(f"\n{run['state']}: {run['run_id']}  {run['mode'] or ''}  {started}")
+        print(f"\n{signed(run['state'])}: {run['run_id']}  {run['mode'] or ''}  {started}")
     for one in body["tenants"]:
         if one["queued"]:
             print(f"\ntenant {one['tenant']}: {one['running']} of at most {one['limit']} run, {one['queued']} wait")

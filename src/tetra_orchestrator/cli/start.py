@@ -29,9 +29,12 @@ def command(
     runner_config: Annotated[str | None, typer.Option("--runner-config", metavar="FILE", hidden=True)] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Install the timers of all enabled schedules, and arm all but those of `schedule disable`.
+    """Install the timers of all enabled schedules, and arm them.
 
-    In a container: `start --foreground`, which ends on TERM with what runs.
+    Not those of `schedule disable`. In a container `--foreground` waits for the times here, and ends on TERM with
+    what runs.
+
+    Examples: `start`, `start --foreground`.
     """
     if how not in (None, ORCHESTRATED):
         hint = f"`start` installs the timers, `start --foreground` (or `start {ORCHESTRATED}`) waits for their times"

@@ -22,7 +22,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Copy the store into one file, as it was last committed. Runs go on meanwhile."""
+    """Copy the store into one file, as it was last committed.
+
+    Runs go on meanwhile.
+
+    Examples: `state backup`, `state backup /mnt/backup/tetra.db --force`.
+    """
     made = wire_state.back_up(glance(config).store_url, file, replace=force)
     if as_json:
         print_json("state.backup", {"backup": made._asdict()})

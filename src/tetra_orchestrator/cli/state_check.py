@@ -5,6 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator import wire
 from tetra_orchestrator.cli.known import glance
 from tetra_orchestrator.cli.output import counted, print_json, print_table
+from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.core.diagnosis import ERROR, OK, SEVERITIES, Diagnosis
 from tetra_orchestrator.engine.reconcile import is_owned, reconcile, survivors
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def command(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Check every page, table and row of the store. Exit code 0 all right, 2 with errors."""
+    """Check every page, table and row of the store.
+
+    Example: `state check`.
+    """
     findings = _findings(glance(config))
     if as_json:
         print_json("state.check", {"findings": [finding._asdict() for finding in findings]})
@@ -55,7 +59,7 @@ def _runs(scene: Scene) -> Diagnosis:
 
 
 def _print(findings: Sequence[Diagnosis]) -> None:
-    print_table(("", "about", "found"), [(one.severity, one.code, one.message) for one in findings])
+    print_table(("", "about", "found"), [(cell(one.severity), one.code, one.message) for one in findings])
     for one in findings:
         if one.remedy:
             print(f"\n{one.code}: {one.remedy}")

@@ -21,7 +21,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Put a copy in the store's place. What was there is kept; what ran since the copy was made is not in it."""
+    """Put a copy in the store's place.
+
+    What was there is kept; what ran since the copy was made is not in it.
+
+    Example: `state restore /mnt/backup/tetra.db`.
+    """
     seen = glance(config)
     done = wire_state.restore(seen.store_url, seen.root, file, force=force)
     if as_json:

@@ -22,7 +22,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Bring the store to this program's version; every command that opens it does so, too. A copy is kept before."""
+    """Bring the store to this program's version.
+
+    Every command that opens it does so, too. A copy is kept before.
+
+    Examples: `state upgrade --plan`, `state upgrade`.
+    """
     url = glance(config).store_url
     found = wire_state.upgrade_plan(url) if plan else wire_state.upgrade(url)
     if as_json:

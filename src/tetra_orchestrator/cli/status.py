@@ -25,7 +25,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show how each pipeline stands: last run, freshness of its data, next slot; or how far one run has come."""
+    """Show how each pipeline stands: last run, data, next slot.
+
+    Or how far one run has come that leaves checkpoints, with `--pipeline-id`.
+
+    Examples: `status`, `status --json`.
+    """
     if pipeline_id is not None:
         from tetra_orchestrator.cli.headway import Question, print_headway
 

@@ -29,7 +29,12 @@ def command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Disarm every timer of the project until `start`, then end every run as `cancel` does with one."""
+    """Disarm all timers until `start`, and end every run.
+
+    Runs are ended as `cancel` does with one.
+
+    Examples: `stop`, `stop --wait 60`.
+    """
     from tetra_orchestrator.engine.cancel import end_all
     from tetra_orchestrator.engine.foreground import recall
     from tetra_orchestrator.wire_watch import after_command

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def command(
     names: Names, schedule: ScheduleOption = False, config: ConfigOption = None, as_json: JsonOption = False
 ) -> int:
-    """Let pipelines or schedules run again."""
+    """Let pipelines or schedules run again.
+
+    Examples: `unpause data_pipeline`, `unpause weekly --schedule`.
+    """
     seen = glance(config)
     with settled(seen, project=whole(seen, config)) as scene:
         pauses, now = scene.store.pauses(), scene.clock.now()

@@ -37,7 +37,9 @@ def command(
     bindings: BindingsOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check the configuration; print the plan by groups that may run side by side.
+    """Check the configuration, and print the plan.
+
+    The plan is in groups that may run side by side.
 
     Examples: `validate`, `validate pipeline_config.yaml`, `validate --overlay prod.yaml --json`.
     """

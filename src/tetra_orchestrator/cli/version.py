@@ -9,7 +9,10 @@ from tetra_orchestrator.cli.project import JsonOption
 
 
 def command(as_json: JsonOption = False) -> int:
-    """Print the version."""
+    """Print the version.
+
+    Example: `version`.
+    """
     if as_json:
         print_json("version", {"version": __version__})
     else:

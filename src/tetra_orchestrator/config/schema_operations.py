@@ -64,7 +64,7 @@ class Schedule(Closed):
     )
     enabled: Switch = Field(default=True, description="false: it is never due")
     catch_up: Annotated[CatchUp, BeforeValidator(_policy, json_schema_input_type=Policy | CatchUp)] = Field(
-        default=CatchUp(), description="what is done about slots that were missed"
+        default=CatchUp(), description="what is done about slots that were missed; default latest"
     )
     overlap: Literal["skip", "queue", "replace", "allow"] = Field(
         default="skip", description="what a due slot does while a run is active"

@@ -99,11 +99,13 @@ Dependency = Annotated[
 class Retry(Closed):
     """When a failed attempt is followed by another."""
 
-    max_attempts: Count | None = Field(default=None, description="how often a task is tried, the first time included")
-    delay: Seconds | None = Field(default=None, description="wait before the second attempt")
-    backoff: Factor | None = Field(default=None, description="factor by which each wait grows")
-    max_delay: Seconds | None = Field(default=None, description="no wait is longer")
-    jitter: Share | None = Field(default=None, description="spread of the waits, 0 to 1")
+    max_attempts: Count | None = Field(
+        default=None, description="how often a task is tried, the first time included; default 1"
+    )
+    delay: Seconds | None = Field(default=None, description="wait before the second attempt; default 0")
+    backoff: Factor | None = Field(default=None, description="factor by which each wait grows; default 1")
+    max_delay: Seconds | None = Field(default=None, description="no wait is longer; default 1h")
+    jitter: Share | None = Field(default=None, description="spread of the waits, 0 to 1; default 0")
     on_exit_codes: Codes | None = Field(default=None, description="only after one of these exit codes")
     on_output: Patterns | None = Field(default=None, description="only where the log's end matches one of these")
     on_errors: list[Filled] | None = Field(
@@ -137,7 +139,7 @@ class TaskDefaults(Closed):
         default=None, description="the same by the clock on the wall: time asleep counts, too"
     )
     kill_grace: Seconds | None = Field(
-        default=None, description="time between the request to end (TERM) and the end (KILL)"
+        default=None, description="time between the request to end (TERM) and the end (KILL); default 10s"
     )
     retry: Retry | None = Field(default=None, description="when a failed attempt is followed by another")
     resources: Resources | None = Field(default=None, description="what it takes of the host, and may use at most")
@@ -218,7 +220,8 @@ class Task(TaskDefaults):
     tenant: Name | None = Field(default=None, description="its owner")
     idempotent: Switch = Field(default=False, description="doing it twice does no harm")
     on_lost: Literal["fail", "retry", "resume"] | None = Field(
-        default=None, description="what becomes of an attempt whose owner died"
+        default=None,
+        description="what becomes of an attempt whose owner died; default fail, where it is idempotent resume",
     )
     background: Switch = Field(default=False, description="what it leaves running is left alone")
     cache: Cache | None = Field(default=None, description="skip it while what it makes its result of is as it was")

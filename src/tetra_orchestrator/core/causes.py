@@ -6,8 +6,8 @@ All texts are data of the user's: whoever files a title makes it one line, behin
 from __future__ import annotations
 
 from tetra_orchestrator.core.alerts import GOOD_NEWS, RULE, Cause
+from tetra_orchestrator.core.failed_how import BAD, BAD_RUNS, end_of_log, first_ended, in_a_line, in_short, last
 from tetra_orchestrator.core.findings import AS_ALERT, FINDINGS
-from tetra_orchestrator.core.outcome import SIGNALS
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.rule_text import names_in
 from tetra_orchestrator.core.spoken import duration, printable, to_second
@@ -15,7 +15,7 @@ from tetra_orchestrator.core.states import RunState, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tetra_orchestrator.core.findings import Finding
     from tetra_orchestrator.core.gauges import Gauge
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 FAILED, PARTIAL = "pipeline_failed", "pipeline_partial"
 #: The code of the notice that a run is over; its subject is the run.
 RUN_ENDED = "run_ended"
-#: States of tasks that have failed by themselves: what waited for them has not.
-BAD = frozenset((TaskState.FAILED, TaskState.TIMED_OUT, TaskState.LOST))
-#: States of runs that somebody has to be told of. One that a user has cancelled is none.
-BAD_RUNS = frozenset((RunState.FAILED, RunState.TIMED_OUT, RunState.LOST))
 #: Findings that are over as soon as they are gone: only another run changes them.
 PROMPT = frozenset((FAILED, PARTIAL, "data_not_moved"))
 #: What is shown of the end of a log, in lines, and of a title, in characters.
@@ -161,8 +157,7 @@ def is_of_runs(rule: AlertRule) -> bool:
 
 def line(text: str) -> str:
     """Text as one line of at most 200 characters, which nothing can break or rearrange."""
-    whole = " ".join(printable(text).split())
-    return whole if len(whole) <= TITLE else f"{whole[: TITLE - 3]}..."
+    return in_a_line(text, TITLE)
 
 
 def _title(part: Part) -> str:
@@ -176,19 +171,8 @@ def _how(part: Part) -> str:
     task = _blamed(part)
     if task is None:
         return RunState(part.run.state).value.replace("_", " ")
-    text = _ended(task, _last(task, part.attempts))
+    text = in_short(task, last(task, part.attempts))
     return text if task.task_id == part.pipeline else f"{task.task_id}, {text}"
-
-
-def _ended(task: TaskRun, attempt: Attempt | None) -> str:
-    kind = attempt.kind if attempt else None
-    if attempt is not None and kind == "exited" and attempt.exit_code:
-        return f"exit code {attempt.exit_code}"
-    if attempt is not None and kind == "signalled" and attempt.signal:
-        return f"killed by signal {attempt.signal} ({SIGNALS.get(attempt.signal, 'unknown')})"
-    if task.reason is not None and task.state != TaskState.PENDING:
-        return task.reason.text
-    return TaskState(task.state).value.replace("_", " ")
 
 
 def _blamed(part: Part) -> TaskRun | None:
@@ -200,16 +184,6 @@ def _blamed(part: Part) -> TaskRun | None:
     return next((task for task in part.tasks if task.state in wanted), None)
 
 
-def first_ended(tasks: Iterable[TaskRun]) -> TaskRun:
-    """That of the tasks which ended first; of those that have no end, the first in the order of the plan."""
-    return min(tasks, key=lambda task: (task.finished_at is None, task.finished_at or task.position))
-
-
-def _last(task: TaskRun, attempts: Sequence[Attempt]) -> Attempt | None:
-    own = [one for one in attempts if one.task_id == task.task_id]
-    return max(own, key=lambda one: one.number, default=None)
-
-
 def _story(part: Part) -> str:
     """Several lines: the run, the task with its last attempt, what was not run because of it, the end of its log."""
     word = "is partial" if part.state == TaskState.PARTIAL else "failed"
@@ -217,19 +191,13 @@ def _story(part: Part) -> str:
     task = _blamed(part)
     if task is None:
         return lines[0]
-    attempt = _last(task, part.attempts)
+    attempt = last(task, part.attempts)
     when = f" at {to_second(task.finished_at)}" if task.finished_at else ""
     number = f" in attempt {attempt.number}" if attempt else ""
-    lines.append(f"Task {task.task_id}: {_ended(task, attempt)}{number}{when}.")
-    tail = _tail(attempt)
-    if tail:
+    lines.append(f"Task {task.task_id}: {in_short(task, attempt)}{number}{when}.")
+    if tail := end_of_log(attempt, LINES):
         lines += ["", "The end of its log:", *(f"  {each}" for each in tail)]
     return "\n".join(lines)
-
-
-def _tail(attempt: Attempt | None) -> list[str]:
-    text = attempt.tail if attempt and attempt.tail else ""
-    return printable(text.replace("\r\n", "\n")).rstrip().splitlines()[-LINES:]
 
 
 def _of_run(run: Run) -> str:

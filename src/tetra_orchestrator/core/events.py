@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RUN_STARTED = "run.started"
 RUN_FINISHED = "run.finished"
+#: Somebody has ended the run before its time: nothing more starts, and what runs is asked to end.
+RUN_STOPPING = "run.stopping"
 TASK_READY = "task.ready"
 TASK_SKIPPED = "task.skipped"
 TASK_FINISHED = "task.finished"

@@ -13,10 +13,17 @@ from tetra_orchestrator.core.states import TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tetra_orchestrator.core.admission import Limits
     from tetra_orchestrator.core.model import Reason, Task
+
+
+class Span(Record):
+    """When a task starts and ends, in seconds from the start of the run."""
+
+    start_s: float
+    finish_s: float
 
 
 class Forecast(Record):
@@ -53,7 +60,35 @@ def forecast(
     path = tuple(critical_path(graph, guess))
     if None in known.values():
         return Forecast(path, None, skipped)
-    return Forecast(path, _makespan(plan, guess), skipped)
+    return Forecast(path, end_of(simulated(plan, guess)), skipped)
+
+
+def spans(
+    tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float], skipped: Iterable[str] = ()
+) -> dict[str, Span]:
+    """When each task that runs starts and ends, with these seconds by task id; `skipped` ones are left out."""
+    inside = _without(tasks, frozenset(skipped))
+    return simulated(Plan(inside, limits._replace(timeout_s=None), seconds), seconds)
+
+
+def end_of(found: Mapping[str, Span]) -> float:
+    """The seconds after which the last of them is over."""
+    return max((span.finish_s for span in found.values()), default=0.0)
+
+
+def _without(tasks: Sequence[Task], skipped: Collection[str]) -> list[Task]:
+    """The others, which wait for none of them; what has to is skipped with them."""
+    kept = [_without_limits(task) for task in tasks if task.id not in skipped]
+    if not skipped:
+        return kept
+    return [
+        task._replace(
+            depends_on=tuple(name for name in task.depends_on if name not in skipped),
+            conditions=tuple(one for one in task.conditions if one[0] not in skipped),
+            run_if=tuple(rule for rule in task.run_if if rule.task not in skipped),
+        )
+        for task in kept
+    ]
 
 
 def _without_limits(task: Task) -> Task:
@@ -62,13 +97,16 @@ def _without_limits(task: Task) -> Task:
     return task._replace(timeout_s=None, wall_timeout_s=None, cache=None)
 
 
-def _makespan(plan: Plan, seconds: Mapping[str, float]) -> float:
+def simulated(plan: Plan, seconds: Mapping[str, float]) -> dict[str, Span]:
+    """When the tasks of the plan start and end that run, in the order in which they start."""
     now = 0.0
+    found: dict[str, Span] = {}
     running: list[tuple[float, str]] = []
     while not plan.finished:
         decision = plan.decide(now)
         for start in decision.starts:
             plan.started(start.task.id)
+            found[start.task.id] = Span(now, now)
             if start.task.service is None:
                 heappush(running, (now + seconds[start.task.id], start.task.id))
         ready = plan.starting()
@@ -76,10 +114,12 @@ def _makespan(plan: Plan, seconds: Mapping[str, float]) -> float:
             plan.ready(task_id)
         for stop in decision.stops:
             plan.ended(stop.task.id, Exited(0), now)
+            found[stop.task.id] = found[stop.task.id]._replace(finish_s=now)
         if ready or decision.stops:
             continue
         if not running:
             break
         now, task_id = heappop(running)
         plan.ended(task_id, Exited(0), now)
-    return now
+        found[task_id] = found[task_id]._replace(finish_s=now)
+    return found

@@ -94,3 +94,16 @@ def critical_path(graph: Graph, duration_s: Mapping[str, float]) -> list[str]:
         path.append(node)
         candidates = reverse[node]
     return path
+
+
+def slack_s(graph: Graph, duration_s: Mapping[str, float]) -> dict[str, float]:
+    """Per node how many seconds longer it could take without the whole taking longer; 0 on the critical path.
+
+    By the dependencies alone, as if there were room for everything at once.
+    """
+    ends: dict[str, float] = {}
+    for node in order(graph):
+        ends[node] = duration_s[node] + max((ends[name] for name in graph[node]), default=0.0)
+    rest = remaining_s(graph, duration_s)
+    total = max(ends.values(), default=0.0)
+    return {node: max(total - (ends[node] - duration_s[node]) - rest[node], 0.0) for node in ends}

@@ -22,7 +22,9 @@ def resolve(declared: Sequence[Param], given: Mapping[str, str]) -> dict[str, Js
     known = [param.name for param in declared]
     for name in given:
         if name not in known:
-            raise UsageError(f"Unknown parameter: {name}", hint=f"parameters: {', '.join(known) or 'none'}")
+            from tetra_orchestrator.core.selection import suggest
+
+            raise UsageError(f"Unknown parameter: {name}", hint=suggest(name, known, "parameters"))
     missing = [param.name for param in declared if param.required and param.name not in given]
     if missing:
         raise UsageError(f"the parameter '{missing[0]}' has no value", hint=_remedy(missing[0], known))

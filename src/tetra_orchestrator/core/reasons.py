@@ -9,7 +9,8 @@ from tetra_orchestrator.core.states import TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from tetra_orchestrator.core.history import Pause
     from tetra_orchestrator.core.nodes import Node
@@ -69,11 +70,11 @@ def not_run_behind(cause: Node) -> Reason:
     return Reason("upstream_failed", f"{cause.task.id} {cause.state.replace('_', ' ')}")
 
 
-def paused(pause: Pause) -> Reason:
-    """Why what is paused does not run."""
-    until = f" until {instant(pause.until)}" if pause.until else ""
+def paused(pause: Pause, told: Callable[[datetime], str] = instant) -> Reason:
+    """Why what is paused does not run; `told` says a time."""
+    until = f" until {told(pause.until)}" if pause.until else ""
     why = f": {pause.reason}" if pause.reason else ""
-    return Reason("paused", f"the {pause.kind} is paused since {instant(pause.since)}{until}{why}")
+    return Reason("paused", f"the {pause.kind} is paused since {told(pause.since)}{until}{why}")
 
 
 def over_its_limit(seconds: float, *, wall: bool) -> Reason:

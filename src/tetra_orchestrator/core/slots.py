@@ -37,7 +37,8 @@ MACHINE_OFF = Reason("machine_off", "the machine was off then, and `catch_up: no
 RULE_CHANGED = Reason("rule_changed", "it was due by the rule as it was before it was changed")
 #: The code of the reason of a slot that a later one stands in for.
 SUPERSEDED = "superseded"
-CONFIG_ERROR = Reason("config_error", "the configuration could not be used")
+#: The code of the reason of a slot that could not be run, as the configuration had mistakes.
+CONFIG_ERROR = "config_error"
 
 
 class Slot(Record):

@@ -98,6 +98,9 @@ RUN_TRANSITIONS: dict[RunState, dict[Event, RunState]] = {
     },
 }
 
+#: The event that ends a run in the state.
+VERDICTS = {state: event for event, state in RUN_TRANSITIONS[_R.RUNNING].items()}
+
 #: A process may exist.
 ACTIVE = frozenset({_T.SUBMITTED, _T.RUNNING, _T.READY})
 #: Nothing more will happen to the task in this run.

@@ -129,9 +129,10 @@ def _chosen(again: Again, tasks: Sequence[Task], succeeded: Collection[str], out
     by_id = {task.id: task for task in tasks}
     for name in again.tasks:
         if name not in by_id:
-            raise UsageError(
-                f"run {again.run_id} has no task '{name}'", hint=f"`tetra show {again.run_id}` lists its tasks"
-            )
+            from tetra_orchestrator.core.selection import suggest
+
+            hint = suggest(name, by_id, "tasks")
+            raise UsageError(f"run {again.run_id} has no task '{name}'", hint=hint)
     chosen: set[str] = set()
     for task in map(by_id.__getitem__, order({task.id: task.depends_on for task in tasks})):
         missing = [name for name in _needed(task) if name not in chosen and (name not in succeeded or name in outdated)]

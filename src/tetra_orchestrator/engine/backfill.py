@@ -12,6 +12,7 @@ from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.backfill import BACKFILL_OPEN, PAUSED, PENDING, RUNNING, lock_of
 from tetra_orchestrator.core.backfill_plan import verdict
 from tetra_orchestrator.core.reasons import STOP_REQUEST
+from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState
 from tetra_orchestrator.engine.again import Again
 from tetra_orchestrator.engine.overlap import Interrupted, pause
@@ -145,8 +146,8 @@ def found(backfill_id: str, store: Store) -> Backfill:
     """The backfill called so; raises `UsageError` where there is none."""
     backfill = store.backfills.get(backfill_id)
     if backfill is None:
-        known = ", ".join(one.backfill_id for one in store.backfills.all(3)) or "none yet"
-        raise UsageError(f"there is no backfill '{backfill_id}'", hint=f"the latest are: {known}")
+        known = [one.backfill_id for one in store.backfills.all(3)] or ["none yet"]
+        raise UsageError(f"there is no backfill '{backfill_id}'", hint=suggest(backfill_id, known, "the latest are"))
     return backfill
 
 

@@ -30,7 +30,11 @@ def cancel(run_id: str, scene: Scene, wait_s: float) -> Run:
     """
     run = scene.store.run(run_id)
     if run is None:
-        raise UsageError(f"there is no run '{run_id}'", hint="`tetra status` lists what is running")
+        from tetra_orchestrator.core.selection import suggest
+
+        near = suggest(run_id, [one.run_id for one in scene.store.runs(active=True)], "active runs")
+        hint = near if near.startswith("did you mean") else "`tetra status` lists what is running"
+        raise UsageError(f"there is no run '{run_id}'", hint=hint)
     if run.state not in RUN_ACTIVE:
         raise UsageError(f"run {run_id} is over: {run.state}", hint=f"`tetra show {run_id}` tells how it went")
     return end_all([run], CANCEL_REQUEST, scene, wait_s)[0]

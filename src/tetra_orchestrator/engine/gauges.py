@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
-from tetra_orchestrator.core.causes import first_ended
 from tetra_orchestrator.core.facts import UNKNOWN, together
+from tetra_orchestrator.core.failed_how import first_ended
 from tetra_orchestrator.core.history import PIPELINE
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.slots import MISSED

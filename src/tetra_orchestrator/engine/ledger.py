@@ -10,7 +10,7 @@ from datetime import timedelta
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core import slots as words
 from tetra_orchestrator.core.history import PIPELINE, SCHEDULE
-from tetra_orchestrator.core.model import Schedule
+from tetra_orchestrator.core.model import Reason, Schedule
 from tetra_orchestrator.core.slots import Cursor, Scenery, Slot, by_rule, changed, judge, rule_text
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.errors import StateConflict
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tetra_orchestrator.core.history import Pause
-    from tetra_orchestrator.core.model import Project, Reason
+    from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.slots import Span
     from tetra_orchestrator.engine.reconcile import Scene
 
@@ -100,11 +100,12 @@ def close(slot: Slot, outcome: str, reason: Reason, scene: Scene) -> None:
             continue
 
 
-def miss_all(project: Project, scene: Scene) -> None:
-    """Settle what is due of every schedule as `missed`, since the configuration cannot be used now."""
+def miss_all(project: Project, why: str, scene: Scene) -> None:
+    """Settle what is due of every schedule as `missed`, since the configuration cannot be used now, with why."""
+    reason = Reason(words.CONFIG_ERROR, f"the configuration could not be used: {why}")
     for schedule in project.schedules:
         for slot in claim(schedule, project, scene):
-            close(slot, words.MISSED, words.CONFIG_ERROR, scene)
+            close(slot, words.MISSED, reason, scene)
 
 
 def expect_startup(schedule: Schedule, scene: Scene) -> None:

@@ -9,9 +9,9 @@ from tetra_orchestrator.core.facts import NO_FACTS
 from tetra_orchestrator.core.history import LOCAL, WRAPPED, Attempt
 from tetra_orchestrator.core.identity import token
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import Cancelled, OutputsInvalid, SpawnFailed, succeeded
+from tetra_orchestrator.core.outcome import SIGNALS, Cancelled, OutputsInvalid, SpawnFailed, succeeded
 from tetra_orchestrator.core.reasons import ASKED, slow
-from tetra_orchestrator.core.states import SATISFIED, Event, RunState, TaskState, advance_run
+from tetra_orchestrator.core.states import SATISFIED, VERDICTS, RunState, TaskState, advance_run
 from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
 from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.excess import naming_excess
@@ -58,13 +58,6 @@ EXIT_CODES = {
     RunState.FAILED: Exit.FAILED,
     RunState.TIMED_OUT: Exit.FAILED,
     RunState.CANCELLED: Exit.FAILED,
-}
-_VERDICTS = {
-    RunState.SUCCEEDED: Event.SUCCEED,
-    RunState.PARTIAL: Event.DEGRADE,
-    RunState.FAILED: Event.FAIL,
-    RunState.TIMED_OUT: Event.TIME_OUT,
-    RunState.CANCELLED: Event.CANCEL,
 }
 
 
@@ -301,8 +294,8 @@ class Execution:
         numbers, self._signals = [*self._signals, *self._interrupts.take()], []
         for number in numbers:
             self._interrupt(number)
-        if self._shares.asked() and not self._plan.cancelled and (asked := self._store.requests(self._run_id)):
-            self._plan.cancel(ASKED[asked[0]])
+        if self._shares.asked() and not self._plan.cancelled:
+            self._stop_as_asked()
 
     def _interrupt(self, number: int) -> None:
         """The first signal ends the run gracefully; a Ctrl-C after it ends what is left at once."""
@@ -310,13 +303,19 @@ class Execution:
             if number == SIGINT:
                 for handle in self._live:
                     self._runner.kill(handle)
-        elif asked := self._store.requests(self._run_id):
-            self._plan.cancel(ASKED[asked[0]])
-        else:
-            from signal import Signals
-
+        elif not self._stop_as_asked():
             self._interrupted_by = number
-            self._plan.cancel(Reason("interrupted", f"interrupted by {Signals(number).name}"))
+            self._stop(Reason("interrupted", f"interrupted by SIG{SIGNALS[number]}"))
+
+    def _stop_as_asked(self) -> bool:
+        asked = self._store.requests(self._run_id)
+        if asked:
+            self._stop(ASKED[asked[0]])
+        return bool(asked)
+
+    def _stop(self, reason: Reason) -> None:
+        self._plan.cancel(reason)
+        self._journal.event(events.RUN_STOPPING, state=RunState.RUNNING.value, reason=reason)
 
     # -- results of before --------------------------------------------------------------------------------------
 
@@ -356,7 +355,7 @@ class Execution:
         state, reason = self._plan.verdict()
         if fault is not None and state is RunState.CANCELLED:
             state = RunState.FAILED
-        after = advance_run(RunState.RUNNING, _VERDICTS[state])
+        after = advance_run(RunState.RUNNING, VERDICTS[state])
         exit_code = EXIT_CODES[after] if fault is None else fault.exit_code
         if self._interrupted_by is not None and after is RunState.CANCELLED:
             exit_code = Exit.INTERRUPTED if self._interrupted_by == SIGINT else Exit.TERMINATED

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from datetime import UTC, datetime
-
-import pytest
-from rich.console import Console
 
 from tetra_orchestrator.adapters.report.fanout import Fanout
 from tetra_orchestrator.adapters.report.jsonl import JsonReporter
-from tetra_orchestrator.adapters.report.live import LiveReporter
 from tetra_orchestrator.adapters.report.narration import stamp
 from tetra_orchestrator.adapters.report.plain import LineReporter
 from tetra_orchestrator.adapters.report.steps import StepReporter
@@ -147,124 +142,6 @@ def test_in_the_place_of_json_lines_that_nobody_read_stands_an_event_that_says_s
             "text": "4 events are left out here, because nobody read them in time",
         },
     }
-
-
-def test_a_live_view_that_is_behind_is_not_drawn_until_its_terminal_goes_on():
-    screen = Screen()
-    reporter = LiveReporter(SUBJECT, screen)
-    drawn = []
-    reporter._live.refresh = lambda: drawn.append(1)
-    screen.behind = True
-    for event in FAILING[1:4]:
-        reporter.event(event)
-        reporter.tick()
-    assert drawn == []
-    screen.behind = False
-    reporter.tick()
-    assert drawn == [1]
-
-
-def test_the_live_view_ends_with_a_line_per_task_the_failing_log_and_the_verdict():
-    lines = shown(lambda stream: LiveReporter(SUBJECT, stream)).splitlines()
-    assert lines[0] == "20260301T200000Z-abcdef  in weekly mode"
-    text = "\n".join(lines)
-    assert re.search(r"✗ data_pipeline +failed \(attempt 2\) +0\.0 s +exited with code 1", text)
-    assert re.search(r"− metrics_pipeline +upstream failed +data_pipeline failed", text)
-    assert lines[-7:] == [
-        "data_pipeline failed; the end of its log:",
-        "Traceback",
-        "KeyError: 'date'",
-        "full log: /logs/data_pipeline.2.log",
-        "",
-        "✗ failed: data_pipeline failed",
-        "log /logs/orchestrator.log",
-    ]
-
-
-def test_the_live_view_tells_how_long_a_task_usually_takes_and_what_is_left():
-    reporter = LiveReporter(SUBJECT, Screen())
-    console = reporter._console
-    with console.capture() as before:
-        console.print(reporter._table())
-    assert re.search(r"data_pipeline +pending +about 1 min 15 s", before.get())
-    for event in FAILING[:2]:
-        reporter.event(event)
-    reporter._live.stop()
-    with console.capture() as during:
-        console.print(reporter._table())
-    assert re.search(r"▶ data_pipeline +running +0\.\d s, 1 min 15 s to go", during.get())
-
-
-def many(count, width, *rows, height=24):
-    """A live reporter of tasks with names of 41 characters on a terminal of that size, and the events of `rows`."""
-    names = tuple(f"{'regional_customer_revenue_aggregation':_<39}{n:02d}" for n in range(count))
-    subject = SUBJECT._replace(tasks=names, expected_s={names[0]: 75.0})
-    reporter = LiveReporter(subject, Screen())
-    reporter._console = Console(file=io.StringIO(), width=width, height=height)
-    for event in events(*((what, names[n], attempt, state, text) for what, n, attempt, state, text in rows)):
-        reporter._update(reporter._lines[event.task], event)
-    return reporter
-
-
-def drawn(reporter):
-    with reporter._console.capture() as capture:
-        reporter._console.print(reporter._table())
-    return capture.get().splitlines()
-
-
-@pytest.mark.parametrize("width", [60, 80])
-def test_a_narrow_live_view_keeps_every_name_and_state_whole_on_one_line(width):
-    why = "exited with code 1; next attempt in 60 s"
-    reporter = many(
-        4,
-        width,
-        ("attempt.started", 0, 1, "submitted", None),
-        ("attempt.started", 1, 2, "submitted", None),
-        ("retry.scheduled", 1, 2, "waiting_retry", why),
-        ("attempt.started", 2, 1, "submitted", None),
-        ("task.finished", 2, 1, "succeeded", None),
-        ("task.finished", 3, None, "upstream_failed", "another one\nfailed"),
-    )
-    lines = drawn(reporter)
-    assert len(lines) == 4
-    assert max(map(len, lines)) <= width
-    states = ("running", r"waiting retry \(attempt 2\)", "succeeded", "upstream failed")
-    for n, (line, state) in enumerate(zip(lines, states, strict=True)):
-        assert re.match(rf". regional_cust\w*…?\w*{n:02d} +{state}\b", line.replace(")", ")x")), line
-
-
-def test_the_note_is_cut_before_the_name():
-    (line,) = drawn(many(1, 80, ("task.finished", 0, None, "upstream_failed", "a very long story about what failed")))
-    assert re.fullmatch(r"− regional_\w{30}00  upstream failed +a very long \w*…", line.replace("  a", " a"))
-
-
-CROWD = (
-    *(("task.finished", n, 1, "succeeded", None) for n in range(15)),
-    ("retry.scheduled", 20, 1, "waiting_retry", "why"),
-    ("attempt.started", 30, 1, "submitted", None),
-    ("task.finished", 40, 1, "failed", "why"),
-)
-
-
-def numbers(lines):
-    return [int(found[1]) for line in lines if (found := re.search(r"(\d\d)  ", line))]
-
-
-def test_more_tasks_than_rows_show_what_matters_now_and_count_the_rest():
-    lines = drawn(many(45, 100, *CROWD))
-    assert len(lines) == 22
-    assert numbers(lines) == [*range(15, 35), 40]
-    assert lines[-1] == "… 24 more: 15 succeeded, 9 pending"
-
-
-def test_the_final_table_adds_every_failed_task_to_as_many_rows():
-    failed = [("task.finished", n, 1, "failed", "why") for n in range(15, 45)]
-    reporter = many(45, 100, *CROWD[:15], *failed)
-    assert len(drawn(reporter)) == 22
-    reporter._closed = True
-    lines = drawn(reporter)
-    assert numbers(lines) == [*range(15, 45)]
-    assert lines[-1] == "… 15 more: 15 succeeded"
 
 
 def test_a_cancelled_task_is_said_to_be_so_once():

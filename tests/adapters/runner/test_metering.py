@@ -90,12 +90,12 @@ def test_a_burst_is_counted_to_the_millisecond_without_a_look_at_the_process_tab
 
 
 @pytest.mark.parametrize("kind", ["read", "write"])
-def test_what_goes_to_and_from_disks_is_counted_of_short_attempts_too(bench: Bench, kind: str, tmp_path: Path) -> None:
-    if _is_memory(tmp_path):
+def test_what_goes_to_and_from_disks_is_counted_of_short_attempts_too(bench: Bench, kind: str, disk_path: Path) -> None:
+    if _is_memory(disk_path):
         pytest.skip("this folder is in memory: nothing goes to a disk")
     write = "f = os.open('x', os.O_RDWR | os.O_CREAT); [os.write(f, bytes(1000000)) for n in range(100)]; os.fsync(f)"
     read = "os.posix_fadvise(f, 0, 0, os.POSIX_FADV_DONTNEED); os.lseek(f, 0, 0)\nwhile os.read(f, 1 << 20): pass"
-    usage = used(bench, *PYTHON, f"import os\n{write}\n{read}", cwd=str(tmp_path))
+    usage = used(bench, *PYTHON, f"import os\n{write}\n{read}", cwd=str(disk_path))
     assert getattr(usage, f"{kind}_bytes") == pytest.approx(100 * MB, rel=0.1)
 
 

@@ -113,6 +113,21 @@ def test_end_tree_ends_survivors_in_every_session(tmp_path: Path, trap: str) -> 
 
 
 @linux
+def test_a_survivor_s_shell_does_not_go_on_with_its_next_line(tmp_path: Path) -> None:
+    # In any other order than from parent to child, one of twenty would.
+    token = f"next-{tmp_path}"
+    line = "".join(f"(sleep 60; touch {tmp_path}/next.{n}) & " for n in range(20))
+    with subprocess.Popen(["sh", "-c", line + "wait"], start_new_session=True, env={**os.environ, TOKEN: token}):
+        limit = time.monotonic() + 10
+        while len(find(token)) < 41:
+            assert time.monotonic() < limit
+            time.sleep(0.005)
+        ProcessTable().end_trees({token: None}, 2.0)
+        assert find(token) == []
+        assert os.listdir(tmp_path) == []
+
+
+@linux
 def test_survivors_of_one_token_are_asked_to_end_once(tmp_path: Path) -> None:
     # A second TERM means "at once" to many programs, this one included.
     log = tmp_path / "log"

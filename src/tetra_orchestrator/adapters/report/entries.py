@@ -145,6 +145,7 @@ def _other(event: RunEvent, subject: Subject, took: str) -> str:
 _SENTENCES: dict[str, Callable[[RunEvent, Subject, str], str]] = {
     events.RUN_STARTED: lambda event, subject, took: f"the run {subject.title} has started",
     events.RUN_FINISHED: lambda event, subject, took: f"the run {_ended(event)}{took}",
+    events.RUN_STOPPING: lambda event, subject, took: "the run is being ended",
     events.TASK_READY: lambda event, subject, took: f"{event.task} is ready",
     events.TASK_SKIPPED: lambda event, subject, took: f"{event.task} is skipped",
     events.TASK_SLOW: lambda event, subject, took: f"{event.task} is slow",

@@ -70,8 +70,8 @@ def texts(event: RunEvent, subject: Subject) -> list[str]:
         case events.RUN_FINISHED:
             return [
                 f"Orchestration {event.state}: {why}",
-                f"Go on where it ended: tetra resume {subject.run_id}{_config(subject)}",
-                f"Look closer: tetra show {subject.run_id}{_config(subject)}",
+                f"Go on where it ended: tetra resume {subject.run_id}{config_option(subject)}",
+                f"Look closer: tetra show {subject.run_id}{config_option(subject)}",
             ]
     return []
 
@@ -90,7 +90,8 @@ def _finished(event: RunEvent, subject: Subject, why: str) -> list[str]:
     return [f"ERROR: {event.task} failed after {number} {plural}", f"  {why}", *tail, f"  full log: {path}"]
 
 
-def _config(subject: Subject) -> str:
+def config_option(subject: Subject) -> str:
+    """What names the configuration in a command, where it is not found by itself."""
     if subject.config is None:
         return ""
     from shlex import quote

@@ -32,7 +32,7 @@ class Outlet:
 
     `gap(lines)` is the text that is shown in the place of so many lines that were left out. Text is left out by whole
     writes, from when the buffer is full until half of it is free again. `settled` says that the run is over, `hurry`
-    that its reader is not to be waited for.
+    that its reader is not to be waited for, `disturbed` that others have written to the same terminal.
     """
 
     def __init__(self, fd: int, *, encoding: str = "utf-8", limit: int = LIMIT, patience_s: float = PATIENCE_S):
@@ -40,7 +40,7 @@ class Outlet:
         self.gap: Callable[[int], str] = _lines_left_out
         self.left_out = 0
         self.fault: OSError | None = None
-        self.settled = self.hurry = False
+        self.settled = self.hurry = self.disturbed = False
         self._limit = limit
         self._patience_s = patience_s
         self._waiting = bytearray()

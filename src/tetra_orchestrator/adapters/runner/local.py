@@ -114,7 +114,7 @@ class Job:
         from tetra_orchestrator.adapters.runner.metering.meter import Tree
 
         main = self.pid if self.outcome is None else None
-        return Tree(self.handle, self.launch.token, main, self.launch.record is not None)
+        return Tree(self.handle, self.launch.token, main, self.launch.record is not None, self.launch)
 
     @property
     def may_hide(self) -> bool:
@@ -312,8 +312,9 @@ class LocalRunner:
             return
         if self._meter is None:
             from tetra_orchestrator.adapters.runner.metering.meter import Meter
+            from tetra_orchestrator.adapters.runner.metering.samples import SampleFile
 
-            self._meter = Meter(adopts=is_subreaper())
+            self._meter = Meter(adopts=is_subreaper(), samples=SampleFile())
         self._meter.look([job.tree for job in self._jobs.values()])
         self._look_at = self._meter.due
 

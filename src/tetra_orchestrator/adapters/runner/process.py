@@ -140,6 +140,19 @@ def tree(roots: Iterable[str], token: str | None) -> dict[str, Process]:
     return {everyone[pid].identity: everyone[pid] for pid in found}
 
 
+def _from_above(whom: Iterable[str], members: Mapping[str, Process]) -> list[str]:
+    """Parents before their children: a shell whose program is ended before it would go on with its next line."""
+    parents = {each.pid: each.parent for each in members.values()}
+
+    def depth(pid: int) -> int:
+        above = 0
+        while pid in parents and above < len(parents):
+            pid, above = parents[pid], above + 1
+        return above
+
+    return sorted(whom, key=lambda each: depth(pid_of(each)))
+
+
 def _belongs(process: Process, leaders: Container[int], token: str | None) -> bool:
     if process.pid in leaders or process.group in leaders or process.session in leaders:
         return True
@@ -187,7 +200,9 @@ class Ending:
         for signum in signals:
             if group is not None:
                 signal_group(group, signum)
-            self.forbidden |= {each for each in singly if not signal_process(each, signum) and is_alive(each)}
+            for each in _from_above(singly, members):
+                if not signal_process(each, signum) and is_alive(each):
+                    self.forbidden.add(each)
         self._asked |= whom
 
     def _plan(self, now: float) -> None:

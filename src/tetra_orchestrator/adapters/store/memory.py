@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts
-from tetra_orchestrator.adapters.store.durations import RECENT, medians
+from tetra_orchestrator.adapters.store.durations import in_seconds, latest, medians
 from tetra_orchestrator.adapters.store.memory_alerts import MemoryAlerts
 from tetra_orchestrator.adapters.store.memory_backfills import MemoryBackfills
 from tetra_orchestrator.adapters.store.memory_ledger import MemoryLedger
@@ -157,13 +157,11 @@ class MemoryStore:
 
     def expected_s(self) -> Mapping[str, float]:
         """Task id -> median seconds of its last successful attempts, at most 10 of them."""
-        seen: dict[str, int] = {}
-        durations = []
-        for task_id, duration in self._durations():
-            seen[task_id] = seen.get(task_id, 0) + 1
-            if seen[task_id] <= RECENT:
-                durations.append((task_id, duration))
-        return medians(durations)
+        return medians(latest(self._durations()))
+
+    def durations_s(self) -> Mapping[str, Sequence[float]]:
+        """Task id -> seconds of those, shortest first."""
+        return in_seconds(latest(self._durations()))
 
     def summaries(self) -> list[PipelineSummary]:
         """Every pipeline that a run has named, with how it stands, in file order."""

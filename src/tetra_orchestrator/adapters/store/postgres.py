@@ -15,7 +15,7 @@ from psycopg import errors
 
 from tetra_orchestrator.adapters.store import postgres_faults as faults
 from tetra_orchestrator.adapters.store.database import Refused
-from tetra_orchestrator.adapters.store.durations import RECENT, medians
+from tetra_orchestrator.adapters.store.durations import RECENT, in_seconds, medians
 from tetra_orchestrator.adapters.store.postgres_server import PAUSE_S, connect, is_starting
 from tetra_orchestrator.adapters.store.postgres_upgrade import BEGIN, LOCK, VERSION, WRITER, check_version, prepare
 from tetra_orchestrator.adapters.store.sql_changes import STATEMENTS
@@ -341,6 +341,10 @@ class PostgresStore(SqlStore):
     def expected_s(self) -> Mapping[str, float]:
         """Task id -> median seconds of its last successful attempts, at most 10 of them."""
         return medians(self._db.rows(_DURATIONS))
+
+    def durations_s(self) -> Mapping[str, Sequence[float]]:
+        """Task id -> seconds of those, shortest first."""
+        return in_seconds(self._db.rows(_DURATIONS))
 
     def diagnose(self) -> list[Diagnosis]:
         """How it keeps its promises: which server, how durable, whether it is whole."""

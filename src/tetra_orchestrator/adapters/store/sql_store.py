@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tetra_orchestrator.adapters.store import conflicts, rows
 from tetra_orchestrator.adapters.store.database import Refused
-from tetra_orchestrator.adapters.store.durations import RECENT, medians
+from tetra_orchestrator.adapters.store.durations import RECENT, in_seconds, medians
 from tetra_orchestrator.adapters.store.sql_changes import RUN, STATEMENTS, finder, marks
 from tetra_orchestrator.adapters.store.standing import SUCCEEDED, UNFINISHED, rank_sql, word
 from tetra_orchestrator.core.facts import UNKNOWN
@@ -267,6 +267,10 @@ class SqlStore:
     def expected_s(self) -> Mapping[str, float]:
         """Task id -> median seconds of its last successful attempts, at most 10 of them."""
         return medians(self._db.rows(_DURATIONS))
+
+    def durations_s(self) -> Mapping[str, Sequence[float]]:
+        """Task id -> seconds of those, shortest first."""
+        return in_seconds(self._db.rows(_DURATIONS))
 
     def summaries(self) -> list[PipelineSummary]:
         """Every pipeline that a run has named, with how it stands, in file order."""

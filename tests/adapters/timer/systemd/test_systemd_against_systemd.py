@@ -33,7 +33,7 @@ ZONES = (
 START, END = utc(2026, 1, 1), utc(2028, 1, 1)
 ROUND = timedelta(days=2)
 POLICIES = [(gap, fold) for gap in ("shift", "skip") for fold in ("first", "second", "both")]
-SHORT, FULL = 40, 500
+SHORT, FULL = 20, 500
 #: Where something has gone wrong before, or is likely to.
 NAMED = (
     *("30 2 * * *", "0 0 * * *", "*/30 * * * *", "0 1-3 * * *", "*/15 1-3 * * *", "30 1 * * *", "*/7 * * * *"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tetra_orchestrator.adapters.runner.metering.census import Row, Start
+    from tetra_orchestrator.adapters.runner.metering.samples import SampleFile
+    from tetra_orchestrator.ports import Launch
 
 #: The first pause between two looks, by how much each is longer than the one before, and the longest.
 FIRST_S, _GROWTH, _LONGEST_S = 1.0, 1.25, 5.0
@@ -30,21 +32,24 @@ class Tree(Record):
     """Whom a look is about: the processes below the main one, in its session or group, and those with the token.
 
     `main` is the pid of a process that is certainly there; None once it is not. A wrapper is `apart`: not counted.
+    `launch` is what they were started for, where looks are kept.
     """
 
     key: str
     token: str
     main: int | None
     apart: bool = False
+    launch: Launch | None = None
 
 
 class Meter:
     """Keeps a tally for each tree by its key. `adopts`: orphans become our children, so nobody else need be asked for
-    their token.
+    their token. `samples` keeps what each look finds.
     """
 
-    def __init__(self, *, adopts: bool) -> None:
+    def __init__(self, *, adopts: bool, samples: SampleFile | None = None) -> None:
         self._adopts = adopts
+        self._samples = samples
         self._owners: dict[int, tuple[Start, str | None]] = {}
         self._tallies: dict[str, Tally] = {}
         self._pause_s = FIRST_S
@@ -58,6 +63,8 @@ class Meter:
         began = time.thread_time()
         if self._count(trees):
             self._pause_s = FIRST_S
+        if self._samples:
+            self._samples.add([(each.launch, self._tallies[each.key].now()) for each in trees if each.launch])
         now, spent = time.monotonic(), time.thread_time() - began
         self.soonest = now + spent / _SHARE
         self.due = max(now + self._pause_s, self.soonest)

@@ -65,6 +65,10 @@ class Tally:
             read, written = self._moved or (0, 0)
             self._moved = max(read, sum(r for r, _ in pairs)), max(written, sum(w for _, w in pairs))
 
+    def now(self) -> tuple[float, int] | None:
+        """Processor time so far in seconds and resident bytes as last seen; None where no process was there."""
+        return (self._cpu_s, self._rss) if self._rows else None
+
     def usage(self) -> Usage:
         """What is known by now; processor time None where no process was seen."""
         seen = self._peak_rss is not None

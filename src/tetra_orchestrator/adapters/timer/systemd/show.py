@@ -60,6 +60,7 @@ def _state(unit: str, shown: Shown, listed: Mapping[str, object] | None) -> Time
         next_at=next_at,
         last_at=last_at,
         failed=_failure(service),
+        masked=timer.get("LoadState") == "masked",
     )
 
 

@@ -1,0 +1,89 @@
+"""When each task of a run will start and end, how much later it might, and how sure that is by its history."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.forecast import Span, end_of, forecast, spans
+from tetra_orchestrator.core.graph import remaining_s
+from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.nodes import known_s
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tetra_orchestrator.core.admission import Limits
+    from tetra_orchestrator.core.model import Task
+
+    History = Mapping[str, Sequence[float]]
+
+NOT_MET = Reason("condition_not_met", "its `run_if` does not hold where every task succeeds")
+
+
+class Outlook(Record):
+    """What a run will do. Seconds count from its start; those of tasks that are `unknown` count as none.
+
+    `slack_s` is by how much a task may end later without making the run longer, if nothing else holds up what waits for
+    it. The run ends after `finish_s`, None while a task is unknown; after `least_s` if every task is as quick as in the
+    quickest of its `history`, after `most_s` if as slow as in the slowest.
+    """
+
+    critical_path: tuple[str, ...]
+    skipped: Mapping[str, Reason]
+    spans: Mapping[str, Span]
+    slack_s: Mapping[str, float]
+    unknown: tuple[str, ...]
+    finish_s: float | None
+    least_s: float
+    most_s: float
+
+
+def outlook(
+    tasks: Sequence[Task],
+    limits: Limits,
+    history: History,
+    paused: Mapping[str, Reason] | None = None,
+    done: Mapping[str, Reason] | None = None,
+) -> Outlook:
+    """The outlook for these tasks, by the seconds that each took before (shortest first), else by what it declares."""
+    usual = {name: middle(took) for name, took in history.items()}
+    overall = forecast(tasks, limits, usual, paused, done)
+    running = [task for task in tasks if task.id not in overall.skipped]
+    seconds = {task.id: known_s(task, usual) for task in running}
+    unknown = tuple(name for name, took in seconds.items() if took is None)
+    planned = spans(tasks, limits, _filled(seconds), overall.skipped)
+    if unmet := {task.id: NOT_MET for task in running if task.run_if and task.id not in planned}:
+        return outlook(tasks, limits, history, {**(paused or {}), **unmet}, done)
+    ends = [end_of(spans(tasks, limits, _extreme(running, history, which), overall.skipped)) for which in (min, max)]
+    return Outlook(
+        overall.critical_path,
+        overall.skipped,
+        planned,
+        _slack_s(running, planned, _filled(seconds)),
+        unknown,
+        None if unknown else end_of(planned),
+        min(*ends, end_of(planned)),
+        max(*ends, end_of(planned)),
+    )
+
+
+def middle(ordered: Sequence[float]) -> float:
+    """The median of numbers in their order."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _filled(seconds: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: took or 0.0 for name, took in seconds.items()}
+
+
+def _extreme(tasks: Sequence[Task], history: History, which: Callable[[Sequence[float]], float]) -> dict[str, float]:
+    found = {name: which(took) for name, took in history.items()}
+    return _filled({task.id: known_s(task, found) for task in tasks})
+
+
+def _slack_s(tasks: Sequence[Task], planned: Mapping[str, Span], seconds: Mapping[str, float]) -> dict[str, float]:
+    inside = {task.id for task in tasks}
+    graph = {task.id: tuple(name for name in task.depends_on if name in inside) for task in tasks}
+    rest, end = remaining_s(graph, seconds), end_of(planned)
+    return {name: max(0.0, end - span.start_s - rest[name]) for name, span in planned.items()}

@@ -1,0 +1,70 @@
+"""How long a run would take with another number of tasks at the same time, and what bounds it then."""
+
+from __future__ import annotations
+
+from tetra_orchestrator.core.admission import CPU, GPU, MEMORY, MILLI, PLACES, SESSION, Room
+from tetra_orchestrator.core.forecast import end_of, spans
+from tetra_orchestrator.core.graph import remaining_s
+from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tetra_orchestrator.core.admission import Limits
+    from tetra_orchestrator.core.model import Task
+
+
+class Scenario(Record):
+    """A run with so many tasks at a time: it takes `finish_s` seconds, uses `utilisation` (0 to 1) of its places, and
+    is bound most by the `bottleneck`."""
+
+    parallel: int
+    finish_s: float
+    utilisation: float
+    bottleneck: Reason
+
+
+def scenario(
+    tasks: Sequence[Task],
+    limits: Limits,
+    seconds: Mapping[str, float],
+    parallel: int,
+    skipped: Collection[str] = (),
+) -> Scenario:
+    """What it would be with `parallel` tasks at the same time, given the seconds that each task takes."""
+    of = limits._replace(max_parallel=parallel, places=max(parallel, limits.places))
+    running = [task for task in tasks if task.id not in skipped]
+    finish = end_of(spans(tasks, of, seconds, skipped))
+    work = sum(seconds[task.id] for task in running)
+    return Scenario(parallel, finish, work / (parallel * finish) if finish else 0.0, _bottleneck(running, of, seconds))
+
+
+def _bottleneck(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> Reason:
+    """Of all bounds on the time that no order of the tasks can go below, the highest one."""
+    inside = {task.id for task in tasks}
+    graph = {task.id: tuple(name for name in task.depends_on if name in inside) for task in tasks}
+    path = max(remaining_s(graph, seconds).values(), default=0.0)
+    bounds = {"critical_path": path, **_shared(tasks, limits, seconds)}
+    name = max(bounds, key=lambda each: bounds[each])  # the first of equals: the path
+    if name == "critical_path":
+        return Reason(name, "the critical path")
+    if name == PLACES:
+        return Reason("places", "the places")
+    if name in (CPU, MEMORY, GPU):
+        return Reason("host", f"the host's {name.removeprefix('host.')}")
+    return Reason("pool", f"the {name}" if name.startswith(SESSION) else f"the pool {name}")
+
+
+def _shared(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> dict[str, float]:
+    """By what tasks share, the seconds that they need it for at least."""
+    room = Room(limits)
+    host = {CPU: limits.cpu * MILLI, MEMORY: limits.memory_bytes, GPU: limits.gpu}
+    sizes = {PLACES: limits.max_parallel, **dict(limits.pools), **host}
+    taken = dict.fromkeys(sizes, 0.0)
+    for task in tasks:
+        shares = ((PLACES, int(task.service is None)), *room.share(task))
+        for name, amount in shares:
+            taken[name] += amount * seconds[task.id]
+    return {name: amount / sizes[name] for name, amount in taken.items() if amount}
