@@ -6,7 +6,7 @@ venv_python := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run install-schedules uninstall-schedules test test-all lint type fmt cases faults proofs mutants schema golden verify bench soak clean
+.PHONY: help install run install-schedules uninstall-schedules test test-all lint type fmt cases faults proofs mutants schema reference docs tutorial golden verify bench soak dist release clean
 
 # An environment whose interpreter has gone, or that was made in another folder, is not this project's: install anew.
 $(shell [ -x $(venv_python) ] && [ "$$(cat .venv/.installed-run 2>/dev/null)" = "$$(pwd -P)" ] || rm -f .venv/.installed-*)
@@ -26,11 +26,11 @@ uninstall-schedules: install ## undo that
 	@$(venv_python) -m tetra_orchestrator schedule prune --all $(ARGS)
 
 test: lint type ## lint, types and all tests but the long ones; ends with what was skipped and why
-	@$(venv_python) -m pytest -n auto -m "not long" $(ARGS)
+	@$(venv_python) -m pytest -n auto --dist worksteal -m "not long" $(ARGS)
 
 test-all: lint type ## the same with the long tests, the proofs, and the command line again as where there is no pidfd
-	@$(venv_python) -m pytest -n auto $(ARGS)
-	@TETRA_WAITER=portable $(venv_python) -m pytest -n auto tests/cli $(ARGS)
+	@$(venv_python) -m pytest -n auto --dist worksteal $(ARGS)
+	@TETRA_WAITER=portable $(venv_python) -m pytest -n auto --dist worksteal tests/cli $(ARGS)
 	@$(MAKE) proofs
 
 lint: .venv/.installed-test ## check style and formatting
@@ -61,6 +61,17 @@ schema: .venv/.installed-test ## write the JSON Schema of configuration files an
 	    >docs/schema.json
 	@cp docs/schema.json src/tetra_orchestrator/config/schema.json
 
+reference: .venv/.installed-test ## write the pages of the reference and the manual page anew, from the code
+	@$(venv_python) -m docs.generator
+
+docs: .venv/.installed-test ## build this documentation: build/docs/index.html and build/man
+	@$(venv_python) -m sphinx --fail-on-warning --quiet -b html -d build/doctrees docs build/docs
+	@mkdir -p build/man && cp docs/man/*.1 build/man/
+	@echo "build/docs/index.html, build/man/tetra-orchestrator.1"
+
+tutorial: .venv/.installed-test ## as root, type all that the tutorial and the how-to guides show: ARGS="alerts" for one page
+	@PYTHONPATH=tests $(venv_python) -m walk $(ARGS)
+
 golden: install ## write the units in launchd/ and systemd/ anew
 	@$(venv_python) -m tetra_orchestrator schedule verify --write
 
@@ -73,12 +84,18 @@ bench: install ## measure against the budgets, and beside other tools (ARGS=--qu
 soak: .venv/.installed-test ## random runs and what must hold after each: ARGS="--seed 7 --minutes 10"
 	@PYTHONPATH=tests $(venv_python) -m soak $(ARGS)
 
+dist: .venv/.installed-test ## build the wheel and the source archive into dist/, twice over, and check them
+	@$(venv_python) bin/scripts/dist.py
+
+release: .venv/.installed-test ## check all that a release needs and build it; what publishes it is printed, not done
+	@$(venv_python) bin/scripts/release.py
+
 clean: ## remove .venv and caches; state/ and logs/ stay
 	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	@find . \( -path ./state -o -path ./logs -o -path ./.git \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed-run: extras = example
-.venv/.installed-test: extras = example,test
+.venv/.installed-test: extras = docs,example,test
 .venv/.installed-run .venv/.installed-test: pyproject.toml
 	@$(venv_python) -m pip --version >/dev/null 2>&1 || { \
 	    for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 ''; do \

@@ -16,6 +16,7 @@ PACKAGES = {
     "dbus-daemon": "dbus",
     "dbus-run-session": "dbus",
     "initdb": "postgresql",
+    "man": "man-db",
     "node": "nodejs",
     "pg_ctl": "postgresql",
     "postgres": "postgresql",
