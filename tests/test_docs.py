@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tetra_orchestrator.cli.app import COMMANDS
+from tetra_orchestrator.cli.commands import COMMANDS
 from tetra_orchestrator.cli.schedule import app as schedule_commands
 from tetra_orchestrator.config.schema_operations import Schedule
 from tetra_orchestrator.core.slots import FINAL, OPEN

@@ -9,7 +9,8 @@ from typer.main import get_command
 
 from tetra_orchestrator.cli import exit_codes, main
 from tetra_orchestrator.cli.app import build
-from tetra_orchestrator.cli.helping import OTHER, SECTIONS, examples_of, prose_of
+from tetra_orchestrator.cli.commands import COMMANDS, SECTIONS
+from tetra_orchestrator.cli.helping import examples_of, prose_of
 from tetra_orchestrator.core.cells import cells
 
 ROOT = get_command(build())
@@ -84,17 +85,41 @@ def test_help_has_the_examples_one_per_line_and_the_codes_that_the_command_gives
 
 def test_the_programs_help_has_the_commands_in_sections_and_every_exit_code(capsys):
     text = help_of(capsys)
-    titles = [*SECTIONS, OTHER]
-    places = [text.index(f"\n{title}:\n") for title in titles]
+    places = [text.index(f"\n{title}:\n") for title in SECTIONS]
     assert places == sorted(places)
     assert text.index("  run ") < text.index("\nLook:\n") < text.index("  status ")
     assert " ".join(text.split()).endswith(exit_codes.EVERY)
 
 
 def test_every_command_is_in_one_section():
-    named = [name for names in SECTIONS.values() for name in names]
-    assert len(named) == len(set(named))
-    assert set(ROOT.commands) - set(named) == {"completion", "version"}
+    assert len(COMMANDS) == len(set(COMMANDS))
+    assert sorted(ROOT.commands) == sorted(COMMANDS)
+
+
+def test_help_is_found_in_each_way_that_people_try(capsys):
+    for words in (["help"], ["-h"], []):
+        assert main.run(words) == 0
+        assert capsys.readouterr().out == help_of(capsys)
+    for words in (["help", "schedule", "lint"], ["schedule", "lint", "-h"]):
+        assert main.run(words) == 0
+        assert capsys.readouterr().out == help_of(capsys, "schedule", "lint")
+    assert main.run(["help", "histroy"]) == 64
+    assert capsys.readouterr().err == (
+        "error: No such command 'histroy'. Did you mean 'history'?\n"
+        "  hint: `tetra-orchestrator --help` lists what it takes\n"
+    )
+
+
+def test_what_a_missing_argument_may_be_is_told_in_one_line(capsys):
+    assert main.run(["completion"]) == 64
+    assert capsys.readouterr().err == (
+        "error: Missing argument 'SHELL'. Choose from: bash, zsh, fish\n"
+        "  hint: `tetra-orchestrator completion --help` lists what it takes\n"
+    )
+
+
+def test_every_value_of_an_option_is_called_by_what_it_is(capsys):
+    assert [path for path in ALL if "<str>" in help_of(capsys, *path)] == []
 
 
 def test_the_codes_of_a_command_are_those_of_a_command_that_there_is():

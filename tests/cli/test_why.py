@@ -38,6 +38,7 @@ def test_where_nothing_has_run_it_says_how_to_start(site):
 
 def test_a_task_is_looked_up_in_the_newest_run_it_was_in_or_in_the_one_that_is_named(site):
     site.configure(CHAIN)
+    site.env["TZ"] = "America/New_York"
     site.write("extract.py", "")
     site.run("run")
     good = site.json("show")["run"]["run_id"]
@@ -48,7 +49,7 @@ def test_a_task_is_looked_up_in_the_newest_run_it_was_in_or_in_the_one_that_is_n
     assert first == "extract failed with exit code 1"
     assert f"  it succeeded last in run {good}" in rest
     assert any(
-        re.fullmatch(rf"  extract\.py was changed at \S+ \S+ UTC: {re.escape(str(script))}", line) for line in rest
+        re.fullmatch(rf"  extract\.py was changed at \S+ \S+ E[SD]T: {re.escape(str(script))}", line) for line in rest
     )
     assert rest[-2:] == [
         f"  what to do: read its log: tetra logs --run {bad} -p extract",
@@ -67,6 +68,7 @@ def test_a_task_is_looked_up_in_the_newest_run_it_was_in_or_in_the_one_that_is_n
     assert (body["schema"], body["run_id"], body["task"]) == ("tetra.why/1", good, "load")
     assert body["cause"] == {"code": "ran", "text": "load ran: everything it depends on has succeeded"}
     assert [reason["code"] for reason in body["evidence"]] == ["run", "took"]
+    assert re.search(r" began at \S+Z: ", body["evidence"][0]["text"])
 
 
 def test_a_refusal_is_told_until_something_runs_and_never_of_a_run_that_is_named(site):
@@ -101,15 +103,6 @@ def test_a_task_without_its_pipeline_and_a_schedule_are_told_how_to_ask(site):
     )
 
 
-def test_people_get_times_in_their_zone_and_programs_in_utc(site):
-    site.configure(CHAIN)
-    site.env["TZ"] = "America/New_York"
-    site.write("extract.py", "")
-    site.run("run")
-    assert re.search(r"began at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d E[SD]T: ", told(site)[1])
-    assert re.search(r"began at \S+Z: ", site.json("why")["evidence"][0]["text"])
-
-
 def test_of_a_pipeline_that_is_gone_on_with_a_task_that_ran_again_is_meant(site):
     site.configure("""
         pipelines:
@@ -139,3 +132,8 @@ def test_a_slot_that_a_broken_file_has_cost_is_told_of_its_pipelines(site):
 
     site.until(missed)
     assert site.run("why", "load").stdout.splitlines()[1] == "  what to do: look closer: tetra why-not often"
+    assert site.run("run").returncode == 78
+    assert site.run("why").stdout.splitlines()[::2] == [
+        f"the last run was refused: {file}:6:3: 'extract' has nothing to run",
+        "  what to do: mend the file: tetra validate shows each mistake",
+    ]

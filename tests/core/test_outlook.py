@@ -5,8 +5,8 @@ from __future__ import annotations
 from support.builders import task
 from tetra_orchestrator.core.admission import Limits
 from tetra_orchestrator.core.forecast import Span
-from tetra_orchestrator.core.model import RunIf, Service
-from tetra_orchestrator.core.outlook import outlook
+from tetra_orchestrator.core.model import Reason, RunIf, Service
+from tetra_orchestrator.core.outlook import NOT_MET, outlook
 from tetra_orchestrator.core.reasons import DISABLED
 
 ONE, TWO, MANY = Limits(1), Limits(2), Limits(99)
@@ -51,6 +51,18 @@ def test_what_is_skipped_has_no_times_and_holds_up_nothing() -> None:
     assert found.spans == {"on": Span(0.0, 3.0), "after": Span(3.0, 4.0)}
     assert found.skipped["off"] == DISABLED
     assert found.unknown == ()
+
+
+def test_what_runs_only_after_a_failure_is_skipped_with_what_waits_for_it() -> None:
+    tasks = (task("load"), task("alarm", "load", run_if=(RunIf("load", ("failed",)),)), task("mail", "alarm"))
+    found = outlook(tasks, TWO, {"load": [3.0]})
+    assert found.skipped == {"alarm": NOT_MET, "mail": Reason("upstream_skipped", "alarm was skipped")}
+    assert (found.critical_path, found.unknown, found.finish_s) == (("load",), (), 3.0)
+
+
+def test_what_depends_on_what_a_task_will_print_is_not_foreseen() -> None:
+    tasks = (task("load"), task("alarm", "load", run_if=(RunIf("load", output="late"),)))
+    assert outlook(tasks, TWO, {"load": [3.0], "alarm": [1.0]}).skipped == {}
 
 
 def test_what_needs_not_be_done_again_takes_no_time() -> None:

@@ -222,6 +222,9 @@ def test_what_was_usual_and_what_has_changed_is_told_with_a_failure() -> None:
 STATES = {
     "succeeded": (None, "ran", "load ran: it depends on nothing in this run"),
     "skipped": (Reason("unchanged", "nothing has changed"), "unchanged", "load was skipped: nothing has changed"),
+    "upstream_failed": (
+        Reason("upstream_failed", "clean failed"), "upstream_failed", "load was not run: clean failed",
+    ),
     "cancelled": (
         Reason("cancel_requested", "cancelled by `tetra cancel`"), "cancel_requested",
         "load was cancelled: cancelled by `tetra cancel`",
@@ -341,7 +344,11 @@ def test_a_partial_task_is_told_with_its_log() -> None:
 def test_a_line_without_an_end_is_cut_and_an_empty_log_is_named() -> None:
     shown = next(reason.text for reason in explain(failed(Exited(3), "x" * 4096)) if reason.code == "log")
     assert shown == f"the end of /logs/load.1.log:\n  {'x' * 197}..."
-    assert "nothing is in /logs/load.1.log" in story(failed(Exited(3), ""))
+    assert story(failed(Exited(3), ""))[-3:] == [
+        "nothing is in /logs/load.1.log",
+        "start it by hand, as its log is empty: tetra run --dry-run -p load shows its command",
+        "then go on where it ended: tetra resume r1",
+    ]
 
 
 def test_times_are_written_for_who_asks() -> None:
@@ -349,6 +356,11 @@ def test_times_are_written_for_who_asks() -> None:
     assert (
         story(given)[1] == "run r1 (daily) began at 13:00 here: somebody started it by hand; it ended failed after 12 s"
     )
+
+
+def test_of_many_tasks_a_few_are_named_and_the_others_counted() -> None:
+    given = Case(RUN._replace(state="running"), [row(name, "running") for name in "abcdefg"], [])
+    assert story(given)[0] == "run r1 is running: somebody started it by hand; a, b, c, d, e and 2 more are running"
 
 
 def test_a_log_cannot_drive_the_terminal() -> None:

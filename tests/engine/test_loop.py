@@ -7,7 +7,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from support.worlds import THREE_TRIES, Stage, fail_first, project, task
-from tetra_orchestrator.core.model import Command, Module, Shell
+from tetra_orchestrator.core.model import Command, Module, Reason, Shell
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
 from tetra_orchestrator.errors import CannotWrite, Exit
 
@@ -165,6 +165,21 @@ def test_a_signal_ends_what_runs_cancels_the_rest_and_sets_the_exit_code(number,
     assert stage.states() == {"a": "cancelled", "b": "cancelled"}
     assert stage.last_run.state == "cancelled"
     assert stage.reasons()["b"] == f"interrupted by {number.name}"
+
+
+def test_that_a_run_is_being_ended_is_durable_once_in_its_place_and_shown_before_anything_has_ended():
+    stage = Stage(project(task("a"), task("b", "a")), lambda name, n: (100.0, Signalled(15), {}))
+    stage.runner.on_submit = lambda launches: stage.interrupts.numbers.extend([SIGTERM, SIGINT, SIGTERM])
+    stage.run()
+    stored = stage.store.events(stage.last_run.run_id)
+    assert stored == stage.reporter.events
+    assert [each.seq for each in stored] == list(range(1, len(stored) + 1))
+    assert [(each.event, each.state) for each in stored][:3] == [
+        ("run.started", "running"), ("attempt.started", "submitted"), ("run.stopping", "running"),
+    ]  # fmt: skip
+    assert [each.reason for each in stored if each.event == "run.stopping"] == [
+        Reason("interrupted", "interrupted by SIGTERM")
+    ]
 
 
 def test_a_signal_and_an_exit_in_the_same_turn_are_both_taken_in():

@@ -10,7 +10,8 @@ from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import brief, instant, local, print_json, print_table
 from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
-from tetra_orchestrator.core.alerts import GIVEN_UP, PENDING, SENDING, SENT, UNSENT
+from tetra_orchestrator.cli.prose import sentence
+from tetra_orchestrator.core.alerts import GIVEN_UP, PENDING, SENDING, SENT, UNSENT, state_of
 from tetra_orchestrator.core.letters import left_of
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import Exit
@@ -54,21 +55,10 @@ def command(
     for alert, letters in found:
         for letter in letters:
             if letter.state != SENT:
-                print(f"  {alert.id}: {_told(letter)}")
+                print(sentence(f"{alert.id}: {_told(letter)}", "  "))
     if not found:
         print("no alert is open" if not every else "there was no alert")
     return Exit.OK
-
-
-def state_of(alert: Alert) -> str:
-    """Where an alert stands: `waits` for its time, `open`, `acknowledged`, `going` while its cause is away, `over`."""
-    if alert.resolved_at is not None:
-        return "over"
-    if alert.cleared_at is not None:
-        return "going"
-    if alert.acked_at is not None:
-        return "acknowledged"
-    return "waits" if alert.raised_at is None else "open"
 
 
 def row(alert: Alert, letters: Sequence[Delivery]) -> dict[str, Any]:

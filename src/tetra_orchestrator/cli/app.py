@@ -1,4 +1,4 @@
-"""The Typer application: the one list of commands.
+"""The Typer application.
 
 Only the command that was called is imported; all of them only for help, completion and mistakes.
 """
@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from tetra_orchestrator.cli.commands import COMMANDS
 from tetra_orchestrator.cli.helping import Command, Group
 from tetra_orchestrator.cli.main import PROGRAM
 from tetra_orchestrator.errors import UsageError
@@ -21,24 +22,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-#: Every command in the order of `--help`: a module of the same name (`_` for `-`) that holds `command`, or an `app`.
-COMMANDS = (
-    *("run", "resume", "retry", "backfill", "status", "history", "list", "show", "report", "logs"),
-    *("why", "plan", "cancel", "pause", "unpause", "validate", "graph", "config", "schema", "init", "schedule"),
-    *("start", "stop", "fire", "why-not", "monitor", "alerts", "doctor", "prune", "cache", "state"),
-    *("completion", "version"),
-)
-
 HELP = """Run chains of data pipelines on the machine you have, with nothing resident between runs.
 
-Examples: `init`, `run --mode weekly`, `status`, `schedule apply`.
+`tetra COMMAND --help` tells more of each command.
+
+Examples: `init`, `validate`, `run --mode daily`, `status`, `schedule apply`.
 """
 
 
 def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """The application with these commands."""
     app = typer.Typer(
-        name=PROGRAM, help=HELP, cls=Group, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False
+        name=PROGRAM,
+        help=HELP,
+        cls=Group,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
     )
     app.callback(invoke_without_command=True)(_root)
     for name in names:
@@ -66,6 +67,8 @@ def _root(
 
 def invoke(argv: Sequence[str]) -> int:
     """Parse and run one command line; returns its exit code. Raises `UsageError` for one that does not parse."""
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:], "--help"]
     known = argv[:1] if argv and argv[0] in COMMANDS else []
     command = get_command(build(known or COMMANDS))
     try:
@@ -74,7 +77,7 @@ def invoke(argv: Sequence[str]) -> int:
         # its answer to a reader that has left, whom `main` expects
         raise exit_.__context__ or exit_ from None
     except TyperException as error:
-        message = getattr(error, "format_message", error.__str__)()
+        message = " ".join(getattr(error, "format_message", error.__str__)().split())
         context: Any = getattr(error, "ctx", None)
         hint = f"`{context.command_path if context else PROGRAM} --help` lists what it takes"
         if type(error).__name__ == "NoArgsIsHelpError":  # whose message is the whole help

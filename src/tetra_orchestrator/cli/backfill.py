@@ -33,7 +33,9 @@ app.command("work", hidden=True)(backfill_control.work)
 @app.callback()
 def start(
     context: typer.Context,
-    mode: Annotated[str | None, typer.Option("--mode", "-m", help="Mode of the file that runs over dates.")] = None,
+    mode: Annotated[
+        str | None, typer.Option("--mode", "-m", metavar="MODE", help="Mode of the file that runs over dates.")
+    ] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")] = None,
     partition: Annotated[Slice | None, typer.Option(help="How to cut the range. [default: as the mode says]")] = None,

@@ -54,7 +54,7 @@ def work(
     force: ForceOption = False,
     no_retry: NoRetryOption = False,
     max_parallel: MaxParallelOption = None,
-    progress: Annotated[str, typer.Option()] = "lines",
+    progress: Annotated[str, typer.Option(metavar="STYLE")] = "lines",
     config: ConfigOption = None,
 ) -> int:
     """Work off partitions as one process of several.

@@ -6,6 +6,7 @@ from tetra_orchestrator import wire
 from tetra_orchestrator.backfilling import LINES, Way
 from tetra_orchestrator.cli.backfill_rows import print_plan
 from tetra_orchestrator.cli.backfill_story import drive
+from tetra_orchestrator.cli.prose import sentence
 from tetra_orchestrator.cli.running import adjusted, by_name, storable, values_of
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.backfill import PENDING, Backfill
@@ -140,8 +141,7 @@ def _order(wanted: Backfill, asked: Asked, loaded: Loaded, selection: Selection,
         print_plan(wanted, left_out, Outlook(), wire.clock().now(), as_json=True)
     elif left_out:
         why = left_out[0].reason
-        print(
-            f"nothing is {asked.only} from {wanted.start} to {wanted.end}: {left_out[0].start} is left out, as"
-            f" {why.text if why else 'it is over'}"
-        )
+        reason = why.text if why else "it is over"
+        nothing = f"nothing is {asked.only} from {wanted.start} to {wanted.end}"
+        print(sentence(f"{nothing}: {left_out[0].start} is left out, as {reason}"))
     return code

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import redirect_stderr
 
+from tetra_orchestrator.cli.commands import COMMANDS
 from tetra_orchestrator.cli.completing_names import FILES, kind_of, names
 from tetra_orchestrator.errors import Exit
 
@@ -40,13 +41,13 @@ def answer(words: Sequence[str]) -> int:
 
 def completions(words: Sequence[str]) -> Iterator[str]:
     """The lines of the answer."""
-    from tetra_orchestrator.cli.app import COMMANDS, build
-
     *before, current = words or [""]
     if not before and not current.startswith("-"):
         yield from (name for name in COMMANDS if name.startswith(current))
         return
     from typer.main import get_command
+
+    from tetra_orchestrator.cli.app import build
 
     # bash takes `--mode=weekly` for three words
     line = _Line(get_command(build([one for one in before[:1] if one in COMMANDS])))

@@ -15,9 +15,14 @@ Shell = Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL"
 def command(shell: Shell) -> int:
     """Print the script that completes words on TAB.
 
-    Besides commands and options it completes the names of the project in the current folder. For good it goes into the
-    shell's own file: `eval "$(tetra completion bash)"` into ~/.bashrc, `source <(tetra completion zsh)` into ~/.zshrc,
-    `tetra completion fish | source` into ~/.config/fish/config.fish.
+    Besides commands and options it completes the names of the project in the current folder. For good, have the shell's
+    own file ask for it:
+
+    bash, in ~/.bashrc: `eval "$(tetra completion bash)"`
+
+    zsh, in ~/.zshrc: `source <(tetra completion zsh)`
+
+    fish, in ~/.config/fish/config.fish: `tetra completion fish | source`
 
     Examples: `completion bash`, `completion zsh`, `completion fish`.
     """

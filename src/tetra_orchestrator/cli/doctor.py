@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from tetra_orchestrator.cli.findings import print_findings
 from tetra_orchestrator.cli.known import glance
-from tetra_orchestrator.cli.output import print_json, print_table
-from tetra_orchestrator.cli.paint import cell
+from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import ByOption, SystemOption
@@ -17,7 +17,7 @@ from tetra_orchestrator.errors import ConfigError, StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 InJobOption = Annotated[
     bool, typer.Option("--in-job", help="Have the scheduler start a job, too, and compare what it finds with this.")
@@ -42,7 +42,7 @@ def command(
     if as_json:
         print_json("doctor", {"findings": [finding._asdict() for finding in findings]})
     else:
-        _print(findings)
+        print_findings(findings)
     return max(SEVERITIES.index(finding.severity) for finding in findings)
 
 
@@ -72,10 +72,3 @@ def _project(config: str | None, in_job: bool, by: str | None, system: bool) -> 
         return [Diagnosis("configuration", ERROR, f"{place}{error.message}", remedy)]
     checkup = Checkup(loaded, by, system)
     return [*checkup.here(), *checkup.timers(), *(checkup.in_job() if in_job else ())]
-
-
-def _print(findings: Sequence[Diagnosis]) -> None:
-    print_table(("", "about", "found"), [(cell(one.severity), one.code, one.message) for one in findings])
-    for one in findings:
-        if one.remedy:
-            print(f"\n{one.code}: {one.remedy}")

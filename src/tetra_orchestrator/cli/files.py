@@ -38,6 +38,8 @@ def write_private(path: str, text: str, *, mark: str, force: bool) -> str:
     path = os.path.abspath(path)
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder", hint="name a file in it")
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device, which a file cannot take the place of
+        raise UsageError(f"{path} is no file", hint="- is standard output")
     if not force and os.path.lexists(path) and not _begins_with(path, mark):
         raise UsageError(f"{path} is there already", hint="add --force to write over it, or name another file")
     temporary = f"{path}.{os.getpid()}"

@@ -29,7 +29,7 @@ Format = Literal["ascii", "mermaid", "dot"]
 
 
 def command(
-    mode: Annotated[str | None, typer.Option("--mode", "-m", help="Only what this mode runs.")] = None,
+    mode: Annotated[str | None, typer.Option("--mode", "-m", metavar="MODE", help="Only what this mode runs.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to draw it.")] = "ascii",
     config: ConfigOption = None,
     overlay: OverlayOption = None,

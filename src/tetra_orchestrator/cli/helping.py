@@ -9,25 +9,15 @@ import re
 
 from typer.core import TyperCommand, TyperGroup
 
+from tetra_orchestrator.cli.commands import SECTIONS
 from tetra_orchestrator.cli.exit_codes import EVERY, codes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
 #: The short name of the program, which the examples begin with.
 SHORT = "tetra"
-#: The groups of commands; those of no group come last.
-SECTIONS = {
-    "Run": ("run", "plan", "resume", "retry", "backfill", "cancel"),
-    "Look": ("status", "history", "list", "show", "why", "logs", "report"),
-    "Schedules": ("schedule", "start", "stop", "pause", "unpause", "why-not", "fire"),
-    "Watch": ("monitor", "alerts", "doctor"),
-    "Configuration": ("init", "validate", "graph", "config", "schema"),
-    "Store": ("prune", "cache", "state"),
-}
-OTHER = "Other"
 _EXAMPLES = re.compile(r"(?:^|\n\n)Examples?: (`.*`)\.\s*$", re.DOTALL)
 
 
@@ -44,6 +34,10 @@ def examples_of(help_text: str) -> list[str]:
 
 class Command(TyperCommand):
     """A command whose help ends in its examples and exit codes."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        # an argument that has to be given stands without the braces that it has from Typer
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         _write_text(self, formatter)
@@ -62,26 +56,14 @@ class Group(TyperGroup):
         _write_end(self, ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        sections = list(self._sections()) if ctx.parent is None else [("Commands", self.list_commands(ctx))]
+        sections = SECTIONS if ctx.parent is None else {"Commands": self.list_commands(ctx)}
         longest = max(map(len, self.commands))
-        for title, names in sections:
+        for title, names in sections.items():
             shown = [(name, self.commands[name]) for name in names if not self.commands[name].hidden]
             with formatter.section(title):
                 formatter.write_dl(
                     [(f"{name:{longest}}", one.get_short_help_str(formatter.width)) for name, one in shown]
                 )
-
-    def _sections(self) -> Iterator[tuple[str, list[str]]]:
-        """The commands by section, in its order."""
-        left = dict.fromkeys(self.commands)
-        for title, names in SECTIONS.items():
-            found = [name for name in names if name in left]
-            for name in found:
-                del left[name]
-            if found:
-                yield title, found
-        if left:
-            yield OTHER, list(left)
 
 
 def _write_text(command: Any, formatter: Any) -> None:

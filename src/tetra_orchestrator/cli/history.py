@@ -43,8 +43,10 @@ WORDS: dict[str, tuple[str, ...]] = {
 
 
 def command(
-    pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="Runs with a task of it.")] = None,
-    mode: Annotated[str | None, typer.Option("--mode", "-m", help="Runs of that mode.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option("--pipeline", "-p", metavar="PIPELINE", help="Runs with a task of it.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option("--mode", "-m", metavar="MODE", help="Runs of that mode.")] = None,
     state: Annotated[
         list[str] | None, typer.Option("--state", metavar="STATE", help="succeeded, partial, failed ... Repeatable.")
     ] = None,

@@ -11,6 +11,7 @@ import typer
 
 from tetra_orchestrator.cli.files import write_new
 from tetra_orchestrator.cli.output import near
+from tetra_orchestrator.cli.prose import sentence
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import ConfigError, UsageError
 
@@ -25,6 +26,11 @@ LIMIT_S = 10
 UNLIKE_CRON = (
     "`tetra schedule apply` installs the timers of these schedules: take the lines out of the crontab then.",
     "Unlike cron: what a job prints goes to its log, and a job that still runs is not started again beside itself.",
+)
+#: What to do with the file that was made.
+STEPS = (
+    "next: `tetra validate` checks it; `tetra run --pipeline NAME` does what the command in the crontab did",
+    "then: `tetra schedule apply` installs its timers; take the lines out of your crontab, or both run them",
 )
 
 
@@ -107,9 +113,10 @@ def _tell(written: str, jobs: int, left: Sequence[Untranslated]) -> None:
     if left:
         print("what did not translate, or not wholly (it is also told at the end of the file):")
     for one in left:
-        print(f"  line {one.line}: {one.reason}\n    {printable(one.text)}")
-    print("next: `tetra validate` checks it; `tetra run --pipeline NAME` does what the command in the crontab did")
-    print("then: `tetra schedule apply` installs its timers; take the lines out of your crontab, or both run them")
+        print(sentence(f"line {one.line}: {one.reason}", "  "))
+        print(f"    {printable(one.text)}")
+    for step in STEPS:
+        print(sentence(step))
 
 
 def _crontab(source: str | None) -> str:

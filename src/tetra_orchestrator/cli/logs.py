@@ -32,7 +32,9 @@ SETTLE_S = 1.0
 
 
 def command(
-    pipeline: Annotated[str | None, typer.Option("--pipeline", "-p", help="The logs of its tasks.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option("--pipeline", "-p", metavar="PIPELINE", help="The logs of its tasks.")
+    ] = None,
     run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Run id; the newest without one.")] = None,
     tail: Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the last N lines.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print what is added until the run ends.")] = False,

@@ -7,7 +7,7 @@ from shlex import quote
 
 from tetra_orchestrator.cli.output import instant, print_table
 from tetra_orchestrator.cli.paint import cell, signed
-from tetra_orchestrator.core.spoken import about, duration, size
+from tetra_orchestrator.core.spoken import about, duration, percent, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _row(one: PipelineHealth, now: datetime) -> tuple[str, ...]:
         cell(status),
         one.data_freshness,
         one.log_freshness,
-        "-" if one.error_rate is None else f"{one.error_rate:.0%}",
+        "-" if one.error_rate is None else percent(one.error_rate),
         "-" if one.avg_duration_s is None else about(one.avg_duration_s),
         _span(one.next_slot, now),
     )

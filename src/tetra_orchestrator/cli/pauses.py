@@ -48,9 +48,10 @@ def pause_row(pause: Pause) -> dict[str, Any]:
 
 
 def told(pause: Pause) -> str:
-    """A pause in one line."""
+    """A pause in a sentence."""
     from tetra_orchestrator.cli.output import local
+    from tetra_orchestrator.cli.prose import sentence
     from tetra_orchestrator.core.reasons import paused
     from tetra_orchestrator.core.spoken import printable
 
-    return printable(f"{pause.name}: {paused(pause, local).text}")
+    return sentence(printable(f"{pause.name}: {paused(pause, local).text}"))

@@ -23,9 +23,11 @@ MOST = 10_000
 
 
 def command(
-    mode: Annotated[str | None, typer.Option("--mode", "-m", help="Mode of the file: daily, weekly ...")] = None,
+    mode: Annotated[
+        str | None, typer.Option("--mode", "-m", metavar="MODE", help="Mode of the file: daily, weekly ...")
+    ] = None,
     pipeline: Annotated[
-        list[str] | None, typer.Option("--pipeline", "-p", help="Only this pipeline. Repeatable.")
+        list[str] | None, typer.Option("--pipeline", "-p", metavar="PIPELINE", help="Only this pipeline. Repeatable.")
     ] = None,
     first: Annotated[
         list[str] | None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from textwrap import fill
-
 from tetra_orchestrator.cli.output import local, print_table
-from tetra_orchestrator.cli.timeline import WIDTH, short
+from tetra_orchestrator.cli.prose import broken
+from tetra_orchestrator.cli.timeline import width
+from tetra_orchestrator.core.cells import cut_middle
 from tetra_orchestrator.core.spoken import duration, printable
 from tetra_orchestrator.engine.start import title
 
@@ -78,19 +78,20 @@ def _at_a_time(found: Foresight) -> str:
 def _chart(rows: Sequence[Row], found: Foresight) -> Iterator[str]:
     end = max((span.finish_s for span in found.outlook.spans.values()), default=0.0)
     name = max(len("task"), min(NAME, max(len(row["id"]) for row in rows)))
-    places = WIDTH - name - TAKES - STARTS - ENDS - 5
+    places = width() - name - TAKES - STARTS - ENDS - 5
     zone = f"{'ends':>{ENDS}}  {_scale(end, places)}"
     yield f"{'task':{name}} {'takes':>{TAKES}} {'starts':>{STARTS}} {zone}".rstrip()
     for row in rows:
         takes, starts = duration(row["expected_s"]), f"+{duration(row['start_s'])}"
         ends = found.at(row["finish_s"]).astimezone().strftime("%H:%M:%S")
         bar = _bar(row, end, places)
-        yield f"{short(row['id'], name):{name}} {takes:>{TAKES}} {starts:>{STARTS}} {ends:>{ENDS}}  {bar}".rstrip()
+        yield f"{cut_middle(row['id'], name):{name}} {takes:>{TAKES}} {starts:>{STARTS}} {ends:>{ENDS}}  {bar}".rstrip()
     yield LEGEND
 
 
 def _scale(end: float, places: int) -> str:
-    return "0 s" + duration(end).rjust(places - 3)
+    last = duration(end)
+    return f"0 s{last.rjust(places - 3)}" if places > len(last) + 3 else last.rjust(places)
 
 
 def _bar(row: Row, end: float, places: int) -> str:
@@ -143,4 +144,4 @@ def _named(names: Sequence[str], between: str = ", ") -> str:
 
 
 def _wrapped(text: str) -> str:
-    return fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(broken(text, width()))

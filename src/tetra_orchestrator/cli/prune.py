@@ -10,6 +10,7 @@ from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import instant, local, near, print_json, print_table
 from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.prose import sentence
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.spoken import size
 from tetra_orchestrator.errors import Exit, UsageError
@@ -120,14 +121,14 @@ def _print(found: Sweep, keep: Keep, spare: int | None, *, dry_run: bool) -> Non
     verb = "would go" if dry_run else "removed"
     rest = f"{_count(found.slots, 'slot')} and {_count(found.alerts, 'alert')} from before {local(found.slots_before)}"
     counts = f"{_count(len(rows), 'run')}, {rest}, {_count(len(strays), 'file')} of no run"
-    print(f"{verb}: {counts}; {size(_files(found))} of files")
+    print(sentence(f"{verb}: {counts}; {size(_files(found))} of files"))
     if found.closed:
         closed = "would be closed" if dry_run else "closed"
-        print(f"{_count(found.closed, 'open alert')} {closed}: the file has no `alerting` any more")
+        print(sentence(f"{_count(found.closed, 'open alert')} {closed}: the file has no `alerting` any more"))
     if not any(keep):
-        print("`logs.keep` sets no limit, so every run stays; --runs, --days and --bytes set one")
+        print(sentence("`logs.keep` sets no limit, so every run stays; --runs, --days and --bytes set one"))
     if spare:
-        print(f"{size(spare)} of the store's file are free for new rows; it is not made smaller")
+        print(sentence(f"{size(spare)} of the store's file are free for new rows; it is not made smaller"))
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
 from typing import Annotated
 
@@ -19,11 +20,11 @@ from tetra_orchestrator.errors import ConfigError, Exit, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from tetra_orchestrator.core.graph import Graph
     from tetra_orchestrator.core.history import Run
-    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.core.model import Project, Task
     from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.ports import Store
     from tetra_orchestrator.report.run_story import Changes
@@ -72,7 +73,7 @@ def command(
         else:
             made = _of_days(days, scene, project)
     if out == STDOUT:
-        print(made.text, end="")
+        sys.stdout.buffer.write(made.text.encode())  # the page says that it is UTF-8, whatever the terminal takes
         return Exit.OK
     from tetra_orchestrator.report.page import MARK
 
@@ -91,8 +92,10 @@ def _of_run(run: Run, scene: Scene, project: Project | None, config: str | None)
     from tetra_orchestrator.report.run_story import Beside, read
 
     store, title = scene.store, (project.title if project else None) or run.project
-    graph = _graph(run, store, project, config)
-    story = read(run, store, scene.clock.now(), Beside(title, graph, _changes(run, store), _samples))
+    tasks = _tasks(run, store, project, config)
+    graph = None if tasks is None else {task.id: task.depends_on for task in tasks}
+    most = {task.id: task.retry.max_attempts for task in tasks or ()}
+    story = read(run, store, scene.clock.now(), Beside(title, graph, _changes(run, store), _samples, most))
     return Made(run_report(story), f"report-{run.run_id}.html", 1, len(story.attempts))
 
 
@@ -118,8 +121,8 @@ def _due(project: Project | None, now: datetime) -> list[tuple[str, datetime]]:
     return sorted(found, key=lambda each: each[1])
 
 
-def _graph(run: Run, store: Store, project: Project | None, config: str | None) -> Graph | None:
-    """What each task depended on in that run; None where what was kept of its configuration cannot be used now."""
+def _tasks(run: Run, store: Store, project: Project | None, config: str | None) -> Sequence[Task] | None:
+    """The tasks as that run had them; None where what was kept of its configuration cannot be used now."""
     from tetra_orchestrator.cli.kept import snapshot
 
     if project is None or project.config_hash != run.config_hash:
@@ -128,7 +131,7 @@ def _graph(run: Run, store: Store, project: Project | None, config: str | None) 
         except ConfigError:
             return None
         project = kept.project
-    return {task.id: task.depends_on for task in project.tasks()}
+    return project.tasks()
 
 
 def _changes(run: Run, store: Store) -> Changes | None:

@@ -20,7 +20,7 @@ from tetra_orchestrator.cli.resume import (
 
 def command(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, or `latest`.")],
-    task: Annotated[list[str], typer.Option("--task", "-t", help="The task to try again. Repeatable.")],
+    task: Annotated[list[str], typer.Option("--task", "-t", metavar="TASK", help="The task to try again. Repeatable.")],
     downstream: Annotated[bool, typer.Option("--downstream", help="And everything that depends on it.")] = False,
     force: ForceOption = False,
     max_parallel: MaxParallelOption = None,

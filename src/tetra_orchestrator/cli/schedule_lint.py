@@ -9,6 +9,7 @@ import typer
 from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.prose import sentence
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.errors import Exit, UsageError
@@ -32,7 +33,9 @@ def command(name: NameArgument = None, config: ConfigOption = None, as_json: Jso
         print_json("schedule.lint", {"findings": [one._asdict() for one in found]})
     else:
         for one in found:
-            print(f"{one.severity}: {one.schedule}: {one.text}" + (f"\n  hint: {one.hint}" if one.hint else ""))
+            print(sentence(f"{one.severity}: {one.schedule}: {one.text}"))
+            if one.hint:
+                print(sentence(f"hint: {one.hint}", "  "))
         if not found:
             print("nothing to say")
     worst = {one.severity for one in found}

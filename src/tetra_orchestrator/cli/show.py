@@ -11,12 +11,13 @@ from tetra_orchestrator.cli.known import settled_scene
 from tetra_orchestrator.cli.output import dates, local, near, print_json, print_table
 from tetra_orchestrator.cli.paint import cell, signed
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.prose import sentence
 from tetra_orchestrator.cli.records import by_task, find_run, run_row, task_row, usage_row
 from tetra_orchestrator.cli.timeline import timeline
 from tetra_orchestrator.cli.words import WordsOption, run_in, task_in
 from tetra_orchestrator.core.facts import together
 from tetra_orchestrator.core.history import Attempt, lasted_s
-from tetra_orchestrator.core.spoken import duration, printable, size
+from tetra_orchestrator.core.spoken import duration, params, printable, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,20 +71,16 @@ def _print_head(run: Run, resumed_by: Sequence[str]) -> None:
     span = dates(run.partition.start, run.partition.end) if run.partition else None
     head = [run.run_id, run.mode, span, signed(run.state), run.trigger]
     print("  ".join(part for part in head if part))
-    print(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}")
+    print(sentence(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}"))
     of = {
         "schedule": f"{run.schedule}, slot {local(run.slot)}" if run.schedule and run.slot else run.schedule,
         "backfill": run.backfill,
         "resumes": run.resumes,
         "resumed by": ", ".join(resumed_by),
-        "parameters": ", ".join(f"{name}={'***' if value is None else value}" for name, value in _params(run)),
+        "parameters": params(run.params),
         "tags": ", ".join(run.tags),
     }
     _print_lines([f"{name} {_line(text)}" for name, text in of.items() if text], gap=False)
-
-
-def _params(run: Run) -> list[tuple[str, str | None]]:
-    return list((run.params or {}).items())
 
 
 def _print_lines(lines: Sequence[str], *, gap: bool = True) -> None:
@@ -100,7 +97,7 @@ def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> N
     )
     for attempt in attempts:
         if attempt.facts.note:
-            print(f"\n{attempt.task_id} {attempt.number}: {_line(attempt.facts.note)}")
+            print("\n" + sentence(f"{attempt.task_id} {attempt.number}: {_line(attempt.facts.note)}"))
     for task in tasks:
         if task.outputs:
             print(f"\n{task.task_id} outputs")

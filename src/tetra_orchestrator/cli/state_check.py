@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tetra_orchestrator import wire
+from tetra_orchestrator.cli.findings import print_findings
 from tetra_orchestrator.cli.known import glance
-from tetra_orchestrator.cli.output import counted, print_json, print_table
-from tetra_orchestrator.cli.paint import cell
+from tetra_orchestrator.cli.output import counted, print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.core.diagnosis import ERROR, OK, SEVERITIES, Diagnosis
 from tetra_orchestrator.engine.reconcile import is_owned, reconcile, survivors
@@ -13,8 +13,6 @@ from tetra_orchestrator.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tetra_orchestrator.config.glance import Glance
     from tetra_orchestrator.engine.reconcile import Scene
 
@@ -28,7 +26,7 @@ def command(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     if as_json:
         print_json("state.check", {"findings": [finding._asdict() for finding in findings]})
     else:
-        _print(findings)
+        print_findings(findings)
     return max(SEVERITIES.index(finding.severity) for finding in findings)
 
 
@@ -56,10 +54,3 @@ def _runs(scene: Scene) -> Diagnosis:
         return Diagnosis("store_active", ERROR, message, remedy)
     also = f"; settled, as its owner had died: {counted(settled)}" if settled else ""
     return Diagnosis("store_active", OK, f"active: {counted(len(active))}, each with a process that lives{also}")
-
-
-def _print(findings: Sequence[Diagnosis]) -> None:
-    print_table(("", "about", "found"), [(cell(one.severity), one.code, one.message) for one in findings])
-    for one in findings:
-        if one.remedy:
-            print(f"\n{one.code}: {one.remedy}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator.cli.terminal import columns
 from tetra_orchestrator.core.bars import bars, span_s
+from tetra_orchestrator.core.cells import cut_middle, padded
 from tetra_orchestrator.core.spoken import duration, printable
 from tetra_orchestrator.core.states import TaskState
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.bars import Bar
     from tetra_orchestrator.core.history import Attempt, Run
 
-#: Columns of a line, and the most of them for a task's name, the start and the bar's ends.
-WIDTH, NAME, START = 80, 24, 13
+#: The most columns of a line and the fewest, and the most of them for a task's name, the start and the bar's ends.
+WIDTH, NARROW, NAME, START = 80, 60, 24, 13
 WAITED, GOOD, BAD, ACTIVE = ".", "#", "x", ">"
 LEGEND = f"{GOOD} succeeded  {BAD} did not  {ACTIVE} is running  {WAITED} waited"
 
@@ -27,7 +29,7 @@ def timeline(run: Run, attempts: Sequence[Attempt], now: datetime) -> list[str]:
     total = span_s(run, now)
     found = bars(run, attempts, total)
     name = min(NAME, max(len(bar.name) for bar in found))
-    places = WIDTH - name - START - 3
+    places = width() - name - START - 3
     head = f"{'':{name}}  0 s{duration(total).rjust(places - 3)}"
     return [head.rstrip(), *(_line(bar, name, places, total) for bar in found), f"{'':{name}}  {LEGEND}"]
 
@@ -44,11 +46,10 @@ def _line(bar: Bar, name: int, places: int, total: float) -> str:
     waits = first - min(int(ready), first)
     length = max(min(round(end), places) - first, 1)
     drawn = " " * (first - waits) + WAITED * waits + _sign(bar.attempt) * length
-    return f"{short(bar.name, name):{name}}  {drawn:{places}} {'+' + duration(bar.start_s):>{START - 1}}".rstrip()
+    shown = padded(cut_middle(printable(bar.name), name), name)
+    return f"{shown}  {drawn:{places}} {'+' + duration(bar.start_s):>{START - 1}}".rstrip()
 
 
-def short(text: str, most: int) -> str:
-    """The text, without its middle where it is too long: names differ at their ends."""
-    text = printable(text)
-    head = (most - 2) // 2
-    return text if len(text) <= most else f"{text[:head]}..{text[len(text) - (most - 2 - head) :]}"
+def width() -> int:
+    """The columns of a drawing: those of the terminal, at most 80, and as many as it cannot do without."""
+    return max(min(columns(), WIDTH), NARROW)

@@ -10,6 +10,7 @@ import typer
 from tetra_orchestrator.cli.known import glance, settled
 from tetra_orchestrator.cli.output import local, print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.prose import sentence
 from tetra_orchestrator.cli.records import find_run
 from tetra_orchestrator.cli.refused import refused
 from tetra_orchestrator.cli.unrun import last_project, unrun_slot
@@ -88,10 +89,11 @@ def command(
 
 
 def _print(told: Sequence[Reason]) -> None:
-    print(_near(told[0]))
+    print(sentence(_near(told[0])))
     for reason in told[1:]:
         text = f"what to do: {_near(reason)}" if reason.code == "next" else _near(reason)
-        print("\n".join(f"  {line}" for line in text.splitlines()))
+        first, *quoted = text.splitlines()
+        print("\n".join((sentence(first, "  "), *(f"  {line}" for line in quoted))))
 
 
 def _near(reason: Reason) -> str:

@@ -13,6 +13,7 @@ import typer
 from tetra_orchestrator import wire
 from tetra_orchestrator.cli.output import instant, local, print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
+from tetra_orchestrator.cli.prose import sentence
 from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend
 from tetra_orchestrator.cli.times import Reader
@@ -69,9 +70,9 @@ def command(
         rows = [reason._asdict() for reason in reasons]
         print_json("why-not", {"schedule": name, "slot": instant(case.at), "cause": rows[0], "evidence": rows[1:]})
     else:
-        print(f"{name} {local(case.at)}: {reasons[0].text}")
+        print(sentence(f"{name} {local(case.at)}: {reasons[0].text}"))
         for reason in reasons[1:]:
-            print(f"  {reason.text}")
+            print(sentence(reason.text, "  "))
     return Exit.OK
 
 

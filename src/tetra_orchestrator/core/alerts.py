@@ -76,6 +76,17 @@ class Alert(Record):
     version: int = 0
 
 
+def state_of(alert: Alert) -> str:
+    """Where an alert stands: `waits` for its time, `open`, `acknowledged`, `going` while its cause is away, `over`."""
+    if alert.resolved_at is not None:
+        return "over"
+    if alert.cleared_at is not None:
+        return "going"
+    if alert.acked_at is not None:
+        return "acknowledged"
+    return "waits" if alert.raised_at is None else "open"
+
+
 class Delivery(Record):
     """One letter that has to go to one channel; `id` is 0 before the store has it, and `alert_id` that of its alert.
 

@@ -109,13 +109,20 @@ def _rows(
 
 
 def _place(column: Sequence[str], wanted: Mapping[str, float], rows: dict[str, float]) -> None:
-    """Each where it wants to be or below; then all so far up that as many are too high as are too low."""
-    found: list[float] = []
+    """Each as near to where it wants to be as the order and the heights allow: those that push each other stand in a
+    block, in the mean of their wishes."""
+    blocks: list[tuple[float, int]] = []
+    deep, found = 0.0, []
     for at, node in enumerate(column):
-        free = found[-1] + max(_height(column[at - 1]), _height(node)) if found else wanted[node]
-        found.append(max(wanted[node], free))
-    shift = sum(wanted[node] - row for node, row in zip(column, found, strict=True)) / max(len(column), 1)
-    rows.update({node: row + shift for node, row in zip(column, found, strict=True)})
+        deep += max(_height(column[at - 1]), _height(node)) if at else 0.0
+        found.append(deep)
+        mean, count = wanted[node] - deep, 1
+        while blocks and blocks[-1][0] > mean:
+            before, others = blocks.pop()
+            mean, count = (mean * count + before * others) / (count + others), count + others
+        blocks.append((mean, count))
+    starts = [mean for mean, count in blocks for _ in range(count)]
+    rows.update({node: start + own for node, start, own in zip(column, starts, found, strict=True)})
 
 
 def _height(node: str) -> float:

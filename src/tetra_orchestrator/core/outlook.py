@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     History = Mapping[str, Sequence[float]]
 
+#: Why a task would be skipped that is only there for a failure, say.
 NOT_MET = Reason("condition_not_met", "its `run_if` does not hold where every task succeeds")
 
 
@@ -52,7 +53,7 @@ def outlook(
     seconds = {task.id: known_s(task, usual) for task in running}
     unknown = tuple(name for name, took in seconds.items() if took is None)
     planned = spans(tasks, limits, _filled(seconds), overall.skipped)
-    if unmet := {task.id: NOT_MET for task in running if task.run_if and task.id not in planned}:
+    if unmet := {task.id: NOT_MET for task in running if task.id not in planned and _is_foreseen(task)}:
         return outlook(tasks, limits, history, {**(paused or {}), **unmet}, done)
     ends = [end_of(spans(tasks, limits, _extreme(running, history, which), overall.skipped)) for which in (min, max)]
     return Outlook(
@@ -65,6 +66,11 @@ def outlook(
         min(*ends, end_of(planned)),
         max(*ends, end_of(planned)),
     )
+
+
+def _is_foreseen(task: Task) -> bool:
+    """Whether it can be told without running anything that the `run_if` of the task does not hold."""
+    return bool(task.run_if) and not any(rule.output for rule in task.run_if)
 
 
 def middle(ordered: Sequence[float]) -> float:

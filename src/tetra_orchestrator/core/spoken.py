@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 #: Marks of direction, separators of lines and annotations: they show the text around them in another order or place.
@@ -57,6 +58,19 @@ def about(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def params(given: Mapping[str, str | None] | None) -> str:
+    """The parameters of a run: `day=monday, key=***`; the value of one that was a secret is not kept."""
+    return ", ".join(f"{name}={'***' if value is None else value}" for name, value in (given or {}).items())
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1: `94%`; `100%` is all and `0%` nothing, what comes close is `> 99%` or `< 1%`."""
+    text = f"{share:.0%}"
+    if text == "100%" and share < 1:
+        return "> 99%"
+    return "< 1%" if text == "0%" and share > 0 else text
 
 
 def size(count: float) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from tetra_orchestrator.core.failed_how import BAD, first_ended, last
 from tetra_orchestrator.core.failed_why import cause
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.reasons import listed
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import printable, to_second
 from tetra_orchestrator.core.states import TERMINAL, RunState, TaskState
-from tetra_orchestrator.core.why_support import Past, support, why_begun
+from tetra_orchestrator.core.why_support import Past, some, support, why_begun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 #: How a task is said to have ended.
 _VERBS = {TaskState.FAILED: "failed", TaskState.TIMED_OUT: "failed", TaskState.LOST: "was lost"}
 _VERBS |= {TaskState.PARTIAL: "is partial", TaskState.CANCELLED: "was cancelled", TaskState.SKIPPED: "was skipped"}
+_VERBS |= {TaskState.UPSTREAM_FAILED: "was not run"}
 _RUN_VERBS = {RunState.FAILED: "failed", RunState.TIMED_OUT: "timed out", RunState.LOST: "was lost"}
 _RUN_VERBS |= {RunState.PARTIAL: "is partial", RunState.CANCELLED: "was cancelled"}
 
@@ -61,7 +61,7 @@ def blamed(case: Case) -> TaskRun | None:
     bad = [task for task in case.tasks if task.state in BAD]
     if bad:
         return first_ended(bad)
-    if all(task.state == TaskState.SKIPPED for task in case.tasks):
+    if case.run.state == RunState.SUCCEEDED and all(task.state == TaskState.SKIPPED for task in case.tasks):
         return next(iter(case.tasks), None)
     return next((task for task in case.tasks if task.state == TaskState.PARTIAL), None)
 
@@ -101,7 +101,7 @@ def _of_run(root: TaskRun | None, case: Case) -> Reason:
         return _of_task(root, root, case)
     ended = case.ended or Reason(run.state, run.state)
     if run.state == RunState.SUCCEEDED:
-        if root is not None:
+        if root is not None and root.state == TaskState.SKIPPED:
             below = told(root, case)
             return Reason(below.code, f"run {run.run_id} ran nothing: {below.text}")
         return Reason("ran", f"run {run.run_id} ran: {why_begun(run, case.said)}; {ended.text}")
@@ -114,9 +114,9 @@ def _doing(case: Case) -> str:
     """What a run does that goes on."""
     active = [task.task_id for task in case.tasks if task.state in _ACTIVE]
     if active:
-        return f"{listed(active)} {'is' if len(active) == 1 else 'are'} running"
+        return f"{some(active)} {'is' if len(active) == 1 else 'are'} running"
     delayed = [task.task_id for task in case.tasks if task.state == TaskState.WAITING_RETRY]
-    return f"to be tried again: {listed(delayed)}" if delayed else "it starts its tasks"
+    return f"to be tried again: {some(delayed)}" if delayed else "it starts its tasks"
 
 
 _ACTIVE = (TaskState.SUBMITTED, TaskState.RUNNING, TaskState.READY)
@@ -135,15 +135,7 @@ def told(task: TaskRun, case: Case) -> Reason:
     name, reason = task.task_id, task.reason
     attempt = last(task, case.attempts)
     if task.state in BAD:
-        found = _changed(cause(task, attempt, _most(name, case)), case)
-        if found.text.startswith("exit code"):
-            return Reason(found.code, f"{name} failed with {found.text}")
-        verb = (
-            "could not start"
-            if attempt is not None and attempt.kind == "spawn_error"
-            else _VERBS[TaskState(task.state)]
-        )
-        return Reason(found.code, f"{name} {verb}: {found.text}")
+        return _failed(task, attempt, case)
     if task.state == TaskState.SUCCEEDED:
         why = case.started.get(name)
         return Reason("ran", f"{name} ran: {why.text if why else 'it was its turn'}{_before(attempt, case)}")
@@ -156,6 +148,15 @@ def told(task: TaskRun, case: Case) -> Reason:
         since = f" since {case.said(task.started_at)}" if task.started_at else ""
         return Reason("running", f"{name} is running{since}{f': {why.text}' if why else ''}")
     return _waiting(task, case)
+
+
+def _failed(task: TaskRun, attempt: Attempt | None, case: Case) -> Reason:
+    found = _changed(cause(task, attempt, _most(task.task_id, case)), case)
+    if found.text.startswith("exit code"):
+        return Reason(found.code, f"{task.task_id} failed with {found.text}")
+    is_unstarted = attempt is not None and attempt.kind == "spawn_error"
+    verb = "could not start" if is_unstarted else _VERBS[TaskState(task.state)]
+    return Reason(found.code, f"{task.task_id} {verb}: {found.text}")
 
 
 def _before(attempt: Attempt | None, case: Case) -> str:
@@ -173,7 +174,7 @@ def _waiting(task: TaskRun, case: Case) -> Reason:
     upstream = case.model[name].depends_on if name in case.model else ()
     open_ = [one.task_id for one in case.tasks if one.task_id in upstream and one.state not in TERMINAL]
     if open_:
-        return Reason("dependencies", f"{name} waits for {listed(open_)}")
+        return Reason("dependencies", f"{name} waits for {some(open_)}")
     return Reason("no_place", f"{name} waits for a place: other tasks take what the run or the host has")
 
 
@@ -186,5 +187,4 @@ def _changed(found: Reason, case: Case) -> Reason:
     past = case.past
     if past is None or not past.changed:
         return found
-    what = listed(past.changed) + ("" if len(past.changed) <= 5 else " and more")
-    return Reason(found.code, f"{found.text}; changed since its last success: {what}")
+    return Reason(found.code, f"{found.text}; changed since its last success: {some(past.changed)}")

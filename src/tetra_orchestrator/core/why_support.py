@@ -5,7 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.core.failed_how import BAD, end_of_log, last
 from tetra_orchestrator.core.failed_why import path_of
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.reasons import listed
+from tetra_orchestrator.core.reasons import NAMED, listed
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import duration, printable, size
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState, TaskState
@@ -78,18 +78,19 @@ def _of_run(case: Case) -> Iterator[Reason]:
 def _chain(case: Case, root: TaskRun | None, held_up: Sequence[str]) -> Iterator[Reason]:
     """What was not run because of it, and what has failed besides; without it, what was skipped."""
     if root is None and (skipped := [task.task_id for task in case.tasks if task.state == TaskState.SKIPPED]):
-        yield Reason("skipped", f"skipped, `tetra why TASK` says why: {_listed(skipped)}")
+        yield Reason("skipped", f"skipped, `tetra why TASK` says why: {some(skipped)}")
     if root is None or root.state not in BAD:
         return
     if held_up:
-        yield Reason("held_up", f"not run because of that: {_listed(held_up)}")
+        yield Reason("held_up", f"not run because of that: {some(held_up)}")
     others = [task.task_id for task in case.tasks if task.state in BAD and task.task_id != root.task_id]
     if others:
-        yield Reason("failed_too", f"failed as well: {_listed(others)}")
+        yield Reason("failed_too", f"failed as well: {some(others)}")
 
 
-def _listed(names: Sequence[str]) -> str:
-    return listed(names) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def some(names: Sequence[str]) -> str:
+    """The first few of the names, and how many more there are."""
+    return listed(names) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _attempt(attempt: Attempt | None, past: Past | None) -> Iterator[Reason]:
@@ -121,7 +122,7 @@ def _past(root: TaskRun, past: Past | None) -> Iterator[Reason]:
         return
     yield Reason("last_success", f"it succeeded last in run {past.run_id}")
     if past.elsewhere:
-        yield Reason("config_elsewhere", f"also changed in the configuration since then: {_listed(past.elsewhere)}")
+        yield Reason("config_elsewhere", f"also changed in the configuration since then: {some(past.elsewhere)}")
     for text in past.surroundings:
         yield Reason("surroundings", text)
     if not past.changed and not past.elsewhere:
@@ -133,13 +134,20 @@ def _log(attempt: Attempt | None, root: TaskRun | None) -> Iterator[Reason]:
         return
     if lines := end_of_log(attempt, LINES):
         yield Reason("log", "\n".join([f"the end of {attempt.log}:", *(f"  {line}" for line in lines)]))
-    elif attempt.tail == "" and attempt.kind in ("exited", "signalled", "timed_out"):
+    elif _is_silent(attempt):
         yield Reason("log", f"nothing is in {attempt.log}")
+
+
+def _is_silent(attempt: Attempt | None) -> bool:
+    """Whether it ran and has left nothing in its log."""
+    return attempt is not None and attempt.tail == "" and attempt.kind in ("exited", "signalled", "timed_out")
 
 
 def _next(case: Case, root: TaskRun | None, code: str) -> Iterator[Reason]:
     run = case.run
     advice = ADVICE.get(code)
+    if root is not None and code == "exit_code" and _is_silent(last(root, case.attempts)):
+        advice = BY_HAND
     if advice:
         names = {"task": root.task_id, "pipeline": root.pipeline} if root else {"task": "TASK", "pipeline": "PIPELINE"}
         yield Reason("next", advice.format(run=run.run_id, **names))
@@ -148,6 +156,8 @@ def _next(case: Case, root: TaskRun | None, code: str) -> Iterator[Reason]:
         yield Reason("next", f"{'then ' if advice else ''}go on where it ended: tetra resume {run.run_id}")
 
 
+#: What to do where a log that should say why is empty.
+BY_HAND = "start it by hand, as its log is empty: tetra run --dry-run -p {pipeline} shows its command"
 #: What to do, by the code of the cause.
 ADVICE = {
     "exit_code": "read its log: tetra logs --run {run} -p {pipeline}",

@@ -41,12 +41,20 @@ def _month(days: Mapping[str, Mapping[date, Sequence[Slot]]], shown: Sequence[da
     title = f"Slots from {shown[0]} to {shown[-1]}"
     heads = [_day(day, is_first=day == shown[0] or day.day == 1) for day in shown]
     rows = (
-        tag("tr", tag("th", name, scope="row"), *(_cell(of.get(day, ()), day) for day in shown))
+        tag(
+            "tr",
+            tag("th", tag("span", name, class_="name"), scope="row"),
+            *(_cell(of.get(day, ()), day) for day in shown),
+        )
         for name, of in days.items()
     )
     head = tag("tr", tag("th", "schedule", scope="col"), *heads)
     body = tag("table", tag("caption", title, class_="sr"), tag("thead", head), tag("tbody", *rows), class_="calendar")
     return tag("div", body, class_="frame", role="group", aria_label=title, tabindex="0")
+
+
+def _schedule(name: str) -> Html:
+    return tag("th", tag("span", name, class_="name"), scope="row")
 
 
 def _day(day: date, *, is_first: bool) -> Html:

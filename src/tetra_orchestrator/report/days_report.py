@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.freshness import freshness
+from tetra_orchestrator.core.signs import PIPELINES
 from tetra_orchestrator.core.spoken import about, duration
 from tetra_orchestrator.report import trends
 from tetra_orchestrator.report.calendar import calendar
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, moment, run_id, tag
 from tetra_orchestrator.report.page import Page, Section, render
 from tetra_orchestrator.report.run_parts import alerts
-from tetra_orchestrator.report.signs import shown
+from tetra_orchestrator.report.signs import shown, worded
 from tetra_orchestrator.report.tables import Row, table
 
 TYPE_CHECKING = False
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 SLOWEST, CHARTS = 15, 8
 #: Unusual runs that a row names.
 ODD = 2
-_FRESH = {"fresh": ("✓", "green"), "stale": ("✗", "red"), "unknown": ("·", "dim")}
 
 
 def days_report(period: Period) -> str:
@@ -37,7 +37,8 @@ def days_report(period: Period) -> str:
             _head(period),
             [section for section in _sections(period) if section.body],
             period.now,
-            "Times of day and the days of the calendar are in the zone of the machine that wrote it.",
+            "Times of day are in the zone of the machine that wrote it. It tells of what the store still had then: "
+            "what `logs.keep` or `tetra prune` had removed is not in it.",
         )
     )
 
@@ -45,12 +46,15 @@ def days_report(period: Period) -> str:
 def _sections(period: Period) -> list[Section]:
     first, last = period.since.astimezone().date(), period.now.astimezone().date()
     slots = calendar(period.slots, first, last) if period.slots else tag("p", "No slot of a schedule was due.")
+    begins = f"{period.since.astimezone():%H:%M} of {first}"
+    zone = "/".join(dict.fromkeys(f"{at.astimezone():%Z}" for at in (period.since, period.now)))
     return [
         Section(
             "calendar",
             "Calendar of slots",
             slots,
-            "Each day shows the worst that became of its slots, and how many there were.",
+            "Each day shows the worst that became of its slots, and how many there were. Days are those of the machine "
+            f"that wrote this ({zone}), whatever the zone of a schedule; slots count from {begins} on.",
         ),
         Section("pipelines", "Pipelines", _pipelines(period)),
         Section("durations", "Durations", _durations(period), trends.LEGEND),
@@ -58,7 +62,7 @@ def _sections(period: Period) -> list[Section]:
         Section("failures", "Failures", _failures(period)),
         Section("slowest", "Slowest tasks", _slowest(period), "By the median of those that succeeded."),
         Section("due", "Due next", _due(period)),
-        Section("runs", "Runs", _runs(period)),
+        Section("runs", "Runs", _runs(period), "All that began in this time, also those that still run."),
     ]
 
 
@@ -66,21 +70,26 @@ def _head(period: Period) -> Html:
     counts: dict[str, int] = {}
     for run in period.runs:
         counts[run.state] = counts.get(run.state, 0) + 1
-    first = f"Only the newest {len(period.runs)} runs are in it. " if period.cut else ""
-    states = [join((shown(state), f" {count:,}")) for state, count in sorted(counts.items(), key=lambda one: -one[1])]
+    first = f"Only the newest {len(period.runs):,} runs are in it. " if period.cut else ""
+    states = [join((f"{count:,} ", shown(state))) for state, count in sorted(counts.items(), key=lambda one: -one[1])]
     events = trends.of_runs(period.runs)
     facts = {
         "from": local(period.since),
         "to": local(period.now),
         "runs": f"{len(period.runs):,}",
-        "succeeded": trends.rate(events),
+        "succeeded, of those over": trends.rate(events),
         "slots": f"{len(period.slots):,}",
         "open alerts": str(sum(one.resolved_at is None for one in period.alerts)),
     }
     items = (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items())
+    gone = (
+        tag("p", f"{period.gone:,} runs of slots are not kept any more, and count for nothing below the calendar.")
+        if period.gone
+        else NOTHING
+    )
     empty = tag("p", "Nothing ran in this time. ", tag("code", "tetra run --mode MODE"), " starts something.")
     states_line = tag("p", first, join(states, ", "), class_="verdict") if period.runs else empty
-    return join((states_line, tag("dl", *items, class_="facts")))
+    return join((states_line, gone, tag("dl", *items, class_="facts")))
 
 
 def _pipelines(period: Period) -> Html:
@@ -95,13 +104,12 @@ def _pipeline(one: PipelineSummary, period: Period) -> Row:
     name = one.pipeline.name
     events = [event for (of, _), own in period.pipelines.items() if of == name for event in own]
     data = freshness(one.last_success_at, one.pipeline.max_data_age_s, period.now)
-    symbol, colour = _FRESH[data]
     age = "never" if one.last_success_at is None else f"{about((period.now - one.last_success_at).total_seconds())} ago"
     state = "running" if one.active else one.last_state
     cells = (
         name,
         shown(state) if state else "never ran",
-        tag("span", tag("span", symbol, class_="symbol", aria_hidden="true"), f" {data}", class_=f"state {colour}"),
+        worded(PIPELINES[data], data),
         age,
         f"{len(events):,}",
         trends.rate(events),
@@ -110,7 +118,7 @@ def _pipeline(one: PipelineSummary, period: Period) -> Row:
 
 
 def _durations(period: Period) -> Html:
-    modes = sorted(period.modes.items(), key=lambda one: -len(one[1]))
+    modes = sorted(((name, trends.over(events)) for name, events in period.modes.items()), key=lambda one: -len(one[1]))
     charts = [trends.trend(f"Mode {name}", events) for name, events in modes[:CHARTS] if len(events) > 1]
     if not charts:
         return NOTHING
@@ -134,7 +142,7 @@ def _failures(period: Period) -> Html:
                 shown(one.task.state),
                 moment(one.task.finished_at),
                 run_id(one.run.run_id),
-                one.task.reason.text if one.task.reason else None,
+                one.why,
             ),
             one.task.state,
         )

@@ -6,7 +6,7 @@ from tetra_orchestrator.core.graph import levels
 from tetra_orchestrator.core.layering import effort, layout
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import duration
-from tetra_orchestrator.report.markup import Html, number, tag
+from tetra_orchestrator.report.markup import Html, join, number, tag
 from tetra_orchestrator.report.signs import sign
 
 TYPE_CHECKING = False
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MOST, MOST_EFFORT = 300, 3000
 #: Pixels: a node, and from one to the next.
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 200, 42, 238, 58, 10
+#: Columns that are made smaller to stand in a page without scrolling: names stay legible.
+COLUMNS = 7
 #: The state that its symbol alone tells.
 GOOD = "succeeded"
 #: Characters of a name that fit into a node.
@@ -52,7 +54,10 @@ def folded(graph: Graph, pipelines: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def drawing(title: str, graph: Graph, nodes: Mapping[str, Node]) -> Html:
-    """The drawing, in a frame that scrolls by itself. Nodes on the critical path have a thick border."""
+    """The drawing, in a frame that scrolls by itself. Nodes on the critical path have a thick border.
+
+    One of few columns is as wide as the page at most, and one of many says that it scrolls.
+    """
     found = layout(graph)
     critical = {name for name, node in nodes.items() if node.critical}
     edges = sorted(found.lines.items(), key=lambda line: set(line[0]) <= critical)
@@ -62,16 +67,36 @@ def drawing(title: str, graph: Graph, nodes: Mapping[str, Node]) -> Html:
     high = DOWN * (found.rows - 1) + HEIGHT + 2 * EDGE
     picture = tag(
         "svg",
+        tag("defs", _arrow("arrow", 7), _arrow("arrow-critical", 10)),
         *lines,
         *boxes,
-        class_="graph",
+        class_=f"graph c{found.columns}" if found.columns <= COLUMNS else "graph",
         role="group",
         aria_label=title,
         width=number(wide),
         height=number(high),
         viewBox=f"0 0 {number(wide)} {number(high)}",
     )
-    return tag("div", picture, class_="frame picture", role="group", aria_label=f"{title}, scrolling", tabindex="0")
+    frame = tag("div", picture, class_="frame picture", role="group", aria_label=f"{title}, scrolling", tabindex="0")
+    hint = f"It is {found.columns} columns wide: scroll it sideways, or go along it with the arrow keys."
+    return join((tag("p", hint, class_="hint"), frame)) if found.columns > COLUMNS else frame
+
+
+def _arrow(key: str, length: int) -> Html:
+    """The head of a line, whose point is the line's end."""
+    return tag(
+        "marker",
+        tag("path", d="M0 0L10 5L0 10Z"),
+        id=key,
+        viewBox="0 0 10 10",
+        refX=10,
+        refY=5,
+        markerWidth=length,
+        markerHeight=length,
+        markerUnits="userSpaceOnUse",
+        orient="auto",
+        class_=key,
+    )
 
 
 def _line(points: Sequence[tuple[int, float]], *, critical: bool) -> Html:
@@ -85,7 +110,8 @@ def _line(points: Sequence[tuple[int, float]], *, critical: bool) -> Html:
             path = f"M{number(x)} {number(y)}"
         middle = number((x + to) / 2)
         path += f"C{middle} {number(y)} {middle} {number(end)} {number(to)} {number(end)}"
-    return tag("path", d=path, class_="edge critical" if critical else "edge")
+    kind, head = ("edge critical", "arrow-critical") if critical else ("edge", "arrow")
+    return tag("path", d=path, class_=kind, marker_end=f"url(#{head})")
 
 
 def _node(node: Node, column: int, row: float, upstream: Collection[str]) -> Html:

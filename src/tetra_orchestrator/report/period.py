@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from tetra_orchestrator.core.history import RunFilter, lasted_s
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import TaskState, rank, word
 from tetra_orchestrator.report.trends import Event, of_runs
+from tetra_orchestrator.report.words import why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,14 +33,16 @@ _LEFT_OUT = frozenset((TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.P
 
 
 class Failure(Record):
-    """A task that did not do in that run what it should have done, itself."""
+    """A task that did not do in that run what it should have done, itself, and why."""
 
     run: Run
     task: TaskRun
+    why: str = ""
 
 
 class Period(Record):
-    """What happened from `since` to `now`. `runs` are newest first, and all there are unless `cut`.
+    """What happened from `since` to `now`. `runs` are those that began then, newest first, and all there are unless
+    `cut`. `gone` are those that slots tell of and the store has not kept.
 
     `modes` are what became of each, oldest first; so are `pipelines` and `tasks`, by name and mode, as one
     takes another time in another mode. `due` are pairs of a schedule and an instant.
@@ -48,6 +53,7 @@ class Period(Record):
     title: str
     runs: Sequence[Run]
     cut: bool
+    gone: int
     modes: Mapping[str, Sequence[Event]]
     pipelines: Mapping[Named, Sequence[Event]]
     tasks: Mapping[Named, Sequence[Event]]
@@ -72,21 +78,34 @@ def read(store: Store, since: datetime, now: datetime, title: str, due: Sequence
     modes: dict[str, list[Event]] = {}
     for run in runs[::-1]:
         modes.setdefault(run.mode or NO_MODE, []).extend(of_runs([run]))
+    slots = store.ledger.slots(since=since, until=now)
+    known = {run.run_id for run in runs}
     return Period(
         since,
         now,
         title,
         runs,
         cut,
+        0 if cut else sum(slot.run_id is not None and slot.run_id not in known for slot in slots),
         modes,
         pipelines,
         tasks,
-        failures[: -FAILURES - 1 : -1],
-        store.ledger.slots(since=since, until=now),
+        _explained(store, failures[: -FAILURES - 1 : -1]),
+        slots,
         store.summaries(),
         [one for one in store.alerts.all(ALERTS) if _is_of(one, since)],
         due,
     )
+
+
+def _explained(store: Store, failures: Sequence[Failure]) -> list[Failure]:
+    """With what the last attempt of each tells; it is read run by run."""
+    found = []
+    for _, own in groupby(failures, key=lambda one: one.run.run_id):
+        same = list(own)
+        last = {attempt.task_id: attempt for attempt in store.attempts(same[0].run.run_id)}
+        found += [one._replace(why=why(one.task, last.get(one.task.task_id))) for one in same]
+    return found
 
 
 def _is_of(one: Alert, since: datetime) -> bool:

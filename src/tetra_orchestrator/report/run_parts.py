@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from json import dumps
 
+from tetra_orchestrator.core.alerts import state_of
+from tetra_orchestrator.core.signs import ALERTS
 from tetra_orchestrator.core.states import RUN_TERMINAL, SATISFIED, TERMINAL, TaskState
 from tetra_orchestrator.report.gantt import anchor
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, moment, tag
-from tetra_orchestrator.report.signs import UNKNOWN, shown, symbol
+from tetra_orchestrator.report.signs import shown, worded
 from tetra_orchestrator.report.tables import Row, folded, plain, table
 
 TYPE_CHECKING = False
@@ -33,7 +35,7 @@ def ended(story: Story, places: Mapping[str, int]) -> Html:
     if not wrong:
         return NOTHING
     logs = {attempt.task_id: attempt for attempt in story.attempts if attempt.tail}
-    items = [tag("li", _fault(task, logs.get(task.task_id), places)) for task in wrong[:WRONG]]
+    items = [tag("li", _fault(task, story.why(task), logs.get(task.task_id), places)) for task in wrong[:WRONG]]
     more = tag("p", f"and {len(wrong) - WRONG} more, which the tasks below tell") if len(wrong) > WRONG else NOTHING
     blocked = sum(task.state == TaskState.UPSTREAM_FAILED for task in story.tasks)
     behind = tag("p", f"{blocked} more did not run because of that.") if blocked else NOTHING
@@ -42,9 +44,9 @@ def ended(story: Story, places: Mapping[str, int]) -> Html:
     return join((tag("ul", *items, class_="faults"), more, behind, go_on))
 
 
-def _fault(task: TaskRun, last: Attempt | None, places: Mapping[str, int]) -> Html:
+def _fault(task: TaskRun, reason: str, last: Attempt | None, places: Mapping[str, int]) -> Html:
     place = places[task.task_id]
-    why = f": {task.reason.text}" if task.reason else ""
+    why = f": {reason}" if reason else ""
     log = tag("a", "its log", href=f"#l{anchor(place, last.number)}") if last else NOTHING
     name = tag("a", task.task_id, href=f"#t{place}")
     return join((shown(task.state), " ", name, why, " (" if log else "", log, ")" if log else ""))
@@ -127,9 +129,7 @@ def alerts(found: Sequence[Alert]) -> Html:
 
 
 def _standing(one: Alert) -> Html:
-    if one.resolved_at is not None:
-        return tag(
-            "span", symbol(UNKNOWN._replace(symbol="✓")), f" over since {local(one.resolved_at)}", class_="state green"
-        )
-    seen = f", seen by {one.acked_by}" if one.acked_by else ""
-    return tag("span", symbol(UNKNOWN._replace(symbol="✗")), f" open{seen}", class_="state red")
+    state = state_of(one)
+    since = f" since {local(one.resolved_at)}" if one.resolved_at else ""
+    by = f" by {one.acked_by}" if state == "acknowledged" and one.acked_by else ""
+    return join((worded(ALERTS[state], state), since, by))

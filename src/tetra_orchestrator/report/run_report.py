@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.core.spoken import duration, params
 from tetra_orchestrator.report import run_parts as parts
 from tetra_orchestrator.report.gantt import gantt
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, tag
@@ -80,16 +80,20 @@ def _head(story: Story) -> Html:
         "schedule": run.schedule,
         "slot": local(run.slot) if run.slot else None,
         "partition": span,
+        "parameters": params(run.params),
         "resumes": run.resumes,
         "backfill": run.backfill,
         "started": local(run.started_at),
         "took" if run.finished_at else "takes so far": duration(story.total_s),
-        "tasks": f"{len(story.tasks):,}, with {len(story.attempts):,} attempts",
+        "tasks": f"{len(story.tasks):,}",
+        "attempts": f"{len(story.attempts):,}",
         "configuration": run.config_hash,
         "tags": ", ".join(run.tags) or None,
     }
     items = (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items() if value)
-    verdict = tag("p", shown(run.state), " ", tag("span", _verdict(story)), class_=f"verdict {sign(run.state).colour}")
+    verdict = tag(
+        "p", shown(run.state), " · ", tag("span", _verdict(story)), class_=f"verdict {sign(run.state).colour}"
+    )
     return join((verdict, tag("dl", *items, class_="facts")))
 
 

@@ -85,9 +85,8 @@ def _hungriest(story: Story) -> Html:
     if not rows:
         return NOTHING
     columns = ("attempt", "#CPU time", "#peak memory", "#read", "#written")
-    return folded(
-        f"The {len(rows)} attempts that took the most CPU time", table("most", "The most CPU time", columns, rows)
-    )
+    title = "What took the most CPU time"
+    return folded(title, table("most", title, columns, rows))
 
 
 def _usage_row(story: Story, at: int) -> Row:

@@ -7,6 +7,7 @@ from tetra_orchestrator.core.graph import critical_path, slack_s
 from tetra_orchestrator.core.history import RunFilter, lasted_s
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import RUN_TERMINAL
+from tetra_orchestrator.report.words import why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,20 +40,21 @@ class Beside(Record):
     """What is known of a run besides the store: the project's title, and what each task depends on, if it still is.
 
     Without `changes` there was no success before. `samples` gives the lines of its samples of use, which lie beside the
-    log of an attempt.
+    log of an attempt. `most` is how many attempts each task may have.
     """
 
     title: str
     graph: Graph | None = None
     changes: Changes | None = None
     samples: Callable[[str], Iterable[str]] = no_samples
+    most: Mapping[str, int] = {}
 
 
 class Story(Record):
     """One run. `took_s` is each task's time from its first start to its last end, 0 where it did not run.
 
-    `graph` holds only tasks of the run; `slack_s` is None where it is not known. `earlier` are runs of the same mode,
-    newest first.
+    `last` is the last attempt of each. `graph` holds only tasks of the run; `slack_s` is None where it is not known.
+    `earlier` are runs of the same mode, newest first.
     """
 
     run: Run
@@ -60,6 +62,7 @@ class Story(Record):
     total_s: float
     tasks: Sequence[TaskRun]
     attempts: Sequence[Attempt]
+    last: Mapping[str, Attempt]
     bars: Sequence[Bar]
     took_s: Mapping[str, float]
     graph: Graph | None
@@ -68,6 +71,10 @@ class Story(Record):
     alerts: Sequence[Alert]
     earlier: Sequence[Run]
     beside: Beside
+
+    def why(self, task: TaskRun) -> str:
+        """Why the task is in its state; nothing where it did what it should."""
+        return why(task, self.last.get(task.task_id), self.beside.most.get(task.task_id))
 
 
 def read(run: Run, store: Store, now: datetime, beside: Beside) -> Story:
@@ -84,6 +91,7 @@ def read(run: Run, store: Store, now: datetime, beside: Beside) -> Story:
         total,
         tasks,
         attempts,
+        {attempt.task_id: attempt for attempt in attempts},
         drawn,
         took,
         graph,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.core.spoken import duration
 from tetra_orchestrator.core.states import rank, word
 from tetra_orchestrator.report.graph_drawing import MOST, Node, drawing, fits, folded
-from tetra_orchestrator.report.markup import Html, hidden, join, tag
+from tetra_orchestrator.report.markup import NOTHING, Html, hidden, join, tag
 from tetra_orchestrator.report.signs import legend, shown
 from tetra_orchestrator.report.tables import Row, table
 
@@ -30,11 +30,11 @@ def tasks(story: Story) -> Html:
 
 
 def graph(story: Story, places: Mapping[str, int]) -> Html:
-    """The drawing of the tasks, or of the pipelines where they are too many."""
+    """The drawing of the tasks, or of the pipelines where they are too many; none of a single task."""
     if story.graph is None:
         return tag("p", "What this run's tasks depended on is not known any more.")
     if len(story.graph) < 2:
-        return tag("p", "There is one task, and nothing for it to depend on.")
+        return NOTHING
     if fits(story.graph):
         nodes = _nodes(story, places)
         return _picture("The graph of the tasks", story.graph, nodes)
@@ -54,7 +54,7 @@ def _picture(title: str, graph: Graph, nodes: Mapping[str, Node]) -> Html:
 def _row(task: TaskRun, at: int, story: Story, critical: bool) -> Row:
     slack = "-" if story.slack_s is None or not task.attempts else duration(story.slack_s[task.task_id])
     mark = (
-        join((" ", tag("span", "◆", class_="mark", aria_hidden="true"), hidden(" on the critical path")))
+        join((Html("&nbsp;"), tag("span", "◆", class_="mark", aria_hidden="true"), hidden(" on the critical path")))
         if critical
         else None
     )
@@ -67,7 +67,7 @@ def _row(task: TaskRun, at: int, story: Story, critical: bool) -> Row:
         duration(story.took_s[task.task_id]) if task.attempts else "-",
         slack,
         ", ".join(upstream[:NAMED]) + more,
-        task.reason.text if task.reason else None,
+        story.why(task),
     )
     return Row(cells, task.state, f"t{at}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tetra_orchestrator.core.signs import SLOTS, STATES, Sign
-from tetra_orchestrator.report.markup import join, tag
+from tetra_orchestrator.report.markup import tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def sign(state: str | None) -> Sign:
 @cache
 def shown(state: str | None) -> Html:
     """The state of a task or run as a symbol and its word."""
-    return _worded(sign(state), state or "unknown")
+    return worded(sign(state), state or "unknown")
 
 
 def slot_shown(outcome: str) -> Html:
     """What became of a slot, likewise."""
-    return _worded(SLOTS.get(outcome, UNKNOWN), outcome)
+    return worded(SLOTS.get(outcome, UNKNOWN), outcome)
 
 
 def symbol(of: Sign) -> Html:
@@ -38,22 +38,13 @@ def symbol(of: Sign) -> Html:
 
 
 def legend(states: Iterable[str], of: dict[str, Sign] = STATES) -> Html:
-    """What the symbols mean that occur, each once, in the order of the table."""
+    """What the symbols mean that occur, in the order of the table."""
     found = set(states)
-    return tag(
-        "ul",
-        *(
-            tag("li", tag("span", symbol(one), " ", _spaced(name), class_=f"state {one.colour}"), f" {one.meaning}")
-            for name, one in of.items()
-            if name in found
-        ),
-        class_="legend",
-    )
+    signs = (one for name, one in of.items() if name in found)
+    items = (tag("li", tag("span", symbol(one), class_=one.colour), " ", one.meaning) for one in signs)
+    return tag("ul", *items, class_="legend")
 
 
-def _worded(of: Sign, word: str) -> Html:
-    return tag("span", join((symbol(of), " ", _spaced(word))), class_=f"state {of.colour}")
-
-
-def _spaced(word: str) -> str:
-    return word.replace("_", " ")
+def worded(of: Sign, word: str) -> Html:
+    """A symbol and the word that it stands for."""
+    return tag("span", symbol(of), " ", word.replace("_", " "), class_=f"state {of.colour}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.spoken import duration
+from tetra_orchestrator.core.spoken import duration, percent
 from tetra_orchestrator.core.spread import spread
-from tetra_orchestrator.core.states import RunState
+from tetra_orchestrator.core.states import RUN_TERMINAL, TERMINAL, RunState
 from tetra_orchestrator.report.charts import Dot, dots, spark
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, moment, run_id, tag
 from tetra_orchestrator.report.signs import shown
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Points of a small trend, and of a large one: more are not told apart.
 SMALL, LARGE = 40, 1500
+_OVER = frozenset((*RUN_TERMINAL, *TERMINAL))
 LEGEND = (
     "A dot is one that succeeded, a large one was unusually long or short, a stroke from the ground one that did not "
     "succeed; the line is the median."
@@ -42,6 +43,11 @@ class Event(Record):
         return self.state == RunState.SUCCEEDED and self.took_s is not None
 
 
+def over(events: Sequence[Event]) -> list[Event]:
+    """Those of them that have ended."""
+    return [event for event in events if event.state in _OVER]
+
+
 def of_runs(runs: Sequence[Run]) -> list[Event]:
     """Those that have begun, oldest first."""
     return [
@@ -58,7 +64,7 @@ def usual(events: Sequence[Event]) -> Spread | None:
 
 def earlier(run: Run, before: Sequence[Run]) -> Html:
     """The run among those of the same mode before it."""
-    events = of_runs([*before, run])
+    events = over(of_runs([*before, run]))
     if len(events) < 2:
         return NOTHING
     rows = [
@@ -67,11 +73,11 @@ def earlier(run: Run, before: Sequence[Run]) -> Html:
     ]
     columns = ("run", "state", "started", "#took")
     listed = folded(f"The last {len(rows)} runs as a table", table("before", "Earlier runs", columns, rows))
-    return join((trend(f"Runs of {run.mode or 'a selection'}, this one last", events), listed))
+    return join((trend(f"Runs of {run.mode or 'a selection'} that have ended", events), listed))
 
 
 def trend(title: str, events: Sequence[Event]) -> Html:
-    """A chart of durations in their order in time, its legend, and in words what is unusual."""
+    """A chart of durations in their order in time, and in words what is unusual. All have ended."""
     found = usual(events)
     told = _told(events, found)
     points, middle = _points(events[-LARGE:], found)
@@ -80,8 +86,8 @@ def trend(title: str, events: Sequence[Event]) -> Html:
 
 
 def small(title: str, events: Sequence[Event]) -> Html:
-    """The latest as small as a word; nothing for fewer than two."""
-    events = events[-SMALL:]
+    """The latest that have ended as small as a word; nothing for fewer than two."""
+    events = over(events)[-SMALL:]
     if len(events) < 2:
         return NOTHING
     found = usual(events)
@@ -96,10 +102,10 @@ def median_of(events: Sequence[Event]) -> Content:
 
 
 def rate(events: Sequence[Event]) -> str:
-    """How many of those that are over succeeded: `97 %`."""
-    over = [event for event in events if event.state not in ("running", "queued")]
-    good = sum(event.state == RunState.SUCCEEDED for event in over)
-    return f"{100 * good // len(over)} %" if over else "-"
+    """How many of those that have ended succeeded: `97%`."""
+    ended = over(events)
+    good = sum(event.state == RunState.SUCCEEDED for event in ended)
+    return percent(good / len(ended)) if ended else "-"
 
 
 def odd(events: Sequence[Event]) -> list[Event]:

@@ -149,6 +149,26 @@ function neighbour(link, key) {
   return best;
 }
 
+// A large drawing begins where its critical path does: its corner may be empty.
+for (const frame of document.querySelectorAll(".picture")) {
+  const first = frame.querySelector(".node.critical") || frame.querySelector(".node");
+  const box = first.getBoundingClientRect();
+  frame.scrollTop = box.top - frame.getBoundingClientRect().top - (frame.clientHeight - box.height) / 2;
+}
+
+// What goes on beyond its edge has a shadow there.
+const frames = [...document.querySelectorAll(".frame, nav ul")];
+function shade(frame) {
+  frame.classList.toggle("more-right", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
+  frame.classList.toggle("more-below", frame.scrollTop + frame.clientHeight < frame.scrollHeight - 1);
+}
+const sizes = new ResizeObserver((changed) => changed.forEach((one) => shade(one.target.closest(".frame, nav ul"))));
+frames.forEach((frame) => {
+  frame.addEventListener("scroll", () => shade(frame), { passive: true });
+  sizes.observe(frame);
+  if (frame.firstElementChild) sizes.observe(frame.firstElementChild);
+});
+
 // On paper nothing is folded.
 let folded = [];
 addEventListener("beforeprint", () => {
