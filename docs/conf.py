@@ -27,6 +27,7 @@ html_theme = "furo"
 html_title = "tetra-orchestrator"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_use_index = False
 pygments_style = "default"
 pygments_dark_style = "github-dark"

@@ -33,13 +33,10 @@ def keys_page() -> str:
 def _section(title: str, about: str, schema: Schema) -> str:
     required = schema.get("required", [])
     rows = [
-        (code(key), kind(value), _default(key, value, required), value["description"]) for key, value in _own(schema)
+        (code(key), kind(value), _default(key, value, required), value["description"])
+        for key, value in schema["properties"].items()
     ]
     return section(title, about, table(("key", "type", "default", "meaning"), rows))
-
-
-def _own(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    yield from schema["properties"].items()
 
 
 def _places(document: Schema) -> dict[str, set[str]]:
@@ -50,10 +47,10 @@ def _places(document: Schema) -> dict[str, set[str]]:
         for name, place in _references(schema, path):
             if place not in places[name]:
                 places[name].add(place)
-                for key, value in _own(document["$defs"][name]):
+                for key, value in document["$defs"][name]["properties"].items():
                     look(value, f"{place}.{key}")
 
-    for key, value in _own(document):
+    for key, value in document["properties"].items():
         look(value, key)
     return places
 

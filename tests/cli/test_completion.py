@@ -67,6 +67,8 @@ def test_commands_options_and_their_choices_complete(completed):
     assert completed("run", "--progress", "p") == ["plain"]
     assert completed("completion", "") == ["bash", "zsh", "fish"]
     assert completed("--ver") == ["--version"]
+    assert completed("help", "sta") == completed("sta")
+    assert completed("help", "schedule", "dis") == ["disable"]
 
 
 def test_names_of_the_project_in_this_folder_complete(completed):

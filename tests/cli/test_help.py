@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -12,6 +13,7 @@ from tetra_orchestrator.cli.app import build
 from tetra_orchestrator.cli.commands import COMMANDS, SECTIONS
 from tetra_orchestrator.cli.helping import examples_of, prose_of
 from tetra_orchestrator.core.cells import cells
+from tetra_orchestrator.errors import Exit
 
 ROOT = get_command(build())
 
@@ -120,6 +122,11 @@ def test_what_a_missing_argument_may_be_is_told_in_one_line(capsys):
 
 def test_every_value_of_an_option_is_called_by_what_it_is(capsys):
     assert [path for path in ALL if "<str>" in help_of(capsys, *path)] == []
+
+
+def test_the_programs_help_leaves_no_exit_code_out():
+    every = {value for name, value in vars(Exit).items() if name.isupper()}
+    assert {int(number) for number in re.findall(r"\d+", exit_codes.EVERY)} == every
 
 
 def test_the_codes_of_a_command_are_those_of_a_command_that_there_is():

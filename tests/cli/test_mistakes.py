@@ -106,8 +106,7 @@ FILE = """
         ),
         (
             ["cache", "clear", "data"],
-            "error: Got unexpected extra argument(s) (data)\n"
-            "  hint: `tetra-orchestrator cache clear --help` lists what it takes\n",
+            "error: unexpected argument: data\n  hint: `tetra-orchestrator cache clear --help` lists what it takes\n",
         ),
     ],
 )

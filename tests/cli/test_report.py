@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from importlib.resources import files
 
@@ -80,6 +81,45 @@ def test_samples_beside_the_logs_are_drawn(ran):
     assert "There are no samples of this run" in ran.run("report", "--out", "-").stdout
     (ran.root / "logs" / "runs" / run / "usage.jsonl").write_text(line)
     assert "from samples that were taken while the run went on" in ran.run("report", "--out", "-").stdout
+
+
+@pytest.mark.parametrize("more", [[], ["--force"]])
+def test_what_is_no_file_is_neither_read_nor_replaced(ran, more):
+    os.mkfifo(ran.root / "pipe")
+    done = ran.run("report", "--out", "pipe", *more)
+    said = f"error: {ran.root}/pipe is no file\n  hint: - is standard output\n"
+    assert (done.returncode, done.stderr) == (64, said)
+    assert stat.S_ISFIFO((ran.root / "pipe").stat().st_mode)
+
+
+def test_a_standard_output_that_takes_no_more_is_named(ran):
+    with open("/dev/full", "w") as full:
+        done = ran.run("report", "--out", "-", stdout=full)
+    assert (done.returncode, done.stderr) == (73, "error: cannot write to standard output: No space left on device\n")
+
+
+def test_a_report_is_written_while_the_file_is_broken(ran):
+    ran.write("config/orchestration.yaml", "version: 1\nproject: [")
+    done = ran.run("report", "--out", "out.html")
+    assert (done.returncode, done.stdout) == (0, "out.html\n")
+    assert "going by how the file was before" in done.stderr
+    assert "exit code 3" in (ran.root / "out.html").read_text()
+    assert ran.run("report", "--days", "2").returncode == 0
+
+
+def test_what_failed_is_told_in_the_words_of_why(ran):
+    first = ran.run("why").stdout.splitlines()[0]
+    assert first == "report failed with exit code 3"
+    text = ran.run("report", "--out", "-").stdout
+    assert "</a>: exit code 3 (" in text
+    assert "exited with code 0" not in text
+
+
+def test_a_report_is_made_from_postgresql(site, postgres_url):
+    site.configure(f"    state: {postgres_url}\n{FILE}")
+    assert site.run("run", "--mode", "all").returncode == 2
+    assert "no disk" in site.run("report", "--out", "-").stdout
+    assert site.json("report", "--days", "7")["attempts"] == 2
 
 
 @pytest.mark.parametrize(

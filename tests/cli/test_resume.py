@@ -45,6 +45,16 @@ def test_A_063_resume_goes_on_where_the_newest_run_ended_with_its_parameters(sit
     assert (first["state"], first["reason"]["code"], first["outputs"]) == ("skipped", "already_succeeded", {"rows": 7})
 
 
+def test_a_run_that_is_resumed_by_a_named_file_names_it_for_the_next_time(site):
+    failed(site)
+    (site.root / "mended").unlink()
+    other = (site.root / "config/orchestration.yaml").rename(site.root / "other.yaml")
+    done = site.run("resume", "--config", other)
+    run = site.json("show", "--config", other)["run"]["run_id"]
+    assert done.returncode == 2
+    assert f"Go on where it ended: tetra resume {run} --config '{other}'" in done.stdout
+
+
 def test_90_a_run_is_resumed_with_its_own_configuration_whatever_has_become_of_the_file(site):
     old = failed(site)
     site.configure("pipelines: {other: {shell: 'echo other >>journal'}}")

@@ -342,7 +342,7 @@ def test_a_scheduler_that_refuses_is_told(console):
 def test_list_shows_what_runs_when_and_whether_its_timer_waits(console):
     assert [line.split("  ")[-1] for line in console.run("schedule", "list")[1].splitlines()[2:]] == [
         *["not installed"] * 2,
-        *["", "the monitor looks every 5 min 00 s: not installed"],
+        *["", "the monitor looks every 5 min: not installed"],
     ]
     console.run("schedule", "apply")
     console.run("schedule", "disable", "often")
@@ -351,7 +351,7 @@ def test_list_shows_what_runs_when_and_whether_its_timer_waits(console):
     rows = [re.split(" {2,}", line) for line in lines[2:4]]
     assert [row[:4] for row in rows] == [
         ["daily", "all", "0 19 * * *", "Europe/Berlin"],
-        ["often", "a", "every 15 min 00 s", "UTC"],
+        ["often", "a", "every 15 min", "UTC"],
     ]
     assert [row[5] for row in rows] == ["waiting", "disarmed (disabled)"]
 
@@ -385,7 +385,7 @@ def test_list_publishes_all_of_a_schedule(console):
     assert console.json("schedule", "list")["monitor"] == {"every_s": 300.0, "timer": often["timer"]}
     shown = console.run("schedule", "list")[1]
     assert "off in the file" in shown
-    assert shown.endswith("\nthe monitor looks every 5 min 00 s: waiting\n")
+    assert shown.endswith("\nthe monitor looks every 5 min: waiting\n")
     console.configure(f"{FILE}monitor: {{enabled: false}}\n")
     assert console.json("schedule", "list")["monitor"] is None
 

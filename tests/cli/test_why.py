@@ -6,7 +6,7 @@ import re
 
 CHAIN = """
     pipelines:
-      extract: {command: [python3, extract.py]}
+      extract: {command: [python3, ./extract.py]}
       load: {command: ["true"], depends_on: [extract]}
 """
 
@@ -34,6 +34,14 @@ def test_where_nothing_has_run_it_says_how_to_start(site):
     assert refusal(site, "laod") == (
         "error: there is no run, task or pipeline 'laod'\n  hint: did you mean 'load'? pipelines: extract, load\n"
     )
+
+
+def test_what_to_do_names_the_file_that_was_named(site):
+    site.configure(CHAIN)
+    assert told(site, "load", "--config", "config/orchestration.yaml") == [
+        "load has not run yet",
+        "  what to do: run it: tetra run --config config/orchestration.yaml -p load",
+    ]
 
 
 def test_a_task_is_looked_up_in_the_newest_run_it_was_in_or_in_the_one_that_is_named(site):

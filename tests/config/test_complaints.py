@@ -107,6 +107,13 @@ from config.configs import Folder
             '  hint: put it in quotes: "{b.rows}"',
         ),
         (
+            "state: {dir: state}\npipelines: {a: {module: m}}",
+            "f.yaml:3:8: 'state' must be text, not a mapping\n"
+            "  state: {dir: state}\n"
+            "         ^\n"
+            "  hint: write one value after it",
+        ),
+        (
             "pipelines: {a: {module: m, timeout: }}",
             "f.yaml:3:28: 'timeout' has no value\n"
             "  pipelines: {a: {module: m, timeout: }}\n"

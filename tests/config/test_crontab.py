@@ -155,6 +155,8 @@ def test_mailto_becomes_a_channel_that_is_told_when_the_job_fails():
                 "type": "email",
                 "recipients": ["ops@example.org", "me@example.org"],
                 "smtp_server": "localhost",
+                "smtp_port": 25,
+                "security": "none",
             }
         }
     }

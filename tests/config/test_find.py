@@ -57,7 +57,7 @@ def test_the_places_are_named_when_nothing_is_found(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"there is no configuration file; looked for {tmp_path}/config/orchestration.yaml, "
         f"{tmp_path}/orchestration.yaml, {tmp_path}/pipeline_config.yaml\n"
-        "  hint: name one with --config FILE or PIPELINE_CONFIG, or change to the project's folder"
+        "  hint: change to the project's folder, name a file with --config, or have `tetra init` write a first one"
     )
     assert caught.value.exit_code == 78
 

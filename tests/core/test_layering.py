@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations, pairwise
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,17 @@ def test_a_line_that_passes_a_column_keeps_off_its_nodes():
     found = layout({"a": [], "b": ["a"], "c": ["a", "b"]})
     passing = found.lines["a", "c"][1]
     assert abs(passing[1] - found.places["b"][1]) >= PASSING
+
+
+def test_a_drawing_of_many_nodes_is_little_higher_than_its_fullest_column():
+    chance, columns, wide = Random(1), 12, 10
+    graph = {f"n{at}": [] for at in range(wide)}
+    for at in range(wide, columns * wide):
+        first = at // wide * wide - wide
+        graph[f"n{at}"] = [f"n{one}" for one in chance.sample(range(first, first + wide), 2)]
+    for at in range(4 * wide, columns * wide, wide):
+        graph[f"n{at}"].append(f"n{at % 40}")  # lines that pass many columns
+    assert layout(graph).rows < 2 * wide
 
 
 def test_the_effort_counts_nodes_and_the_columns_that_lines_cross():

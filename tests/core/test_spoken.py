@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import utc
-from tetra_orchestrator.core.spoken import duration, instant, printable, size
+from tetra_orchestrator.core.spoken import duration, instant, percent, printable, size
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 
@@ -97,3 +97,11 @@ def test_what_is_printable_cannot_drive_a_terminal(text: str, safe: str) -> None
 )
 def test_a_size_has_at_least_two_digits_from_a_kilobyte_on_in_steps_of_1024(count, text):
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(1.0, "100%"), (30 / 32, "94%"), (9999 / 10_000, "> 99%"), (0.5, "50%"), (1 / 10_000, "< 1%"), (0.0, "0%")],
+)
+def test_only_all_is_a_hundred_percent_and_only_nothing_is_none(share, text):
+    assert percent(share) == text

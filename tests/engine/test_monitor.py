@@ -299,7 +299,7 @@ def raised(lookout, *channels):
 def tried(lookout, **states):
     """One try of all letters, with what became of it by channel; those that are to be tried again are due now."""
     for one in lookout.store.alerts.claim(lookout.now, lookout.now + HOUR):
-        ended = {"sent_at": lookout.now} if states[one.channel] == "sent" else {"error": "it is full"}
+        ended = {"sent_at": lookout.now} if states[one.channel] == "sent" else {"error": f"{one.channel}: it is full"}
         lookout.store.alerts.settle([one._replace(state=states[one.channel], due_at=lookout.now, **ended)])
 
 

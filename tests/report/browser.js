@@ -149,6 +149,21 @@ async function scriptless(browser) {
   return found;
 }
 
+async function shaded(browser) {
+  const page = await open(browser, "failed", { viewport: { width: 400, height: 900 } });
+  const frame = page.locator(".picture");
+  const names = () => frame.getAttribute("class");
+  await page.waitForSelector(".picture.more-right");
+  const before = await names();
+  await frame.evaluate((one) => { one.scrollLeft = one.scrollWidth; });
+  await page.waitForSelector(".picture:not(.more-right)");
+  const after = await names();
+  await page.setViewportSize({ width: 1280, height: 900 });
+  const room = await page.evaluate(() => { const one = document.querySelector(".picture"); return one.scrollWidth - one.clientWidth; });
+  await page.context().close();
+  return { before, after, room };
+}
+
 async function unharmed(browser) {
   const page = await open(browser, "hostile");
   await page.fill("#task-find", "onerror=owned");
@@ -172,6 +187,7 @@ async function unharmed(browser) {
   seen.runs = await quick(browser, "runs", "run", "failed");
   seen.filtered = await filtered(browser);
   seen.scriptless = await scriptless(browser);
+  seen.shaded = await shaded(browser);
   seen.unharmed = await unharmed(browser);
   await browser.close();
   console.log(JSON.stringify(seen));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from support import seeded
@@ -71,6 +72,7 @@ def queued() -> str:
     return of_run(store, run, Beside("Demo"))
 
 
+@cache
 def hostile() -> str:
     """A run whose every text means harm; its log is a megabyte long."""
     store = MemoryStore()

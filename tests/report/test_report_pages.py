@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
 
 from report import stories
 from support import seeded
+from support.builders import utc
 from tetra_orchestrator.adapters.store.memory import MemoryStore
+from tetra_orchestrator.core.slots import Slot
 from tetra_orchestrator.report.axis import axis, spoken
-from tetra_orchestrator.report.run_parts import LETTERS
+from tetra_orchestrator.report.calendar import calendar
+from tetra_orchestrator.report.graph_drawing import Node, drawing
+from tetra_orchestrator.report.run_parts import alerts
 from tetra_orchestrator.report.run_story import Beside
 from tetra_orchestrator.report.tables import PORTION, Row, table
+from tetra_orchestrator.report.words import LETTERS
 
 
 class Outline(HTMLParser):
@@ -89,7 +96,10 @@ def test_a_failed_run_is_told_from_what_went_wrong_to_its_alerts():
         "Earlier runs",
     ]
     text = Outline(stories.failed()).text
-    assert "✗ failed features : exited with code 1 ( its log )" in text
+    assert (
+        "✗ failed features : it got no more memory: its log says `MemoryError: cannot allocate 2.1 GB`"
+        " (exit code 1 in attempt 2) ( its log )"
+    ) in text
     assert "2 more did not run because of that. Go on where it ended: tetra resume 20261119T020000Z-nightl" in text
     assert "The last success before was run 20261118T020000Z-nightl ." in text
     assert "~ pipelines.features.timeout: 5m -> 2m" in text
@@ -102,7 +112,9 @@ def test_days_are_told_from_the_calendar_to_each_run():
         *("Calendar of slots", "Pipelines", "Durations", "Alerts", "Failures", "Slowest tasks", "Due next", "Runs"),
     ]
     text = Outline(page).text
-    assert "✓ succeeded 30, ✗ failed 2" in text
+    assert "30 ✓ succeeded , 2 ✗ failed" in text
+    assert "succeeded, of those over 94%" in text
+    assert text.count("cannot allocate 2.1 GB` (exit code 1 in attempt 2)") == 2
     assert "nightly ✗ missed 2026-11-03 02:00:00" in text or "the machine was off then" in text
     assert "1 unusual, the last with 30 min 18 s" in text
 
@@ -158,3 +170,93 @@ def test_an_axis_has_at_most_six_round_steps(seconds, step, parts):
     found = axis(seconds)
     assert (spoken(found.step_s), found.parts) == (step, parts)
     assert found.end_s >= seconds
+
+
+def test_what_a_sign_means_is_said_once_and_a_success_is_not_explained():
+    text = Outline(stories.failed()).text
+    assert "✓ has succeeded − was not run, as what it depends on has not succeeded ✗ has failed" in text
+    assert "extract ◆ on the critical path ✓ succeeded 1 45 s 0.0 s clean" in text
+
+
+def test_the_parameters_of_a_run_are_told_without_its_secrets():
+    store = MemoryStore()
+    run = stories.Run("20261122T070000Z-params", "demo", "full", "manual", "running", "0" * 16, stories.NOW)
+    seeded.write_run(store, run._replace(params={"day": "monday", "key": None}), {"load": [seeded.Try(1.0)]})
+    page = stories.of_run(store, store.run(run.run_id) or run, Beside("Demo", {"load": ()}))
+    assert "parameters day=monday, key=***" in Outline(page).text
+    assert "Graph" not in titles(page)  # one task has none
+
+
+def test_a_run_that_still_runs_counts_for_neither_success_nor_failure():
+    store = MemoryStore()
+    seeded.many_runs(store, stories.NOW, 3)
+    run = stories.Run("20261122T075900Z-active", "demo", "poll", "manual", "running", "0" * 16, stories.NOW)
+    store.open_run(run, [], [], "{}")
+    text = Outline(stories.of_days(store)).text
+    assert "3 ✓ succeeded , 1 ▶ running" in text
+    assert "succeeded, of those over 100%" in text
+    assert "Mode poll 3 of 3 succeeded" in text
+
+
+def test_runs_of_single_pipelines_have_durations_of_their_own():
+    store = MemoryStore()
+    for second in range(2):
+        run_id = f"20261122T07000{second}Z-single"
+        run = stories.Run(run_id, "demo", None, "manual", "running", "0" * 16, stories.NOW)
+        seeded.write_run(store, run, {"load": [seeded.Try(1.0)]})
+    text = Outline(stories.of_days(store)).text
+    assert "Runs without a mode 2 of 2 succeeded" in text
+    assert "load, no mode" in text
+
+
+def test_an_alert_stands_as_in_the_list_of_alerts():
+    store = MemoryStore()
+    seeded.alert(store, stories.NOW, "disk_full", "the disk is full", None)
+    seen = store.alerts.all(1)[0]._replace(acked_at=stories.NOW, acked_by="kim <b>")
+    over = seen._replace(resolved_at=stories.NOW)
+    text = Outline(alerts([over, seen])).text
+    assert re.findall("the disk is full (.*?) high", text) == [
+        "◐ acknowledged by kim <b>",
+        "✓ over since 2026-11-22 08:00:00 UTC",
+    ]
+
+
+def test_runs_that_slots_tell_of_and_that_are_not_kept_are_counted():
+    store = MemoryStore()
+    seeded.many_runs(store, stories.NOW, 5)
+    for run in store.runs()[-2:]:
+        store.forget(run.run_id)
+    text = Outline(stories.of_days(store)).text
+    assert "2 runs of slots are not kept any more, and count for nothing below the calendar." in text
+    assert "runs 3 succeeded" in text
+
+
+@pytest.fixture
+def in_berlin():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+def test_a_day_is_one_of_the_machine_also_where_its_clock_is_set_back():
+    hours = [utc(2026, 10, 24, 23), utc(2026, 10, 25, 0, 30), utc(2026, 10, 25, 1, 30), utc(2026, 10, 25, 23)]
+    slots = [Slot("hourly", at, "ran", at) for at in hours]
+    page = calendar(slots, date(2026, 10, 24), date(2026, 10, 26))
+    assert re.findall(r'title="([^"]*)"', page) == ["2026-10-25: 3 ran", "2026-10-26: 1 ran"]
+
+
+def test_the_zone_of_days_is_said():
+    text = Outline(stories.days()).text
+    assert "Days are those of the machine that wrote this (UTC), whatever the zone of a schedule; slots count" in text
+
+
+@pytest.mark.parametrize(("columns", "says"), [(7, False), (8, True)])
+def test_a_graph_of_few_columns_fits_into_the_page_and_one_of_many_says_that_it_scrolls(columns, says):
+    graph = {f"t{at}": (f"t{at - 1}",) if at else () for at in range(columns)}
+    nodes = {name: Node(name, "succeeded", 1.0, None) for name in graph}
+    page = drawing("Graph", graph, nodes)
+    assert (f'class="graph c{columns}"' in page, "scroll it sideways" in page) == (not says, says)
+    assert page.count('marker-end="url(#arrow)"') == columns - 1 or page.count("url(#arrow-critical)") == columns - 1

@@ -68,7 +68,11 @@ def test_the_skip_link_leads_behind_the_navigation(seen):
 
 def test_arrow_keys_go_from_row_to_row_and_a_link_leads_to_the_task(seen):
     keys = seen["keyboard"]
-    assert (keys["below"], keys["end"], keys["target"]) == ("clean", "features 2", "features ◆ on the critical path")
+    assert (keys["below"], keys["end"], keys["target"]) == (
+        "clean",
+        "features 2",
+        "features\u00a0◆ on the critical path",
+    )
 
 
 def test_arrow_keys_go_along_the_graph(seen):
@@ -117,6 +121,10 @@ def test_without_scripts_the_first_portion_is_there_and_the_rest_is_said_to_be_m
         "note": "9,909 more rows are not shown, as only the script of this page can turn to them.",
         "theme": 0,
     }
+
+
+def test_what_goes_on_beyond_its_edge_has_a_shadow_there_and_a_small_graph_fits_into_a_wide_window(seen):
+    assert seen["shaded"] == {"before": "frame picture more-right", "after": "frame picture", "room": 0}
 
 
 def test_names_and_logs_that_mean_harm_are_shown_and_do_nothing(seen):

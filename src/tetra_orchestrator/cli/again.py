@@ -5,7 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.cli.kept import as_kept, given, usable
 from tetra_orchestrator.cli.known import glance, settled
 from tetra_orchestrator.cli.records import find_run
-from tetra_orchestrator.cli.running import STAGES, adjusted, style_of, values_of
+from tetra_orchestrator.cli.running import STAGES, adjusted, style_of, to_name, values_of
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.selection import select
 from tetra_orchestrator.core.states import RunState
@@ -132,6 +132,7 @@ def perform(found: Earlier, again: Again, loaded: Loaded, selection: Selection, 
         run.partition,
         "retry" if again.tasks else "resume",
         force=options.force,
+        config=to_name(project),
         secrets=loaded.secrets,
         given=params,
         again=again,

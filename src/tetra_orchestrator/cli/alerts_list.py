@@ -11,7 +11,7 @@ from tetra_orchestrator.cli.output import brief, instant, local, print_json, pri
 from tetra_orchestrator.cli.paint import cell
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.prose import sentence
-from tetra_orchestrator.core.alerts import GIVEN_UP, PENDING, SENDING, SENT, UNSENT, state_of
+from tetra_orchestrator.core.alerts import GIVEN_UP, PENDING, SENDING, SENT, UNSENT, state_of, without_channel
 from tetra_orchestrator.core.letters import left_of
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import Exit
@@ -82,11 +82,6 @@ def _told(letter: Delivery) -> str:
     said = words.get(letter.state, letter.state)
     why = "" if letter.error is None else f" ({printable(without_channel(letter.error, letter.channel))})"
     return f"{letter.channel}, {letter.what}: {said}{why}"
-
-
-def without_channel(error: str, channel: str) -> str:
-    """Why a letter has not arrived, where the channel stands before it already."""
-    return error.removeprefix(f"{channel}: ")
 
 
 def latest(alerts: Alerts) -> list[tuple[Alert, list[Delivery]]]:

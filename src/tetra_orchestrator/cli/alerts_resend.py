@@ -72,7 +72,7 @@ def _print(results: Sequence[Result], *, as_json: bool) -> None:
         ]
         print_json("alerts.resend", {"letters": rows})
         return
-    from tetra_orchestrator.cli.alerts_list import without_channel
+    from tetra_orchestrator.core.alerts import without_channel
 
     for one in results:
         numbers = ", ".join(str(letter.alert_id) for letter in one.letters)

@@ -82,8 +82,9 @@ def invoke(argv: Sequence[str]) -> int:
         hint = f"`{context.command_path if context else PROGRAM} --help` lists what it takes"
         if type(error).__name__ == "NoArgsIsHelpError":  # whose message is the whole help
             message = f"`{known[0]}` needs a command: {', '.join(context.command.commands)}"
-        if known == ["run"] and message.startswith("Got unexpected extra argument"):
+        if message.startswith("Got unexpected extra argument"):
             stray = message.rpartition("(")[2].removesuffix(")")
             message = f"unexpected argument: {stray}"
-            hint = f"a mode is given as `run --mode {stray}`, a pipeline as `run --pipeline {stray}`"
+            if known == ["run"]:
+                hint = f"a mode is given as `run --mode {stray}`, a pipeline as `run --pipeline {stray}`"
         raise UsageError(message, hint=hint) from None

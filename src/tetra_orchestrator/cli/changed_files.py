@@ -50,7 +50,7 @@ def _programs(task: Task, project: Project, folder: str) -> Iterator[str]:
     match task.program:
         case Command(argv):
             for word in argv:
-                path = os.path.join(folder, word)
+                path = os.path.join(folder, word.removeprefix("./"))
                 if os.path.isfile(path):
                     yield path
             if argv and os.sep not in argv[0] and (program := which(argv[0])):

@@ -42,6 +42,7 @@ def answer(words: Sequence[str]) -> int:
 def completions(words: Sequence[str]) -> Iterator[str]:
     """The lines of the answer."""
     *before, current = words or [""]
+    before = before[before[:1] == ["help"] :]
     if not before and not current.startswith("-"):
         yield from (name for name in COMMANDS if name.startswith(current))
         return

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="The values in effect, conversion, differences.\n\nExamples: `config show`, `config diff --run latest`.",
     rich_markup_mode=None,
+    no_args_is_help=True,
 )
 
 

@@ -77,7 +77,7 @@ def command(
         return Exit.OK
     from tetra_orchestrator.report.page import MARK
 
-    path = write_private(out or made.name, made.text, mark=MARK, force=force)
+    path = write_private(made.name if out is None else out, made.text, mark=MARK, force=force)
     if as_json:
         print_json(
             "report", {"path": path, "runs": made.runs, "attempts": made.attempts, "bytes": os.stat(path).st_size}

@@ -244,7 +244,6 @@ def _request(order: Order, loaded: Loaded, given: dict[str, str]) -> Request:
         selection = narrowed(project, selection, Cut(order.first, order.last, order.only))
     given, partition = _dated(project, selection.mode, given, (order.start_date, order.end_date))
     params = values_of(project, selection.mode, given)
-    named = None if os.path.basename(project.file) in map(os.path.basename, FILES) else project.file
     return Request(
         project,
         selection,
@@ -252,12 +251,17 @@ def _request(order: Order, loaded: Loaded, given: dict[str, str]) -> Request:
         params,
         partition,
         force=order.force,
-        config=named,
+        config=to_name(project),
         secrets=loaded.secrets,
         given=storable(given, loaded.secrets),
         overlap=order.overlap,
         anew=[task.id for task in selection.tasks] if order.no_cache else (),
     )
+
+
+def to_name(project: Project) -> str | None:
+    """The configuration, where a command that goes on with a run has to name it, as it is not found by itself."""
+    return None if os.path.basename(project.file) in map(os.path.basename, FILES) else project.file
 
 
 def _dated(

@@ -138,12 +138,16 @@ def _print(schedules: Sequence[Schedule], rows: Sequence[Mapping[str, Any]]) -> 
 
 def _print_monitor(monitor: Mapping[str, Any] | None) -> None:
     if monitor is not None:
-        print(f"\nthe monitor looks every {duration(monitor['every_s'])}: {_word(monitor['timer'])}")
+        print(f"\nthe monitor looks {_every(monitor['every_s'])}: {_word(monitor['timer'])}")
 
 
 def _when(schedule: Schedule) -> str:
-    times = [schedule.cron, schedule.every_s and f"every {duration(schedule.every_s)}", schedule.at]
+    times = [schedule.cron, schedule.every_s and _every(schedule.every_s), schedule.at]
     return ", ".join([*(str(time) for time in times if time), *["at startup"] * schedule.on_startup]) or "-"
+
+
+def _every(seconds: float) -> str:
+    return f"every {duration(seconds).removesuffix(' 00 s').removesuffix(' 00 min')}"
 
 
 def _standing(row: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -78,7 +80,7 @@ def command(
         slots = unrun_slot(subject.pipeline, run, scene, config, said) if subject.is_latest and not told else []
         if run is not None:
             told = [*explain(gather(run, subject.task, scene, config, said)), *slots]
-        told = told or slots or _never(subject, scene)
+        told = [_naming(config, reason) for reason in told or slots or _never(subject, scene)]
     if as_json:
         rows = [reason._asdict() for reason in told]
         ids = {"run_id": run.run_id if run else None, "task": subject.task}
@@ -94,6 +96,15 @@ def _print(told: Sequence[Reason]) -> None:
         text = f"what to do: {_near(reason)}" if reason.code == "next" else _near(reason)
         first, *quoted = text.splitlines()
         print("\n".join((sentence(first, "  "), *(f"  {line}" for line in quoted))))
+
+
+def _naming(config: str | None, reason: Reason) -> Reason:
+    """What to do, in commands that ask about the same configuration as the one that was typed."""
+    if config is None or reason.code != "next":
+        return reason
+    return reason._replace(
+        text=re.sub(r"\btetra [a-z-]+", lambda found: f"{found[0]} --config {quote(config)}", reason.text)
+    )
 
 
 def _near(reason: Reason) -> str:

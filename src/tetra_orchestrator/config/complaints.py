@@ -114,7 +114,7 @@ def _shown(node: Scalar, path: Path) -> str:
 def _hint(fault: ErrorDetails, node: Node, shape: type[BaseModel]) -> str | None:
     if isinstance(node, Map) and "must be text" in fault["msg"]:
         reference = next(iter(node.entries), "")
-        return f'put it in quotes: "{{{reference}}}"' if _REFERENCE.fullmatch(reference) else "write it in quotes"
+        return f'put it in quotes: "{{{reference}}}"' if _REFERENCE.fullmatch(reference) else "write one value after it"
     if fault["type"] == "list_type" and isinstance(node, Scalar):
         text = node.text[:40]
         if fault["loc"][-1] == "command":

@@ -36,7 +36,7 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: str) -> s
     if found is None:
         raise ConfigError(
             f"there is no configuration file; looked for {', '.join(places)}",
-            hint="name one with --config FILE or PIPELINE_CONFIG, or change to the project's folder",
+            hint="change to the project's folder, name a file with --config, or have `tetra init` write a first one",
         )
     return found
 

@@ -144,3 +144,8 @@ class Posted(Record):
     retry_after_s: float | None = None
     hopeless: bool = False
     left: tuple[str, ...] = ()
+
+
+def without_channel(error: str, channel: str) -> str:
+    """Why a letter has not arrived, where the channel stands before it already."""
+    return error.removeprefix(f"{channel}: ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tetra_orchestrator.core.alerts import GIVEN_UP, SENT
+from tetra_orchestrator.core.alerts import GIVEN_UP, SENT, without_channel
 from tetra_orchestrator.core.findings import finding
 
 TYPE_CHECKING = False
@@ -29,7 +29,8 @@ def of_letters(store: Store, channels: Mapping[str, bool], now: datetime) -> Ite
         stuck |= {one.channel: one.error for one in _latest(store).values() if _is_lost(one, now)}
     for channel, error in stuck.items():
         if channels.get(channel):
-            text = f"alerts do not arrive by the channel {channel}: {error or 'nobody knows why'}"
+            why = without_channel(error, channel) if error else "nobody knows why"
+            text = f"alerts do not arrive by the channel {channel}: {why}"
             yield finding("letters_stuck", channel, text, f"tetra alerts test {channel}")
 
 

@@ -9,6 +9,7 @@ from tetra_orchestrator.report import trends
 from tetra_orchestrator.report.calendar import calendar
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, moment, run_id, tag
 from tetra_orchestrator.report.page import Page, Section, render
+from tetra_orchestrator.report.period import NO_MODE
 from tetra_orchestrator.report.run_parts import alerts
 from tetra_orchestrator.report.signs import shown, worded
 from tetra_orchestrator.report.tables import Row, table
@@ -117,9 +118,13 @@ def _pipeline(one: PipelineSummary, period: Period) -> Row:
     return Row(cells, state or "")
 
 
+def _heading(mode: str) -> str:
+    return "Runs without a mode" if mode == NO_MODE else f"Mode {mode}"
+
+
 def _durations(period: Period) -> Html:
     modes = sorted(((name, trends.over(events)) for name, events in period.modes.items()), key=lambda one: -len(one[1]))
-    charts = [trends.trend(f"Mode {name}", events) for name, events in modes[:CHARTS] if len(events) > 1]
+    charts = [trends.trend(_heading(name), events) for name, events in modes[:CHARTS] if len(events) > 1]
     if not charts:
         return NOTHING
     rows = [_spread(f"{name}, {mode}", events) for (name, mode), events in period.pipelines.items()]

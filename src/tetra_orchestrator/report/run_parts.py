@@ -11,6 +11,7 @@ from tetra_orchestrator.report.gantt import anchor
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, moment, tag
 from tetra_orchestrator.report.signs import shown, worded
 from tetra_orchestrator.report.tables import Row, folded, plain, table
+from tetra_orchestrator.report.words import LETTERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Json
     from tetra_orchestrator.report.run_story import Story
 
-#: Log excerpts of a page, and characters of one; characters of a value that a task handed on.
-EXCERPTS, LETTERS, VALUE = 60, 8000, 2000
+#: Log excerpts of a page; characters of a value that a task handed on.
+EXCERPTS, VALUE = 60, 2000
 #: So many tasks that went wrong are told of at the top.
 WRONG = 20
 #: What is no fault of the task itself.

@@ -62,7 +62,7 @@ class List {
   markup(row) {
     const [first, ...others] = row.cells;
     const cells = others.map((cell, at) => `<td class="${this.figures[at + 1]}">${cell}</td>`);
-    return `<tr id="${row.key}" data-state="${row.state}"><th scope="row">${first}</th>${cells.join("")}</tr>`;
+    return `<tr id="${row.key}"><th scope="row">${first}</th>${cells.join("")}</tr>`;
   }
   tell() {
     const all = this.fitting.length;
