@@ -74,7 +74,7 @@ def _scheduler() -> str:
         return "crontab"
     raise UsageError(
         "there is no scheduler here: neither systemd, launchd nor cron",
-        hint="let us wait for the times ourselves: `tetra-orchestrator start --foreground`",
+        hint="`tetra start --foreground` waits for the times itself, as long as it runs",
     )
 
 

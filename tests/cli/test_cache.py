@@ -139,7 +139,7 @@ def test_cache_list_for_people_names_task_dates_run_age_and_outputs(demo):
     daily(demo)
     head, _, row = demo.run("cache", "list", "--task", "sales.extract").stdout.splitlines()
     assert head.split() == ["task", "dates", "run", "age", "outputs"]
-    assert re.fullmatch(rf"sales\.extract  -        {RUN}  \d+ s +rows", row)
+    assert re.fullmatch(rf"sales\.extract  - +{RUN}  \d+ s +rows", row)
 
 
 def test_cache_clear_has_the_task_run_next_time_and_says_how_many_it_forgot(demo):

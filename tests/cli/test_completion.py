@@ -51,7 +51,7 @@ def shell(project, tmp_path):
     """A folder with `tetra` as users call it, and the environment that has it on the path."""
     program = tmp_path / "programs" / "tetra"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m tetra_orchestrator "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tetra_orchestrator "$@"\n')
     program.chmod(0o755)
     (program.parent / "tetra-orchestrator").symlink_to("tetra")
     (project.root / "programs").symlink_to(program.parent)

@@ -557,5 +557,5 @@ def test_where_there_is_no_scheduler_the_foreground_is_offered(monkeypatch, tmp_
         wire_timers.timers()
     assert str(told.value) == (
         "there is no scheduler here: neither systemd, launchd nor cron\n"
-        "  hint: let us wait for the times ourselves: `tetra-orchestrator start --foreground`"
+        "  hint: `tetra start --foreground` waits for the times itself, as long as it runs"
     )

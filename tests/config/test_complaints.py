@@ -107,6 +107,20 @@ from config.configs import Folder
             '  hint: put it in quotes: "{b.rows}"',
         ),
         (
+            "pipelines: [a]",
+            "f.yaml:3:12: 'pipelines' must be a mapping, not a list\n"
+            "  pipelines: [a]\n"
+            "             ^\n"
+            "  hint: write `name: value` lines, without dashes and brackets",
+        ),
+        (
+            "pipelines: {a: {command: []}}",
+            "f.yaml:3:26: 'command' is empty\n"
+            "  pipelines: {a: {command: []}}\n"
+            "                           ^\n"
+            "  hint: write the program and its arguments: [PROGRAM, ARGUMENT]",
+        ),
+        (
             "state: {dir: state}\npipelines: {a: {module: m}}",
             "f.yaml:3:8: 'state' must be text, not a mapping\n"
             "  state: {dir: state}\n"
@@ -230,5 +244,6 @@ def test_what_depends_on_a_faulty_pipeline_is_not_told_as_a_fault(folder: Folder
     assert folder.faults(text) == (
         "f.yaml:3:16: 'a' must be a mapping, not text: '5'\n"
         "  pipelines: {a: 5, b: {module: m, depends_on: [a]}}\n"
-        "                 ^"
+        "                 ^\n"
+        "  hint: write `command: [PROGRAM, ARGUMENT]` or `shell: LINE` under it"
     )

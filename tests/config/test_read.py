@@ -69,7 +69,7 @@ def test_a_secret_that_cannot_be_had_is_told_without_what_was_printed(folder: Fo
         ("{}", "'ONE' has neither 'file' nor 'command'", "add `file: PATH` or `command: [PROGRAM, ARGUMENT]`"),
         ("{file: f.yaml, command: [echo, hidden]}", "'ONE' has both 'file' and 'command'", "keep one of the two"),
         ("hidden", "'ONE' must be a mapping, not text: 'hidden'", "write keys under it: file, command"),
-        ("{command: []}", "'command' is empty", None),
+        ("{command: []}", "'command' is empty", "write the program and its arguments: [PROGRAM, ARGUMENT]"),
         ("{command: [[echo]]}", "'command[0]' must be text, not a list", None),
     ],
 )

@@ -84,12 +84,12 @@ def test_a_lock_error_that_surfaces_is_found(disk_path, monkeypatch):
     assert any("another process has kept the store locked for 0 s" in text for text in violations), violations
 
 
-def test_a_compare_and_set_that_does_not_compare_is_found(tmp_path, monkeypatch):
+def test_a_compare_and_set_that_does_not_compare_is_found(disk_path, monkeypatch):
     statement, values = STATEMENTS[TaskMoved]
     careless = statement.replace("AND state = ? AND version = ?", "AND ? <> '' AND ? >= 0")
     assert careless != statement
     monkeypatch.setitem(STATEMENTS, TaskMoved, (careless, values))
-    violations = found_by(Load(8, 60, 60.0), tmp_path)
+    violations = found_by(Load(8, 60, 60.0), disk_path)
     assert any("is recorded already" in text for text in violations), violations
 
 

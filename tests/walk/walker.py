@@ -47,7 +47,8 @@ class Walker:
         self.printed: dict[Typed, tuple[int, Sequence[str]]] = {}
         self._waiting = False
         bin_ = f"{HOME}/.local/bin"
-        self._typed(f"mkdir -p {bin_} && ln -s {sys.prefix}/bin/tetra {sys.prefix}/bin/tetra-orchestrator {bin_} && cd")
+        programs = " ".join(shlex.quote(f"{sys.prefix}/bin/{name}") for name in ("tetra", "tetra-orchestrator"))
+        self._typed(f"mkdir -p {bin_} && ln -s {programs} {bin_} && cd")
 
     def walk(self, page: Path) -> list[LeftOut]:
         """Do what the page says, and return what it leaves out. Raises `Mismatch`, `PageError`."""

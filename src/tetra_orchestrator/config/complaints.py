@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from tetra_orchestrator.config.masking import is_secret
 from tetra_orchestrator.config.problems import dotted
 from tetra_orchestrator.config.values import Plain, kind, to_data
-from tetra_orchestrator.config.yaml_tree import Map, Null, Scalar, find
+from tetra_orchestrator.config.yaml_tree import Map, Null, Scalar, Seq, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,13 @@ def _hint(fault: ErrorDetails, node: Node, shape: type[BaseModel]) -> str | None
         return f"write it in brackets: [{text if node.plain and _WORD.fullmatch(text) else quoted(text)}]"
     if fault["type"] == "model_type":
         known = list(_fields(_model_at((*fault["loc"], ""), shape)))
+        if len(known) > LISTED and "shell" in known:
+            return "write `command: [PROGRAM, ARGUMENT]` or `shell: LINE` under it"
         return f"write keys under it: {', '.join(known)}" if len(known) <= LISTED else None
+    if fault["type"] == "dict_type" and isinstance(node, Seq):
+        return "write `name: value` lines, without dashes and brackets"
+    if fault["type"] == "too_short" and fault["loc"][-1] == "command":
+        return "write the program and its arguments: [PROGRAM, ARGUMENT]"
     if fault["type"] == "less_than_equal" and fault.get("ctx", {}).get("le") == 1:
         return SHARE
     return NO_LIMIT if fault["type"] == "greater_than" else None

@@ -204,7 +204,7 @@ def test_a_masked_unit_is_somebody_elses(bench: SystemdBench) -> None:
     bench.folder().mkdir(parents=True)
     (bench.folder() / "demo-daily.timer").symlink_to(os.devnull)
     assert bench.backend.installed(PROJECT) == [UnitFile("demo-daily.timer", "")]
-    assert bench.backend.states(PROJECT, ["daily"]) == {"daily": TimerState()}
+    assert bench.backend.states(PROJECT, ["daily"]) == {"daily": TimerState(masked=True)}
 
 
 def test_a_unit_under_another_name_is_ours_by_its_marker(bench: SystemdBench) -> None:
