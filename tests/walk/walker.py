@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
+from urllib.parse import quote
 
 from rig.machine import HOME, REPOSITORY, Machine, until
 from walk.fit import fits, is_cut, runs
@@ -127,8 +128,9 @@ class Walker:
 
     def _lines(self, done: CompletedProcess[str]) -> list[str]:
         """What was printed, with the names that things have on the reader's."""
-        text = done.stdout.replace(f"{REPOSITORY}/src", f"{INSTALLED}/lib/python3/site-packages")
-        text = text.replace(sys.prefix, INSTALLED)
+        text = done.stdout
+        for ours, theirs in ((f"{REPOSITORY}/src", f"{INSTALLED}/lib/python3/site-packages"), (sys.prefix, INSTALLED)):
+            text = text.replace(f"file://{quote(ours)}", theirs).replace(ours, theirs)
         return re.sub(rf"\b{USER}\b", READER, text).split("\n")
 
 
