@@ -174,7 +174,10 @@ def test_a_slice_whose_run_was_killed_is_missing(project):
 
 def test_nothing_is_kept_of_a_backfill_whose_parameters_are_wrong(project):
     done = project.run("backfill", "--mode", "daily", *JANUARY, "--param", "tags=y")
-    assert (done.returncode, done.stderr) == (64, "error: Unknown parameter: tags\n  hint: did you mean 'tag'? parameters: tag\n")
+    assert (done.returncode, done.stderr) == (
+        64,
+        "error: Unknown parameter: tags\n  hint: did you mean 'tag'? parameters: tag\n",
+    )
     assert project.json("backfill", "list")["backfills"] == []
 
 

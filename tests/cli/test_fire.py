@@ -207,7 +207,8 @@ def test_an_unknown_schedule_is_refused_with_those_that_there_are(site):
     assert refused(site, "nightli", "--by", "crontab") == (
         64,
         "error: Unknown schedule: nightli\n"
-        "  hint: did you mean 'nightly'? schedules: nightly; `tetra schedule prune` removes timers of schedules that are gone\n",
+        "  hint: did you mean 'nightly'? schedules: nightly; "
+        "`tetra schedule prune` removes timers of schedules that are gone\n",
     )
 
 

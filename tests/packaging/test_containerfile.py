@@ -124,7 +124,8 @@ def test_term_ends_what_runs_within_its_grace_and_the_next_container_knows_of_it
         assert "prefix /opt/tetra\n" not in begun(tmp_path)
         assert "stopping: the runs that are active are ended" in said.read_text()
         # of one second there is one slot "at startup"
-        until(lambda ended=int(time.time()): int(time.time()) > ended)
+        ended = int(time.time())
+        until(lambda ended=ended: int(time.time()) > ended)
     assert {path.stat().st_uid for path in (tmp_path / "state").rglob("*")} == {1000}
 
 
