@@ -14,19 +14,9 @@ def write_new(path: str, text: str, *, force: bool) -> str:
     Raises `UsageError` for one that is there unless `force`, `CannotWrite` where it cannot be written.
     """
     path = os.path.abspath(path)
-    temporary = f"{path}.{os.getpid()}"
     if not force and os.path.lexists(path):
         raise UsageError(f"{path} is there already", hint="add --force to write over it, or name another file")
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise CannotWrite(f"cannot be written: {error.strerror}", hint="name another place", where=path) from None
-    return path
+    return _put(path, text, 0o666)
 
 
 def write_private(path: str, text: str, *, mark: str, force: bool) -> str:
@@ -42,9 +32,15 @@ def write_private(path: str, text: str, *, mark: str, force: bool) -> str:
         raise UsageError(f"{path} is no file", hint="- is standard output")
     if not force and os.path.lexists(path) and not _begins_with(path, mark):
         raise UsageError(f"{path} is there already", hint="add --force to write over it, or name another file")
+    return _put(path, text, 0o600)
+
+
+def _put(path: str, text: str, mode: int) -> str:
+    """Have the text be the file's content, at once or not at all, in folders that are made where they are missing."""
     temporary = f"{path}.{os.getpid()}"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(temporary, path)

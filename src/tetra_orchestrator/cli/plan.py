@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tetra_orchestrator.cli.part import FromOption, ModeOption, OnlyOption, ParamOption, PipelineOption, UntilOption
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption, OverlayOption, SetOption
 from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.errors import Exit, UsageError
@@ -23,24 +24,12 @@ MOST = 10_000
 
 
 def command(
-    mode: Annotated[
-        str | None, typer.Option("--mode", "-m", metavar="MODE", help="Mode of the file: daily, weekly ...")
-    ] = None,
-    pipeline: Annotated[
-        list[str] | None, typer.Option("--pipeline", "-p", metavar="PIPELINE", help="Only this pipeline. Repeatable.")
-    ] = None,
-    first: Annotated[
-        list[str] | None,
-        typer.Option("--from", metavar="TASK", help="Only this task, or pipeline, and all that depends on it."),
-    ] = None,
-    last: Annotated[
-        list[str] | None,
-        typer.Option("--until", metavar="TASK", help="Only this task, or pipeline, and all that it depends on."),
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="TASK", help="Only this task, or pipeline. Repeatable.")
-    ] = None,
-    param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Repeatable.")] = None,
+    mode: ModeOption = None,
+    pipeline: PipelineOption = None,
+    first: FromOption = None,
+    last: UntilOption = None,
+    only: OnlyOption = None,
+    param: ParamOption = None,
     force: Annotated[bool, typer.Option("--force", help="As if nothing were paused or lacking.")] = False,
     simulate: Annotated[bool, typer.Option("--simulate", help="What if more or fewer tasks ran at a time?")] = False,
     parallel: Annotated[

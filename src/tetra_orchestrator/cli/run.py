@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tetra_orchestrator.cli.part import FromOption, ModeOption, OnlyOption, ParamOption, PipelineOption, UntilOption
 from tetra_orchestrator.cli.project import (
     BindingsOption,
     ConfigOption,
@@ -19,29 +20,17 @@ Overlap = Literal["skip", "queue", "replace", "allow"]
 
 
 def command(
-    mode: Annotated[
-        str | None, typer.Option("--mode", "-m", metavar="MODE", help="Mode of the file: daily, weekly ...")
-    ] = None,
-    pipeline: Annotated[
-        list[str] | None, typer.Option("--pipeline", "-p", metavar="PIPELINE", help="Only this pipeline. Repeatable.")
-    ] = None,
-    first: Annotated[
-        list[str] | None,
-        typer.Option("--from", metavar="TASK", help="Only this task, or pipeline, and all that depends on it."),
-    ] = None,
-    last: Annotated[
-        list[str] | None,
-        typer.Option("--until", metavar="TASK", help="Only this task, or pipeline, and all that it depends on."),
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="TASK", help="Only this task, or pipeline. Repeatable.")
-    ] = None,
+    mode: ModeOption = None,
+    pipeline: PipelineOption = None,
+    first: FromOption = None,
+    last: UntilOption = None,
+    only: OnlyOption = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day of a mode with a range.")] = None,
     end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day of a mode with a range.")] = None,
     model_version: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Value of a parameter that is called so.")
     ] = None,
-    param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Repeatable.")] = None,
+    param: ParamOption = None,
     max_parallel: Annotated[
         int | None, typer.Option("--max-parallel", "--max-workers", min=1, metavar="N", help="Tasks at the same time.")
     ] = None,
