@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -71,7 +72,8 @@ def _print_head(run: Run, resumed_by: Sequence[str]) -> None:
     span = dates(run.partition.start, run.partition.end) if run.partition else None
     head = [run.run_id, run.mode, span, signed(run.state), run.trigger]
     print("  ".join(part for part in head if part))
-    print(sentence(f"started {local(run.started_at)}, took {duration(run.duration_s)}, log {near(run.log)}"))
+    print(f"started {local(run.started_at)}, took {duration(run.duration_s)}")
+    print(f"log {near(run.log)}")
     of = {
         "schedule": f"{run.schedule}, slot {local(run.slot)}" if run.schedule and run.slot else run.schedule,
         "backfill": run.backfill,
@@ -91,7 +93,8 @@ def _print_lines(lines: Sequence[str], *, gap: bool = True) -> None:
 def _print(run: Run, tasks: Sequence[TaskRun], attempts: Sequence[Attempt]) -> None:
     print()
     print_table(("task", "state", "attempts", "took", "why"), [_task_cells(task, run) for task in tasks])
-    print()
+    if attempts:
+        print(f"\nattempts, with their logs in {near(os.path.dirname(attempts[0].log))}\n")
     print_table(
         ("attempt", "outcome", "took", "cpu", "memory", "log"), [_attempt_cells(attempt, run) for attempt in attempts]
     )
@@ -133,4 +136,4 @@ def _attempt_cells(attempt: Attempt, run: Run) -> tuple[object, ...]:
     usage = attempt.facts.usage
     memory = "-" if usage.peak_rss_bytes is None else size(usage.peak_rss_bytes)
     took = (_took(attempt, run), duration(usage.cpu_s), memory)
-    return (f"{attempt.task_id} {attempt.number}", outcome, *took, near(attempt.log))
+    return (f"{attempt.task_id} {attempt.number}", outcome, *took, os.path.basename(attempt.log))
