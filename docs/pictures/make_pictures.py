@@ -172,6 +172,8 @@ def main() -> None:
     parser.add_argument("scenes", nargs="*", metavar="NAME", help=f"{', '.join(SCENES)}; all without one")
     parser.add_argument("--png", type=Path, metavar="FOLDER", help="draw PNG files there, too")
     asked = parser.parse_args()
+    if strange := set(asked.scenes).difference(SCENES):
+        parser.error(f"there is no scene {', '.join(sorted(strange))}; there are {', '.join(SCENES)}")
     for name in asked.scenes or SCENES:
         # `/tmp/` and eight random letters are as long as `/home/me/shop`
         with tempfile.TemporaryDirectory(prefix="" if name == "shop" else "x", dir="/tmp") as folder:
