@@ -380,6 +380,9 @@ if TYPE_CHECKING:
         # Removes all files of the run. `CannotWrite` when one stays.
         def remove(self, run: Run) -> None: ...
 
+        # What the run found around itself, as `core.around` reads it; "" where it has noted nothing.
+        def around(self, run_id: str) -> str: ...
+
         # The last lines of the log as text, at most `limit` bytes of it.
         def tail(self, log: str, limit: int = 4096) -> str: ...
 

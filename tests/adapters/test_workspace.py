@@ -179,11 +179,12 @@ def everything(folder: Path) -> set[str]:
 
 
 def filled(workspace: Workspace, name: str) -> Run:
-    """A run with a log of its own and one attempt, whose files have 3, 20, 3 and 100 bytes."""
+    """A run with a log of its own and one attempt, whose files have 3, 20, 3, 100 and 5 bytes."""
     one = run(name, workspace.open_log(datetime(2026, 3, 1, tzinfo=UTC)))
     files = workspace.prepare(name, "task", 1, {})
     Path(one.log or "").write_text("own")
     Path(files.log).write_text("x" * 20)
+    Path(files.input).with_name("around").write_text("TERM\n")
     Path(files.checkpoint, "deep").mkdir()
     Path(files.checkpoint, "deep", "half-done").write_text("x" * 100)
     return one
@@ -193,18 +194,18 @@ def test_all_files_of_a_run_are_counted_and_removed_and_no_others(workspace: Wor
     other = filled(workspace, "other")
     before = everything(tmp_path)
     one = filled(workspace, "one")
-    assert workspace.size(one) == 3 + 20 + len("{}\n") + 100
+    assert workspace.size(one) == 3 + 20 + len("{}\n") + 100 + len("TERM\n")
     workspace.remove(one)
     assert everything(tmp_path) == before
     assert workspace.size(one) == 0
-    assert workspace.size(other) == 126
+    assert workspace.size(other) == 131
     workspace.remove(one)
 
 
 def test_a_run_s_logs_are_found_where_they_were_written(workspace: Workspace, tmp_path: Path) -> None:
     one = filled(workspace, "one")
     moved = Workspace(f"{tmp_path}/elsewhere", f"{tmp_path}/state")
-    assert moved.size(one) == 126
+    assert moved.size(one) == 131
     moved.remove(one)
     assert everything(tmp_path) == set()
 
@@ -219,7 +220,7 @@ def test_a_link_where_a_folder_of_a_run_should_be_is_not_followed(workspace: Wor
         "cannot remove the files of run one: Cannot call rmtree on a symbolic link\n"
         "  hint: remove them yourself, or make them yours"
     )
-    assert os.listdir(tmp_path / "precious") == ["nothing.json"]
+    assert sorted(os.listdir(tmp_path / "precious")) == ["around", "nothing.json"]
 
 
 def test_what_an_attempt_was_given_and_handed_on_can_be_removed(workspace: Workspace) -> None:
@@ -265,3 +266,16 @@ def test_where_no_earlier_run_has_checkpoint_folders_nothing_is_carried_over(tmp
     workspace = Workspace(str(tmp_path / "logs"), str(tmp_path / "state"))
     workspace.carry_over(["r1"], "r2")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_notes_what_is_around_it_and_of_most_variables_only_the_names(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "secret")
+    monkeypatch.setenv("TZ", "Asia/Kolkata\n")
+    assert workspace.around("run") == ""
+    workspace.prepare("run", "extract", 1, {})
+    lines = workspace.around("run").splitlines()
+    assert [line.partition("=")[0] for line in lines[:3]] == ["@host", "@version", "@python"]
+    assert {"TOKEN", "TZ=Asia/Kolkata "} <= set(lines)
+    assert "secret" not in workspace.around("run")

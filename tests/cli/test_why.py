@@ -145,3 +145,18 @@ def test_a_slot_that_a_broken_file_has_cost_is_told_of_its_pipelines(site):
         f"the last run was refused: {file}:6:3: 'extract' has nothing to run",
         "  what to do: mend the file: tetra validate shows each mistake",
     ]
+
+
+def test_a_variable_that_the_last_success_had_is_named_and_its_value_nowhere(site):
+    site.configure("pipelines: {load: {shell: 'test -n \"$API_TOKEN\"'}}")
+    assert site.run("run", env={**site.env, "API_TOKEN": "hunter2hunter2"}).returncode == 0
+    run = site.run("run", env={**site.env, "PATH": f"{site.env['PATH']}:/nowhere"})
+    assert run.returncode == 2
+    lines = told(site)
+    assert lines[0] == "load failed with exit code 1"
+    assert "  variables of the environment that it had then: API_TOKEN" in lines
+    path = site.env["PATH"]
+    assert f"  PATH is another than in its last success: {path}:/nowhere, then {path}" in lines
+    noted = [path.read_text() for path in site.root.glob("state/attempts/*/around")]
+    assert len(noted) == 2
+    assert not any("hunter2" in text for text in noted)

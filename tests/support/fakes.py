@@ -139,6 +139,9 @@ class FakeWorkspace:
             self.checkpoints.add((run_id, task))
         return found
 
+    def around(self, run_id):
+        return ""
+
     def masked_outputs(self, files):
         return self.outputs(files)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
-from tetra_orchestrator import failpoints
+from tetra_orchestrator import __version__, failpoints
 from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import CannotWrite
 from tetra_orchestrator.ports import MASKED, AttemptFiles
@@ -24,6 +25,8 @@ OUTPUT_LIMIT = 1 << 20
 _LOG_HINT = "make it writable, or set logs.dir or LOG_DIR"
 _STATE_HINT = "make it writable, or set state or TETRA_STATE"
 _NOTHING = "nothing.json"
+#: What a run has noted of its surroundings, and the variables of which it has noted the values, too.
+_AROUND, SHOWN = "around", ("HOME", "LANG", "PATH", "SHELL", "TZ", "USER")
 _DEEPEST = 100
 
 
@@ -77,6 +80,18 @@ class Workspace:
         self._folder("checkpoint", checkpoints, _STATE_HINT)
         # One file that says {} serves all attempts of the run that are given nothing.
         _write(f"{attempts}/{_NOTHING}", b"{}\n")
+        try:
+            _write(f"{attempts}/{_AROUND}", _around(os.environ))
+        except CannotWrite:
+            return  # only `why` asks for it
+
+    def around(self, run_id: str) -> str:
+        """What the run found around itself, as `core.around` reads it; "" where it has noted nothing."""
+        try:
+            with open(f"{self._state}/attempts/{run_id}/{_AROUND}", encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except OSError:
+            return ""
 
     def _folder_of(self, tenant: str) -> str:
         """The folder of a tenant, which survives runs."""
@@ -205,6 +220,13 @@ class Workspace:
         finally:
             os.close(fd)
         return printable((_whole_lines(data) if start else data).decode(errors="replace"))
+
+
+def _around(environ: Mapping[str, str]) -> bytes:
+    """The host, what we are, and the environment, a line each: values may be secret, so of most variables the name."""
+    lines = [f"@host={os.uname().nodename}", f"@version={__version__}", f"@python={sys.executable}"]
+    lines += [f"{name}={environ[name]}" if name in SHOWN else name for name in sorted(environ)]
+    return os.fsencode("".join(f"{line.replace(chr(10), ' ')}\n" for line in lines))
 
 
 def _remove_tree(folder: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from tetra_orchestrator.core import events
+from tetra_orchestrator.core.around import differences
 from tetra_orchestrator.core.history import RunFilter
 from tetra_orchestrator.core.states import SATISFIED, RunState
 from tetra_orchestrator.core.why import Case, blamed
@@ -47,7 +48,7 @@ def gather(run: Run, task: str | None, scene: Scene, config: str | None, said: S
     if run.state == RunState.QUEUED:
         case = case._replace(ahead=_ahead(case, store))
     root = blamed(case)
-    return case if root is None else case._replace(past=_past(case, root, project, store))
+    return case if root is None else case._replace(past=_past(case, root, project, scene))
 
 
 def _project(run: Run, store: Store, config: str | None) -> Project | None:
@@ -68,7 +69,8 @@ def _ahead(case: Case, store: Store) -> list[Run]:
     return [one for one in others if wanted & {row.pipeline for row in store.task_runs(one.run_id)}]
 
 
-def _past(case: Case, root: TaskRun, project: Project | None, store: Store) -> Past:
+def _past(case: Case, root: TaskRun, project: Project | None, scene: Scene) -> Past:
+    store = scene.store
     good = list(islice(_successes(root, case.run, store), USUAL))
     if not good:
         return Past()
@@ -79,7 +81,10 @@ def _past(case: Case, root: TaskRun, project: Project | None, store: Store) -> P
         run.run_id,
         changed,
         elsewhere,
-        _surroundings(case, root, run, row, project),
+        [
+            *_surroundings(case, root, run, row, project),
+            *differences(scene.workspace.around(run.run_id), scene.workspace.around(case.run.run_id)),
+        ],
         sorted(one.duration_s for one in attempts if one and one.duration_s is not None),
         sorted(peak for one in attempts if one and (peak := one.facts.usage.peak_rss_bytes) is not None),
     )

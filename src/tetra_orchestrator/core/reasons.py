@@ -112,3 +112,8 @@ def budget_spent(max_retries: int) -> Reason:
 def listed(names: Sequence[str]) -> str:
     """The first few of the names."""
     return ", ".join(names[:NAMED])
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of the names, and how many more there are."""
+    return listed(names) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

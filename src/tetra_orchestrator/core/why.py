@@ -5,10 +5,11 @@ from __future__ import annotations
 from tetra_orchestrator.core.failed_how import BAD, first_ended, last
 from tetra_orchestrator.core.failed_why import cause
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.reasons import some
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import printable, to_second
 from tetra_orchestrator.core.states import TERMINAL, RunState, TaskState
-from tetra_orchestrator.core.why_support import Past, some, support, why_begun
+from tetra_orchestrator.core.why_support import Past, support, why_begun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.core.failed_how import BAD, end_of_log, last
 from tetra_orchestrator.core.failed_why import path_of
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.reasons import NAMED, listed
+from tetra_orchestrator.core.reasons import some
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import duration, printable, size
 from tetra_orchestrator.core.states import RUN_ACTIVE, RunState, TaskState
@@ -86,11 +86,6 @@ def _chain(case: Case, root: TaskRun | None, held_up: Sequence[str]) -> Iterator
     others = [task.task_id for task in case.tasks if task.state in BAD and task.task_id != root.task_id]
     if others:
         yield Reason("failed_too", f"failed as well: {some(others)}")
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few of the names, and how many more there are."""
-    return listed(names) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _attempt(attempt: Attempt | None, past: Past | None) -> Iterator[Reason]:
