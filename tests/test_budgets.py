@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from support.worlds import Stage, project, task
 from tetra_orchestrator.adapters.store.sqlite import SqliteStore
 from tetra_orchestrator.core.outcome import Exited
 
+SRC = Path(__file__).parents[1] / "src"
 RUN = (sys.executable, "-m", "tetra_orchestrator", "run")
 LENGTH = 4
 SYNCS = {"fsync", "fdatasync"}
@@ -28,7 +30,7 @@ LINGERING = LENGTH
 #: The head of the write-ahead log and its entry in the folder; at the end the log and the file, to put it away.
 BOOKKEEPING = 2 + 2
 #: Calls of a run of one task beyond those of a bare interpreter. Most of them find and read modules.
-MOST_CALLS = 2680
+MOST_CALLS = 2150
 #: What making the store adds: the journal of an empty file (head, entry, body, file), the commit that makes the tables
 #: in a log of its own (head, entry, commit; log and file, to put it away), and the entry of the whole store.
 MAKING = 4 + 5 + 1
@@ -78,11 +80,10 @@ def traced(tmp_path):
 
 def trace(strace, folder, wanted, *command):
     """The calls of these kinds that the command makes: (by its own process, name, first argument)."""
-    path = os.pathsep.join(p for p in sys.path if p)
     subprocess.run(
         [strace, "-f", "-qq", "-e", f"trace={wanted}", "-e", "signal=none", "-o", folder / "calls", *command],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": path},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC)},
         stdout=subprocess.DEVNULL,
         check=True,
         timeout=60,
