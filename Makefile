@@ -26,11 +26,11 @@ uninstall-schedules: install ## undo that
 	@$(venv_python) -m tetra_orchestrator schedule prune --all $(ARGS)
 
 test: lint type ## lint, types and all tests but the long ones; ends with what was skipped and why
-	@$(venv_python) -m pytest -n auto --dist worksteal -m "not long" $(ARGS)
+	@$(venv_python) -m pytest -n auto -m "not long" $(ARGS)
 
 test-all: lint type ## the same with the long tests, the proofs, and the command line again as where there is no pidfd
-	@$(venv_python) -m pytest -n auto --dist worksteal $(ARGS)
-	@TETRA_WAITER=portable $(venv_python) -m pytest -n auto --dist worksteal tests/cli $(ARGS)
+	@$(venv_python) -m pytest -n auto $(ARGS)
+	@TETRA_WAITER=portable $(venv_python) -m pytest -n auto tests/cli $(ARGS)
 	@$(MAKE) proofs
 
 lint: .venv/.installed-test ## check style and formatting

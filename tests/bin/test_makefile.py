@@ -103,7 +103,7 @@ def test_test_installs_its_own_needs_and_serves_run_too(project: Project):
     assert project.make("run").returncode == 0
     assert len(project.calls("-m venv")) == 1
     assert [call.split()[-1] for call in project.calls("pip install")] == [".[docs,example,test]"]
-    assert project.calls("-m pytest") == ["-m pytest -n auto --dist worksteal -m not long -k one"]
+    assert project.calls("-m pytest") == ["-m pytest -n auto -m not long -k one"]
     assert project.calls("-m mypy") == ["-m mypy"]
 
 
