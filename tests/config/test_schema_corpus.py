@@ -40,6 +40,7 @@ LEAST = {"version": 1, "project": "p", "pipelines": {"a": {"shell": "true"}}}
 #: What only the checks refuse, by their words, because JSON Schema cannot say it.
 ONLY_CHECKED = {
     r"is not a regular expression": "it knows the regular expressions of JavaScript, ours are Python's",
+    r"is not a name: '-?[0-9]+\.0+'": "to it a number without a fraction is an integer, however it is spelled",
     r"holds a NUL character": "its patterns would have to exclude it in every text",
     r"must be more than 0: '[0-9.]+ ?[kKMGT]": "a fraction of a unit that makes less than a byte is arithmetic",
     r"must be at most 1\.04858e\+06: '[0-9.]+ ?[kKMGTB]?": "the same of a size with a unit that is too large",

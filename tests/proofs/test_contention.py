@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 import sys
 
 import pytest
@@ -20,10 +21,11 @@ FEW = Load(4, 20, 60.0)
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    supervisor = Supervisor(SHORT, str(tmp_path_factory.mktemp("contention") / "state" / "tetra.db"))
-    supervisor.perform()
-    return supervisor
+def done():
+    with tempfile.TemporaryDirectory(prefix="tetra-", dir="/var/tmp") as folder:  # in memory nobody is overtaken
+        supervisor = Supervisor(SHORT, f"{folder}/state/tetra.db")
+        supervisor.perform()
+        yield supervisor
 
 
 @pytest.fixture
