@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 import sys
+import tempfile
 
 import pytest
 
