@@ -326,10 +326,11 @@ def test_what_a_yaml_parser_hides_is_known(where: str, spelling: str, accepted: 
 
 @pytest.mark.parametrize("words", ONLY_CHECKED)
 def test_what_json_schema_cannot_say_is_all_still_needed(words: str) -> None:
-    examples = {"ready_when": "(", "cwd": "nul\0", "output_limit": "2MB", "resources": {"memory": "0.0000001K"}}
+    server = {"ready_when": "(", "cwd": "nul\0", "output_limit": "2MB", "resources": {"memory": "0.0000001K"}}
+    examples = {("project",): 0.0, **{("pipelines", "server", key): value for key, value in server.items()}}
     found = []
-    for key, value in examples.items():
-        document = with_only(("pipelines", "server", key), value)
+    for path, value in examples.items():
+        document = with_only(path, value)
         assert VALIDATOR.is_valid(document)
         found += complaints(dumped(document).replace("\\u0000", "\\0"))
     assert sum(re.search(words, message) is not None for message in found) == 1
