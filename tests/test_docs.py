@@ -67,13 +67,6 @@ def test_every_variable_a_task_gets_is_listed():
     assert {name for name in given if name not in DOCS["running.md"]} == set()
 
 
-@pytest.mark.parametrize("name", sorted(DOCS))
-def test_links_between_pages_lead_somewhere(name):
-    folder = REPOSITORY if name == "README.md" else REPOSITORY / "docs"
-    for target in re.findall(r"\]\(([^)#]+)\)", DOCS[name]):
-        assert target.startswith("http") or (folder / target).exists(), target
-
-
 def test_the_readme_s_configuration_is_valid(tmp_path):
     from tetra_orchestrator.config.load import load_project
 

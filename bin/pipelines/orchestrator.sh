@@ -1,6 +1,6 @@
 #!/bin/bash
 # orchestrator.sh [MODE | backfill [START [END]]] [OPTIONS]: runs a mode (default: full) and logs in plain lines.
-# OPTIONS are those of `tetra-orchestrator run`.
+# OPTIONS are those of `tetra run`.
 set -e
 
 self=$0

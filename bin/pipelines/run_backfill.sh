@@ -1,6 +1,6 @@
 #!/bin/bash
 # run_backfill.sh [START [END]] [OPTIONS]: the mode backfill from 2020-01-01 until today, kept until all of it is done.
-# `tetra-orchestrator backfill continue` goes on with one that was cut short. OPTIONS are those of `backfill`.
+# `tetra backfill continue` goes on with one that was cut short. OPTIONS are those of `backfill`.
 set -e
 
 self=$0

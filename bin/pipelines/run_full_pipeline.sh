@@ -1,6 +1,6 @@
 #!/bin/bash
 # run_full_pipeline.sh [OPTIONS]: the four stages once, without retries, told step by step.
-# OPTIONS are those of `tetra-orchestrator run`.
+# OPTIONS are those of `tetra run`.
 set -e
 
 self=$0

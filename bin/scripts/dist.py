@@ -73,17 +73,7 @@ def epoch(root: Path) -> str | None:
 def build(source: Path, target: Path, when: str | None, *, umask: int = 0o022, **environ: str) -> None:
     """Build both from a folder, with what is installed. Raises `Refused`."""
     surroundings = os.environ | environ | ({"SOURCE_DATE_EPOCH": when} if when else {})
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        "--sdist",
-        "--wheel",
-        "--outdir",
-        str(target),
-        str(source),
-    ]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--sdist", "--wheel", "--outdir", target, source]
     said = subprocess.run(command, env=surroundings, umask=umask, capture_output=True, text=True)
     if said.returncode != 0:
         raise Refused(

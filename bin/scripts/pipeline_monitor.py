@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The health of the pipelines: becomes `tetra-orchestrator monitor` of this project."""
+"""The health of the pipelines: becomes `tetra monitor` of this project."""
 
 import os
 import sys

@@ -56,7 +56,7 @@ READ = {
     "FORCE_COLOR": "set to anything but 0: colours without a terminal, too",
     "CLICOLOR_FORCE": "the same as FORCE_COLOR",
     "TERM": "`dumb`: no colours and nothing that moves",
-    "COLUMNS": "how wide a table may be, where the terminal does not say",
+    "COLUMNS": "how wide a table may be, whatever the terminal says",
     "TZ": "the time zone that `local` means, and in which times are printed",
     "PATH": "where programs and the interpreter are looked for",
     "VIRTUAL_ENV": "whose interpreter runs tasks where the file names none and there is no `.venv` beside it",

@@ -39,8 +39,14 @@ def exit_codes_page() -> str:
         "One table for all commands, in the manner of sysexits(3). With `--json` an error is one object on standard "
         "output, with the code as `exit`.",
         table(("code", "word", "meaning"), rows),
-        section("By command", f"All others: {DOING}.", table(("command", "codes"), own)),
+        section("By command", f"{_ANYWHERE} All others: {DOING}.", table(("command", "codes"), own)),
     )
+
+
+_ANYWHERE = (
+    "Besides these, 70 can come from every command, 69 from every one that opens the store, 73 and 77 from every one "
+    "that writes."
+)
 
 
 def event_names() -> list[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -71,8 +72,6 @@ def seeded_pages(folder: Path) -> tuple[Path, Path]:
 
 def main() -> None:
     """Write the pictures beside this script."""
-    import json
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         night, days = seeded_pages(folder)

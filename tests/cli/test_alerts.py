@@ -84,7 +84,7 @@ def test_the_command_in_a_message_can_be_pasted(site, server):
     run(site)
     (alert,) = bodies(server)[0]["alerts"]
     words = shlex.split(alert["command"])
-    assert words[0] == "tetra-orchestrator"
+    assert words[0] == "tetra"
     assert site.run(*words[1:]).returncode == 0
 
 

@@ -285,8 +285,7 @@ def test_config_alone_asks_for_more(shop):
     done = shop.run("config")
     assert (done.returncode, done.stderr) == (
         64,
-        "error: `config` needs a command: show, convert, diff\n"
-        "  hint: `tetra-orchestrator config --help` lists what it takes\n",
+        "error: `config` needs a command: show, convert, diff\n  hint: `tetra config --help` lists what it takes\n",
     )
 
 

@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_used_is_told_beside_what_can_still_be_looked_at(s
         "code": "configuration",
         "severity": "error",
         "message": f"2 problems in {site.root}/config/orchestration.yaml",
-        "remedy": "tetra-orchestrator validate shows each problem with its place",
+        "remedy": "tetra validate shows each problem with its place",
     }
 
 

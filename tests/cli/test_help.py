@@ -107,8 +107,7 @@ def test_help_is_found_in_each_way_that_people_try(capsys):
         assert capsys.readouterr().out == help_of(capsys, "schedule", "lint")
     assert main.run(["help", "histroy"]) == 64
     assert capsys.readouterr().err == (
-        "error: No such command 'histroy'. Did you mean 'history'?\n"
-        "  hint: `tetra-orchestrator --help` lists what it takes\n"
+        "error: No such command 'histroy'. Did you mean 'history'?\n  hint: `tetra --help` lists what it takes\n"
     )
 
 
@@ -116,7 +115,7 @@ def test_what_a_missing_argument_may_be_is_told_in_one_line(capsys):
     assert main.run(["completion"]) == 64
     assert capsys.readouterr().err == (
         "error: Missing argument 'SHELL'. Choose from: bash, zsh, fish\n"
-        "  hint: `tetra-orchestrator completion --help` lists what it takes\n"
+        "  hint: `tetra completion --help` lists what it takes\n"
     )
 
 

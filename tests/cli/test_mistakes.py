@@ -91,22 +91,20 @@ FILE = """
         (
             ["run", "--moed", "daily"],
             "error: No such option: --moed (Possible options: --force, --mode)\n"
-            "  hint: `tetra-orchestrator run --help` lists what it takes\n",
+            "  hint: `tetra run --help` lists what it takes\n",
         ),
         (
             ["rnu"],
-            "error: No such command 'rnu'. Did you mean 'run'?\n"
-            "  hint: `tetra-orchestrator --help` lists what it takes\n",
+            "error: No such command 'rnu'. Did you mean 'run'?\n  hint: `tetra --help` lists what it takes\n",
         ),
         (["run", "--mode", ""], "error: Unknown mode: \n  hint: modes: daily, backfill\n"),
         (
             ["cache"],
-            "error: `cache` needs a command: list, clear\n"
-            "  hint: `tetra-orchestrator cache --help` lists what it takes\n",
+            "error: `cache` needs a command: list, clear\n  hint: `tetra cache --help` lists what it takes\n",
         ),
         (
             ["cache", "clear", "data"],
-            "error: unexpected argument: data\n  hint: `tetra-orchestrator cache clear --help` lists what it takes\n",
+            "error: unexpected argument: data\n  hint: `tetra cache clear --help` lists what it takes\n",
         ),
     ],
 )

@@ -135,7 +135,7 @@ def test_a_pause_ends_at_an_instant_or_at_the_beginning_of_a_date_here(demo, zon
         ),
         (
             [],
-            "error: Missing argument 'NAME...'.\n  hint: `tetra-orchestrator pause --help` lists what it takes\n",
+            "error: Missing argument 'NAME...'.\n  hint: `tetra pause --help` lists what it takes\n",
         ),
     ],
 )
@@ -177,11 +177,11 @@ def test_a_mode_runs_without_what_is_paused_and_force_with_it(demo):
 
 
 def test_a_run_of_the_paused_pipeline_itself_ends_with_75_until_it_is_unpaused(demo):
-    since = demo.json("pause", "data", "--reason", "new disk")["paused"][0]["since"]
+    since = demo.json("pause", "data", "--reason", "new\x1b disk")["paused"][0]["since"]
     done = demo.run("run", "--pipeline", "data")
     assert (done.returncode, done.stderr) == (
         75,
-        f"error: data cannot start: the pipeline is paused since {since}: new disk\n"
+        f"error: data cannot start: the pipeline is paused since {since}: new\\x1b disk\n"
         "  hint: end that with `tetra unpause data`, or go ahead regardless with --force\n",
     )
     assert demo.run("run", "--pipeline", "data", "--force").returncode == 0

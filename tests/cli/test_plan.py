@@ -95,6 +95,20 @@ def test_what_if_a_task_were_slower(shop):
     assert (body["critical_path"], body["expected_s"]) == (["extract", "left", "load"], 3300.0)
 
 
+def test_what_several_tasks_have_in_common_is_said_of_each(site):
+    site.configure('pipelines: {a: {command: ["true"], expected: 1m}, b: {command: ["true"], expected: 1m}}')
+    assert "\nruns: a, b: each depends on nothing in this run\n" in site.run("plan").stdout
+
+
+@pytest.mark.parametrize("command", [("plan",), ("run", "--dry-run")])
+def test_the_reason_of_a_pause_cannot_drive_the_terminal(site, command):
+    site.configure('pipelines: {a: {command: ["true"]}}\nmodes: {daily: [a]}')
+    site.run("pause", "a", "--reason", "a\x1b[31mb")
+    done = site.run(*command, "--mode", "daily")
+    assert "\x1b" not in done.stdout
+    assert "a\\x1b[31mb" in done.stdout
+
+
 def test_what_nobody_knows_is_named_and_a_run_teaches_it(site):
     site.configure('pipelines: {a: {command: ["true"]}, b: {command: ["true"], depends_on: [a]}}')
     assert site.run("plan").stdout.endswith(
@@ -116,6 +130,19 @@ def test_what_nobody_knows_is_named_and_a_run_teaches_it(site):
             "error: --parallel '0' is not a number of tasks\n  hint: 1 to 10000, such as 1,2,4,8\n",
         ),
         (("--slower", "left"), "error: --slower 'left' is not TASK=FACTOR\n  hint: write it like extract=2x\n"),
+        (
+            ("--slower", "left=10000", "--slower", "extract=10000", "--set", "pipelines.left.expected=1000d"),
+            "error: this run would not end before the year 10000\n"
+            "  hint: give shorter times, with `expected` or --slower\n",
+        ),
+        (
+            (
+                *("--parallel", "1", "--set", "pipelines.left.expected=1500000d"),
+                *("--set", "pipelines.right.expected=1500000d"),
+            ),
+            "error: this run would not end before the year 10000\n"
+            "  hint: give shorter times, with `expected` or --slower\n",
+        ),
         (
             ("--slower", "lefd=2"),
             "error: Unknown task: lefd\n"

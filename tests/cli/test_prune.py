@@ -182,7 +182,7 @@ def test_the_latest_success_and_what_is_active_stay(ran):
         (
             ("--days", "0"),
             "error: Invalid value for '--days': 0 is not in the range x>=1.\n"
-            "  hint: `tetra-orchestrator prune --help` lists what it takes\n",
+            "  hint: `tetra prune --help` lists what it takes\n",
         ),
     ],
 )

@@ -164,7 +164,7 @@ def test_retry_wants_a_task(site):
     done = site.run("retry", "latest")
     assert (done.returncode, done.stderr) == (
         64,
-        "error: Missing option '--task' / '-t'.\n  hint: `tetra-orchestrator retry --help` lists what it takes\n",
+        "error: Missing option '--task' / '-t'.\n  hint: `tetra retry --help` lists what it takes\n",
     )
 
 

@@ -103,7 +103,7 @@ def test_what_differs_is_missing_or_belongs_to_no_schedule_is_told(verify, tmp_p
         "launchd/com.demo.nightly.plist is missing\n"
         "launchd/com.demo.old.plist belongs to no schedule\n"
         "systemd/demo-daily.timer is not what the file describes\n"
-        "  hint: write them anew with `make golden` or `tetra-orchestrator schedule verify --write`\n",
+        "  hint: write them anew with `make golden` or `tetra schedule verify --write`\n",
     )
     body = json.loads(verify("--json")[1])
     assert (body["schema"], body["ok"], len(body["faults"])) == ("tetra.schedule.verify/1", False, 3)

@@ -224,7 +224,7 @@ def test_apply_tells_what_it_did_and_what_it_left(console):
         "added: demo-failure@.service\n"
         "left: demo-often.timer is not from us\n"
         "armed: daily, orchestrator, monitor\n"
-        "  hint: rename the schedule, or take the file over: `tetra-orchestrator schedule apply --force`\n",
+        "  hint: rename the schedule, or take the file over: `tetra schedule apply --force`\n",
         "",
     )
     assert console.run("schedule", "apply", "--force")[:2] == (0, "written over: demo-often.timer\narmed: often\n")
@@ -246,7 +246,7 @@ def test_what_was_edited_by_hand_stays_and_is_told_with_exit_code_1(console):
     assert console.run("schedule", "apply")[:2] == (
         1,
         "left: demo-daily.timer was edited by hand\n"
-        "  hint: to give up what was edited: `tetra-orchestrator schedule apply --force`\n",
+        "  hint: to give up what was edited: `tetra schedule apply --force`\n",
     )
 
 
@@ -259,7 +259,7 @@ def test_a_run_that_is_in_the_way_ends_apply_with_75(console):
     assert console.run("schedule", "apply")[:2] == (
         75,
         "left: demo-daily.timer has changed, but its run is active\n"
-        "  hint: when the run has ended: `tetra-orchestrator schedule apply`\n",
+        "  hint: when the run has ended: `tetra schedule apply`\n",
     )
 
 
@@ -269,8 +269,7 @@ def test_what_nothing_wants_is_left_by_apply_and_removed_by_prune(console):
     code, out, _ = console.run("schedule", "apply")
     assert code == 0
     assert out == (
-        "left: demo-often.timer is wanted no more\n"
-        "  hint: to remove what nothing wants: `tetra-orchestrator schedule prune`\n"
+        "left: demo-often.timer is wanted no more\n  hint: to remove what nothing wants: `tetra schedule prune`\n"
     )
     assert console.run("schedule", "prune")[:2] == (0, "removed: demo-often.timer\n")
     assert console.run("schedule", "prune")[:2] == (0, "nothing to do\n")
@@ -286,8 +285,8 @@ def test_uninstalling_leaves_what_runs_and_what_was_edited_and_says_so(console):
     assert out.splitlines()[-4:] == [
         "left: demo-daily.timer is wanted no more, but its run is active",
         "left: demo-often.timer is wanted no more, but was edited by hand",
-        "  hint: when the run has ended: `tetra-orchestrator schedule prune --all`",
-        "  hint: to give up what was edited: `tetra-orchestrator schedule prune --all --force`",
+        "  hint: when the run has ended: `tetra schedule prune --all`",
+        "  hint: to give up what was edited: `tetra schedule prune --all --force`",
     ]
     console.backend.active = set()
     assert console.run("schedule", "prune", "--all", "--force")[0] == 0
@@ -437,7 +436,7 @@ def test_disable_holds_where_no_timer_waits_and_where_there_is_no_scheduler(alon
     assert len(alone.json("status")["pauses"]) == 1
     assert alone.run("schedule", "enable", "daily")[:2] == (
         0,
-        "daily: the schedule is enabled, but no timer of ours is installed: see `tetra-orchestrator schedule apply`\n",
+        "daily: the schedule is enabled, but no timer of ours is installed: see `tetra schedule apply`\n",
     )
     assert alone.json("status")["pauses"] == []
 

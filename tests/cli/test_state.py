@@ -150,7 +150,7 @@ def test_before_the_first_run_there_is_nothing_to_back_up_or_to_upgrade(site):
         assert (done.returncode, done.stderr) == (
             69,
             f"error: {store_of(site)}: no runs have been recorded yet\n"
-            "  hint: start one with `tetra-orchestrator run --mode MODE`\n",
+            "  hint: start one with `tetra run --mode MODE`\n",
         )
     assert not store_of(site).exists()
 

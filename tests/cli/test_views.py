@@ -66,7 +66,7 @@ def test_status_tells_how_many_alerts_are_open_and_what_lists_them(ran, number, 
     before = ran.run("status").stdout
     raise_alerts(ran, number)
     assert ran.json("status")["alerts_open"] == number
-    assert ran.run("status").stdout.splitlines()[-2:] == ["", f"{line}: tetra-orchestrator alerts list"]
+    assert ran.run("status").stdout.splitlines()[-2:] == ["", f"{line}: tetra alerts list"]
     assert "alert" not in before
 
 
@@ -77,7 +77,7 @@ def test_status_counts_the_letters_that_no_channel_has_taken(ran, number, line):
         one = Alert(0, "disk_low:/", "disk_low", "low", "/", "disk", "", "", (), AT, raised_at=AT)
         store.alerts.file([Filed(one, tuple((f"channel{n}", "raised", AT) for n in range(number)))])
     assert ran.json("status")["letters_waiting"] == number
-    assert ran.run("status").stdout.splitlines()[-1] == f"1 alert is open, {line}: tetra-orchestrator alerts list"
+    assert ran.run("status").stdout.splitlines()[-1] == f"1 alert is open, {line}: tetra alerts list"
 
 
 def raise_alerts(site, number):

@@ -123,6 +123,15 @@ def test_of_a_pipeline_that_is_gone_on_with_a_task_that_ran_again_is_meant(site)
     assert told(site, "pay")[0] == "pay.two ran: everything it depends on has succeeded"
 
 
+def test_a_failure_that_a_run_went_on_with_counts_for_no_success(site):
+    file = 'pipelines: {load: {tasks: {rows: {shell: "exit 3"CONTINUED}}}}'
+    site.configure(file.replace("CONTINUED", ", continue_on: {failure: true}"))
+    assert site.run("run").returncode == 1
+    site.configure(file.replace("CONTINUED", ""))
+    assert site.run("run").returncode == 2
+    assert "  load.rows has not succeeded before" in told(site)
+
+
 def test_a_slot_that_a_broken_file_has_cost_is_told_of_its_pipelines(site):
     schedule = "    schedules: {often: {pipelines: [load], every: 1s, catch_up: all}}\n"
     site.configure(CHAIN + schedule)

@@ -65,10 +65,10 @@ def test_a_slot_before_the_schedule_was_known(demo):
     assert re.fullmatch(r"the schedule, with this rule, is in the ledger only since 2026-03-02 00:00:\d\d UTC", told)
 
 
-def test_a_pause_is_told_with_its_reason(demo):
-    demo.run("pause", "nightly", "--schedule", "--reason", "holidays")
+def test_a_pause_is_told_with_its_reason_which_cannot_drive_the_terminal(demo):
+    demo.run("pause", "nightly", "--schedule", "--reason", "holi\x1bdays")
     fire_at(demo, SIX)
-    assert re.fullmatch(r"schedule nightly was paused since 2026-03-02T00:00:\S+Z: holidays", cause(demo))
+    assert re.fullmatch(r"schedule nightly was paused since 2026-03-02T00:00:\S+Z: holi\\x1bdays", cause(demo))
 
 
 def test_a_machine_that_was_not_there_and_makes_up_for_nothing(demo):

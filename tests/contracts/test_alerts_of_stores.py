@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Store
 
 _R = RunState
-HINT = "\n  hint: nothing is lost; `tetra-orchestrator alerts list` shows how it stands"
+HINT = "\n  hint: nothing is lost; `tetra alerts list` shows how it stands"
 
 
 @pytest.fixture(params=STORES)
@@ -136,7 +136,7 @@ def test_a_run_that_does_not_wait_to_be_told_of_is_a_conflict_and_nothing_is_fil
     code, text = refused(lambda: store.alerts.file([Filed(alert(), (("mail", "raised", AT),))], told))
     assert text == (
         f"run {named}: somebody has been told of it already, or it is not over"
-        f"\n  hint: another process has recorded something else; see `tetra-orchestrator show {named}`"
+        f"\n  hint: another process has recorded something else; see `tetra show {named}`"
     )
     assert everything(store) == before
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import PipelineSummary, Store
 
 _T, _R = TaskState, RunState
-SEE = "\n  hint: another process has recorded something else; see `tetra-orchestrator show r1`"
+SEE = "\n  hint: another process has recorded something else; see `tetra show r1`"
 
 
 @pytest.fixture(params=STORES)

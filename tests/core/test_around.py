@@ -13,12 +13,12 @@ def test_nothing_is_told_where_one_run_has_noted_nothing():
     assert differences("", NOTE) == differences(NOTE, "") == []
 
 
-def test_another_value_is_told_with_that_of_then():
+def test_other_values_are_told_with_those_of_then_in_the_order_of_the_note():
     now = NOTE.replace("one", "two").replace("1.0", "1.1").replace("/usr/bin:", "")
-    assert sorted(differences(NOTE, now)) == [
-        "PATH is another than in its last success: /bin, then /usr/bin:/bin",
-        "tetra-orchestrator is another than in its last success: 1.1, then 1.0",
+    assert differences(NOTE, now) == [
         "the host is another than in its last success: two, then one",
+        "tetra-orchestrator is another than in its last success: 1.1, then 1.0",
+        "PATH is another than in its last success: /bin, then /usr/bin:/bin",
     ]
 
 

@@ -59,5 +59,9 @@ def test_wrapped_text_loses_nothing_but_spaces_and_no_line_is_too_wide(text, mos
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
+def test_a_word_of_very_many_lines_takes_no_longer_for_each_of_them():
+    assert wrapped("数" * 100_000, 80) == ["数" * 40] * 2500
+
+
 def test_wrapping_goes_by_words_and_keeps_lines():
     assert wrapped("exited with code 1\nnext", 12) == ["exited with", "code 1", "next"]

@@ -95,7 +95,7 @@ def test_a_letter_of_one_alert_has_its_title_and_names_the_commands_to_look_clos
         "It is known that 1 < 2.\n"
         "Look closer: look here\n"
         "\n"
-        "Project shop. `tetra-orchestrator alerts ack 1 --config shop.yaml` says that somebody sees to it."
+        "Project shop. `tetra alerts ack 1 --config shop.yaml` says that somebody sees to it."
     )
 
 

@@ -180,7 +180,7 @@ def test_a_job_that_starts_elsewhere_is_an_error() -> None:
             "cwd",
             "error",
             "the job starts in / instead of /p",
-            "write the timers anew: tetra-orchestrator schedule apply",
+            "write the timers anew: tetra schedule apply",
         )
     ]
 

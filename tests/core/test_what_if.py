@@ -6,7 +6,7 @@ import pytest
 
 from support.builders import task
 from tetra_orchestrator.core.admission import Limits
-from tetra_orchestrator.core.model import Reason, Resources
+from tetra_orchestrator.core.model import Reason, Resources, RunIf
 from tetra_orchestrator.core.what_if import scenario
 
 FOUR = tuple(task(name) for name in "abcd")
@@ -38,6 +38,13 @@ def test_the_host_bounds_it() -> None:
 def test_what_is_skipped_counts_for_nothing() -> None:
     found = scenario(FOUR, Limits(2), SECONDS, 1, {"c", "d"})
     assert (found.finish_s, found.utilisation) == (20.0, 1.0)
+
+
+def test_what_only_a_tasks_output_would_start_counts_for_nothing() -> None:
+    found = scenario(
+        (task("a"), task("alarm", "a", run_if=(RunIf("a", output="late"),))), Limits(1), {"a": 3.0, "alarm": 5.0}, 1
+    )
+    assert (found.finish_s, found.utilisation, found.bottleneck) == (3.0, 1.0, PATH)
 
 
 def test_a_run_of_nothing_uses_nothing() -> None:

@@ -161,16 +161,10 @@ FAILURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FAILURES)
-def test_what_made_a_task_fail_is_told_first(name: str) -> None:
-    outcome, tail, code, text = FAILURES[name]
-    assert explain(failed(outcome, tail))[0] == Reason(code, text)
-
-
-@pytest.mark.parametrize("name", FAILURES)
-def test_there_is_something_to_do_about_every_failure(name: str) -> None:
-    outcome, tail, code, _ = FAILURES[name]
+@pytest.mark.parametrize(("outcome", "tail", "code", "text"), FAILURES.values(), ids=FAILURES)
+def test_what_made_a_task_fail_is_told_first_and_last_what_to_do_about_it(outcome, tail, code, text) -> None:
     told = explain(failed(outcome, tail))
+    assert told[0] == Reason(code, text)
     assert code in ADVICE
     assert [reason.code for reason in told].count("next") == 2
 
@@ -245,9 +239,8 @@ STATES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_every_state_is_explained(state: str) -> None:
-    reason, code, text = STATES[state]
+@pytest.mark.parametrize(("state", "reason", "code", "text"), [(state, *told) for state, told in STATES.items()])
+def test_every_state_is_explained(state, reason, code, text) -> None:
     given = Case(
         RUN._replace(state="running"),
         [row("extract", "running"), row("load", state, reason)],
@@ -269,12 +262,12 @@ BEGUN = {
 }
 
 
-@pytest.mark.parametrize("trigger", BEGUN)
-def test_why_a_run_was_begun(trigger: str) -> None:
+@pytest.mark.parametrize(("trigger", "text"), BEGUN.items())
+def test_why_a_run_was_begun(trigger, text) -> None:
     run = RUN._replace(trigger=trigger, state="succeeded", schedule="nightly", slot=AT, backfill="b1", resumes="r0")
     ended = Reason("succeeded", "every task succeeded or was skipped")
     first = explain(Case(run, [row("load", "succeeded")], [], ended=ended))[0]
-    assert first == Reason("ran", f"run r1 ran: {BEGUN[trigger]}; every task succeeded or was skipped")
+    assert first == Reason("ran", f"run r1 ran: {text}; every task succeeded or was skipped")
 
 
 def test_a_run_that_waits_for_its_turn_says_for_whom() -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from support.documentation import PAGES, commands
+from support.documentation import PAGES, REPOSITORY, commands
 from tetra_orchestrator.cli.app import build
 
 ROOT = get_command(build())
@@ -89,3 +89,15 @@ def test_what_counts_as_a_mistake(text, fault):
 def test_every_command_is_mentioned_somewhere():
     mentioned = {words_of(command.text)[0] for command in MENTIONED if words_of(command.text)}
     assert [name for name in ROOT.commands if name not in mentioned and not ROOT.commands[name].hidden] == []
+
+
+#: What was written into units and crontabs stays as it is there: other words would be a change to install.
+WRITTEN = ("adapters/timer/crontab/text.py", "adapters/timer/launchd/text.py", "adapters/timer/systemd/text.py")
+
+
+def test_what_is_to_be_typed_is_told_by_the_short_name():
+    command = re.compile(rf"tetra-orchestrator (?:{'|'.join(ROOT.commands)})\b[^\n]*")
+    package = REPOSITORY / "src" / "tetra_orchestrator"
+    sources = {file.relative_to(package).as_posix(): file.read_text() for file in package.rglob("*.py")}
+    found = [(name, match) for name, text in sources.items() for match in command.findall(text)]
+    assert [each for each in found if each[0] not in WRITTEN] == []

@@ -1,4 +1,4 @@
-"""docs/comparison.md says of speed what docs/benchmarks.json holds."""
+"""Pages that speak of speed say what docs/benchmarks.json holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "comparison.md").read_text()
+WAKE = (DOCS / "explanation" / "nothing-resident.md").read_text()
 PARTS = json.loads((DOCS / "benchmarks.json").read_text())["parts"]
 
 
@@ -38,3 +39,10 @@ def test_the_figures_in_the_sentences_are_those_of_the_benchmarks() -> None:
     assert f"{reading['airflow']['wall_s']:.1f} s of it beside our {first:.2f} s" in PAGE
     assert f"takes {fire['fire']['wall_s'] / fire['bare']['wall_s']:.1f} times a bare interpreter" in PAGE
     assert f"for the first time {first / reading['make']['wall_s']:.1f} times as long as `make -n`" in PAGE
+
+
+def test_the_figures_of_a_wake_are_those_of_the_benchmarks() -> None:
+    run, wake = PARTS["W1"]["figures"], PARTS["W9"]["figures"]
+    idle, one = wake["idle"]["wall_s"] / wake["bare"]["wall_s"], run["ours"]["wall_s"] / run["bare"]["wall_s"]
+    said = f"takes {idle:.1f} times as long as `python -c pass`, a run of one task {one:.1f} times"
+    assert said in " ".join(WAKE.split())

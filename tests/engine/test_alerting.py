@@ -265,7 +265,7 @@ def test_the_message_of_a_failed_run_holds_pipeline_outcome_task_and_duration_R_
         "Task report: exit code 3 in attempt 1 at 2026-03-01T20:00:02Z.\n\n"
         f"The end of its log:\n  end of /{run}/report.1.log"
     )
-    assert alert.command == f"tetra-orchestrator show {run} --config /project/orchestration.yaml"
+    assert alert.command == f"tetra show {run} --config /project/orchestration.yaml"
 
 
 def test_a_run_for_dates_is_told_with_them():
@@ -413,7 +413,7 @@ def test_a_command_of_ours_in_a_letter_names_the_file_as_its_reader_may_be_anywh
     watch = Watch(told(finding_channels=None))
     watch.look(Finding("slot_overdue", "critical", "nightly", "nothing has begun to run it", command))
     (alert,) = watch.alerts.open()
-    assert alert.command == f"tetra-orchestrator {told_as} --config /project/orchestration.yaml"
+    assert alert.command == f"tetra {told_as} --config /project/orchestration.yaml"
 
 
 @pytest.mark.parametrize("code", ["data_stale", "data_not_moved"])

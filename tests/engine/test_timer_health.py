@@ -16,7 +16,7 @@ from tetra_orchestrator.engine.timer_health import timer_health
 
 #: A project that leaves the monitor out: what holds of a timer does not depend on how many there are.
 UNWATCHED = Monitoring(timer=False)
-APPLY = "tetra-orchestrator schedule apply"
+APPLY = "tetra schedule apply"
 
 
 class Machine:
@@ -131,7 +131,7 @@ def test_a_unit_of_somebody_else_in_the_place_of_ours_is_an_error(machine):
 def test_a_unit_that_no_schedule_asks_for_is_to_be_removed(machine):
     machine.edit("demo-old.timer", marked("old\n", "demo", "/project", "# {}"))
     assert machine.health()[0] == Diagnosis(
-        "units_orphaned", "warning", "demo-old.timer is wanted no more", "tetra-orchestrator schedule prune"
+        "units_orphaned", "warning", "demo-old.timer is wanted no more", "tetra schedule prune"
     )
 
 
@@ -142,7 +142,7 @@ def test_a_timer_that_was_switched_off_by_the_scheduler_s_own_means_is_a_warning
             "timer_off",
             "warning",
             "the timer daily is switched off",
-            "tetra-orchestrator schedule enable daily",
+            "tetra schedule enable daily",
         )
     ]
 
@@ -164,6 +164,6 @@ def test_a_timer_that_the_scheduler_has_not_loaded_is_an_error(machine, monkeypa
             "timer_off",
             "error",
             "the timer daily is not known to the scheduler",
-            "tetra-orchestrator schedule enable daily",
+            "tetra schedule enable daily",
         )
     ]

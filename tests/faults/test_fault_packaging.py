@@ -192,7 +192,7 @@ def test_fault_118_units_that_are_no_longer_what_the_file_says_are_told(site, ob
     done = site.run("doctor", "--by", "crontab")
     assert done.returncode == 1
     assert re.search("^warning +units_stale +demo\\.crontab has changed$", done.stdout, re.M)
-    assert "\nunits_stale: tetra-orchestrator schedule apply\n" in done.stdout
+    assert "\nunits_stale: tetra schedule apply\n" in done.stdout
 
     assert site.run("schedule", "apply", "--by", "crontab").returncode == 0
     assert "units_stale" not in site.run("doctor", "--by", "crontab").stdout

@@ -203,7 +203,7 @@ def test_fault_56_a_store_that_is_deleted_or_replaced_under_a_run_ends_it_and_hi
         73,
         f"error: {store}: the store was deleted or replaced while it was in use; not recorded any more: "
         "one exited with code 0; two cancelled\n"
-        "  hint: nothing more was recorded; move the file back, then run `tetra-orchestrator status`\n",
+        "  hint: nothing more was recorded; move the file back, then run `tetra status`\n",
     )
     assert not (site.root / "started").exists()
     for path in moved:

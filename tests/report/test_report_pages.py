@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from datetime import date
+from datetime import date, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -14,11 +14,11 @@ from report import stories
 from support import seeded
 from support.builders import utc
 from tetra_orchestrator.adapters.store.memory import MemoryStore
-from tetra_orchestrator.core.slots import Slot
+from tetra_orchestrator.core.slots import Cursor, Slot
 from tetra_orchestrator.report.axis import axis, spoken
 from tetra_orchestrator.report.calendar import calendar
 from tetra_orchestrator.report.graph_drawing import Node, drawing
-from tetra_orchestrator.report.run_parts import alerts
+from tetra_orchestrator.report.run_parts import EXCERPTS, alerts
 from tetra_orchestrator.report.run_story import Beside
 from tetra_orchestrator.report.tables import PORTION, Row, table
 from tetra_orchestrator.report.words import LETTERS
@@ -229,6 +229,31 @@ def test_runs_that_slots_tell_of_and_that_are_not_kept_are_counted():
     text = Outline(stories.of_days(store)).text
     assert "2 runs of slots are not kept any more, and count for nothing below the calendar." in text
     assert "runs 3 succeeded" in text
+
+
+def test_a_run_of_a_slot_that_never_began_is_not_one_that_is_gone():
+    store = MemoryStore()
+    slot = Slot("poll", stories.NOW, "queued", stories.NOW, run_id="20261122T080000Z-queued")
+    store.ledger.settle(None, Cursor("poll", "* * * * *", stories.NOW, stories.NOW), [slot])
+    assert "not kept any more" not in stories.of_days(store)
+
+
+def test_of_very_many_slots_that_did_not_run_the_newest_are_told_and_all_are_counted():
+    slots = [Slot("poll", utc(2026, 11, 21) + timedelta(minutes=at), "missed", stories.NOW) for at in range(501)]
+    page = calendar(slots, date(2026, 11, 21), date(2026, 11, 21))
+    assert "The 501 that did not run on time, the newest 500 of them" in page
+    assert "2026-11-21 08:20:00" in page
+    assert "2026-11-21 00:00:00" not in page
+
+
+def test_no_fault_links_to_a_log_that_is_not_shown():
+    store = MemoryStore()
+    run = stories.Run("20261122T070000Z-stubbn", "demo", "full", "manual", "running", "0" * 16, stories.NOW)
+    tail = "no answer"
+    tries = {"poll": [seeded.Try(1.0, 1, tail=tail)] * EXCERPTS, "push": [seeded.Try(1.0, 1, tail=tail)]}
+    seeded.write_run(store, run, tries)
+    seen = Outline(stories.of_run(store, store.run(run.run_id) or run, Beside("Demo")))
+    assert [link for link in seen.links if link[1:] not in seen.ids] == []
 
 
 @pytest.fixture

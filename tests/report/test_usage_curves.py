@@ -75,6 +75,12 @@ def test_samples_of_attempts_that_the_store_does_not_know_do_no_harm():
     assert len(found.cores.values) == POINTS
 
 
+def test_samples_behind_the_end_of_their_attempt_as_a_clock_was_set_count_up_to_that_end():
+    found = curves([bar(0, 4)], BEGAN, 4.0, read([line(2, 2.0, 10), line(3600, 2.0, 30)]))
+    assert (max(found.memory.values), found.memory.most) == (30, 30)
+    assert [at(found.memory, part) for part in (0.1, 0.9)] == [10, 30]
+
+
 def test_from_the_last_sample_to_the_end_it_has_what_it_took_in_all_and_the_memory_that_it_had():
     found = curves([bar(0, 4, usage=Usage(cpu_s=3.0))], BEGAN, 4.0, read([line(2, 1.0, 10)]))
     assert [at(found.cores, part) for part in (0.1, 0.9)] == [0.5, 1.0]

@@ -69,7 +69,7 @@ class Machine:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            start_new_session=True,
+            process_group=0,  # a runner in this process takes children in sessions of their own for attempts
         )
         assert disk.stdout
         assert disk.stdout.readline() == b"mounted\n", f"no disk can be mounted: {self._said()}"
@@ -85,7 +85,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            start_new_session=True,
+            process_group=0,  # a runner in this process takes children in sessions of their own for attempts
         )
         limit = time.monotonic() + _BOOT_LIMIT_S
         while not (self.is_up() and self._is_booted()):

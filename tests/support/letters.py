@@ -22,7 +22,7 @@ def alert(number: int = 1, **more: Any) -> Alert:
         "subject": "data",
         "title": "data failed: load ended with exit code 3",
         "text": "load: exit code 3\n  disk full",
-        "command": "tetra-orchestrator show 20260301T200000Z-abcdef",
+        "command": "tetra show 20260301T200000Z-abcdef",
         "channels": (),
         "seen_at": SINCE,
         "run_id": "20260301T200000Z-abcdef",

@@ -14,6 +14,8 @@ class Terminal:
     encoding = "utf-8"
     #: Columns of characters that this terminal shows wider or narrower than Unicode says.
     widths: dict[str, int] = {}
+    #: Whether a line stays as long as it was once, until all of it is erased, as tmux has it.
+    keeps_room = False
 
     def __init__(self, columns=80, rows=24):
         self.columns = columns
@@ -73,7 +75,9 @@ class Terminal:
             top = max(len(self._lines) - self.rows, 0)
             self._line = max(self._line - int(number), top)
         elif code == "K":
-            self._lines[self._line] = self._lines[self._line][: self._column]
+            line = self._lines[self._line]
+            kept = "" if number == "2" else line[: self._column]
+            self._lines[self._line] = kept.ljust(len(line)) if self.keeps_room and number != "2" else kept
         elif code == "J":
             self._lines[self._line] = self._lines[self._line][: self._column]
             del self._lines[self._line + 1 :]

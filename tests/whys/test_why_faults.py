@@ -13,8 +13,6 @@ from support.components import require_root
 from troubles.disk import small_disk
 from whys.list import row_of
 
-MB = 1 << 20
-
 
 class Asked(Stand):
     """A project whose faults are asked about; `row` is that of the list."""

@@ -13,8 +13,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from tetra_orchestrator.cli.commands import COMMANDS
-from tetra_orchestrator.cli.helping import Command, Group
-from tetra_orchestrator.cli.main import PROGRAM
+from tetra_orchestrator.cli.helping import SHORT, Command, Group
 from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
@@ -33,7 +32,7 @@ Examples: `init`, `validate`, `run --mode daily`, `status`, `schedule apply`.
 def build(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """The application with these commands."""
     app = typer.Typer(
-        name=PROGRAM,
+        name=SHORT,
         help=HELP,
         cls=Group,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -72,14 +71,14 @@ def invoke(argv: Sequence[str]) -> int:
     known = argv[:1] if argv and argv[0] in COMMANDS else []
     command = get_command(build(known or COMMANDS))
     try:
-        return int(command.main(args=list(argv), prog_name=PROGRAM, standalone_mode=False) or 0)
+        return int(command.main(args=list(argv), prog_name=SHORT, standalone_mode=False) or 0)
     except SystemExit as exit_:
         # its answer to a reader that has left, whom `main` expects
         raise exit_.__context__ or exit_ from None
     except TyperException as error:
         message = " ".join(getattr(error, "format_message", error.__str__)().split())
         context: Any = getattr(error, "ctx", None)
-        hint = f"`{context.command_path if context else PROGRAM} --help` lists what it takes"
+        hint = f"`{context.command_path if context else SHORT} --help` lists what it takes"
         if type(error).__name__ == "NoArgsIsHelpError":  # whose message is the whole help
             message = f"`{known[0]}` needs a command: {', '.join(context.command.commands)}"
         if message.startswith("Got unexpected extra argument"):

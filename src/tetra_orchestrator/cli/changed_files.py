@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def changed_files(project: Project, task: Task | None, since: datetime, until: datetime, said: Said) -> list[str]:
     """A sentence for each file that was changed or replaced in between. A later change hides an earlier one."""
     found = []
-    for what, path in dict(_candidates(project, task)).items():
+    for path, what in dict(_candidates(project, task)).items():
         try:
             changed = datetime.fromtimestamp(os.stat(path).st_ctime, UTC)
         except OSError:
@@ -33,16 +33,17 @@ def changed_files(project: Project, task: Task | None, since: datetime, until: d
 
 
 def _candidates(project: Project, task: Task | None) -> Iterator[tuple[str, str]]:
+    """Their paths, and what they are."""
     python = (task.python if task else None) or project.python
     if os.path.isabs(python):
-        yield "the interpreter", python
+        yield python, "the interpreter"
         for path in glob(os.path.join(os.path.dirname(os.path.dirname(python)), "lib", "python3*", "site-packages")):
-            yield "what is installed for the interpreter", path
-    yield "tetra-orchestrator itself", os.path.dirname(tetra_orchestrator.__file__)
+            yield path, "what is installed for the interpreter"
+    yield os.path.dirname(tetra_orchestrator.__file__), "tetra-orchestrator itself"
     if task is not None:
         folder = os.path.join(project.root, task.cwd or "")
         for path in _programs(task, project, folder):
-            yield os.path.basename(path), path
+            yield path, os.path.basename(path)
 
 
 def _programs(task: Task, project: Project, folder: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from contextlib import redirect_stderr
 
 from tetra_orchestrator.cli.commands import COMMANDS
 from tetra_orchestrator.cli.completing_names import FILES, kind_of, names
-from tetra_orchestrator.errors import Exit
+from tetra_orchestrator.errors import Exit, TetraError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def answer(words: Sequence[str]) -> int:
     try:
         with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
             lines = list(completions(words))
-    except Exception:
+    except TetraError:  # this is no time to tell it: a command line is being written
         return Exit.OK
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

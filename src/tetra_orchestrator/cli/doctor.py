@@ -68,7 +68,7 @@ def _project(config: str | None, in_job: bool, by: str | None, system: bool) -> 
         loaded = load(Source(config))
     except ConfigError as error:
         place = f"{error.where}: " if error.where else ""
-        remedy = "tetra-orchestrator validate shows each problem with its place"
+        remedy = "tetra validate shows each problem with its place"
         return [Diagnosis("configuration", ERROR, f"{place}{error.message}", remedy)]
     checkup = Checkup(loaded, by, system)
     return [*checkup.here(), *checkup.timers(), *(checkup.in_job() if in_job else ())]

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
+from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.errors import ConfigError, Exit, TetraError
 
 TYPE_CHECKING = False
@@ -92,4 +93,4 @@ def _weighted(line: str) -> str:
 def _tell(line: str) -> None:
     """Print to standard error; where that cannot be written either, the exit code has to say it."""
     with suppress(OSError):
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)

@@ -7,14 +7,16 @@ from datetime import timedelta
 from tetra_orchestrator.cli.output import instant
 from tetra_orchestrator.core.model import Function, Shell, Typed
 from tetra_orchestrator.core.nodes import known_s
-from tetra_orchestrator.core.outlook import middle, outlook
+from tetra_orchestrator.core.outlook import outlook
 from tetra_orchestrator.core.reasons import CONDITIONS_HOLD, FIRST_TRY, NO_DEPENDENCIES
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.spread import middle
 from tetra_orchestrator.engine.attempt import command_line
 from tetra_orchestrator.engine.from_checkpoint import FromCheckpoint
 from tetra_orchestrator.engine.gate import check_standstill, gate, without_outputs
 from tetra_orchestrator.engine.pauses import paused_pipelines
 from tetra_orchestrator.engine.start import limits
+from tetra_orchestrator.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +52,13 @@ class Foresight(Record):
         return None if self.outlook.finish_s is None else self.at(self.outlook.finish_s)
 
     def at(self, seconds: float) -> datetime:
-        """The instant so many seconds after the start."""
-        return self.now + timedelta(seconds=seconds)
+        """The instant so many seconds after the start. Raises `UsageError` where the calendar has none."""
+        try:
+            return self.now + timedelta(seconds=seconds)
+        except OverflowError:
+            raise UsageError(
+                "this run would not end before the year 10000", hint="give shorter times, with `expected` or --slower"
+            ) from None
 
     def body(self) -> dict[str, Any]:
         """What `--json` publishes of it."""
@@ -70,7 +77,7 @@ class Foresight(Record):
 def foresee(request: Request, slower: Mapping[str, float]) -> Foresight:
     """What the run would do, were these tasks so many times as slow as they are.
 
-    Raises `UsageError` for one that could never end.
+    Raises `UsageError` for one that could never end, or not before the calendar does.
     """
     from tetra_orchestrator import wire
 
@@ -105,7 +112,9 @@ def foresee(request: Request, slower: Mapping[str, float]) -> Foresight:
     ]
     if left_out:
         rows = _in_file_order([*rows, *left_out], request)
-    return Foresight(request, now, rows, found, allowed, expected)
+    foresight = Foresight(request, now, rows, found, allowed, expected)
+    foresight.at(found.most_s)  # what has no end is refused before anything is printed
+    return foresight
 
 
 def _slower(task: Task, factor: float | None) -> Task:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.core.history import Run
+    from tetra_orchestrator.core.model import Project
+    from tetra_orchestrator.ports import Store
 
 
 def usable(config: str | None) -> Loaded | None:
@@ -45,6 +48,15 @@ def snapshot(document: str, config: str | None, message: str, hint: str, *, chec
     except ConfigError as error:
         first = getattr(error.problems[0], "message", "") if error.problems else error.message
         raise ConfigError(f"{message}: {first}", hint=hint, where=path) from None
+
+
+def of_run(run: Run, store: Store, config: str | None) -> Project | None:
+    """The configuration that the run had; None where it cannot be read any more."""
+    document = store.config_text(run.run_id)
+    try:
+        return snapshot(document, config, "", "", check_modules=False).project if document else None
+    except ConfigError:
+        return None
 
 
 def given(params: Mapping[str, str | None] | None, owner: str, hint: str) -> dict[str, str]:

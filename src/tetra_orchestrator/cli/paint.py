@@ -8,10 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tetra_orchestrator.core.signs import SIGNS
-
-#: The parameters of the control sequence (SGR) for each colour.
-CODES = {"dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1"}
+from tetra_orchestrator.core.signs import CODES, SIGNS
 
 
 class Signed(str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tetra_orchestrator.cli.output import local, print_table
 from tetra_orchestrator.cli.prose import broken
 from tetra_orchestrator.cli.timeline import width
@@ -46,7 +48,6 @@ def print_scenarios(found: Foresight, tried: Sequence[Scenario]) -> None:
     if not any(found.expected_s.values()):
         print(f"Nobody knows yet how long any task {_subject(found)} takes. {REMEDY}")
         return
-    print(_wrapped(f"If other numbers of tasks {_subject(found)} ran at a time:") + "\n")
     now = found.limits.max_parallel
     rows = [
         (
@@ -58,6 +59,7 @@ def print_scenarios(found: Foresight, tried: Sequence[Scenario]) -> None:
         )
         for one in tried
     ]
+    print(_wrapped(f"If other numbers of tasks {_subject(found)} ran at a time:") + "\n")
     print_table(("at a time", "takes", "ends", "used", "bounded by"), rows)
     print("\nused: of the places, while the run lasts. More places help only a run that is\nbounded by the places.")
     for line in _unknown(found):
@@ -109,6 +111,7 @@ def _reasons(rows: Sequence[Row]) -> Iterator[str]:
         groups.setdefault((row["decision"], row["reason"]["text"]), []).append(row["id"])
     words = {"run": "runs", "skip": "skipped", "wait": "has to wait"}
     for (decision, text), names in groups.items():
+        text = re.sub("^it ", "each ", text) if len(names) > 1 else text
         yield _wrapped(f"{words[decision]}: {_named(names)}: {printable(text)}")
 
 

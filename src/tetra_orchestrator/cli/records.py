@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from tetra_orchestrator.cli.output import instant
 from tetra_orchestrator.core.selection import suggest
 from tetra_orchestrator.errors import UsageError
@@ -45,6 +47,11 @@ def _beginning(text: str, store: Store) -> Run:
         raise SeveralRuns(f"several runs begin with '{text}'", hint=f"the latest are: {names}{more}")
     recent = [one.run_id for one in store.runs(limit=SHOWN)]
     raise UsageError(f"there is no run '{text}'", hint=suggest(text, recent or ["none yet"], "the latest are"))
+
+
+def began(run: Run) -> datetime:
+    """When the run began; where it has not, the end of the second in which it was asked for."""
+    return run.started_at or datetime.fromisoformat(run.run_id.partition("-")[0]) + timedelta(seconds=1)
 
 
 def run_row(run: Run) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
+from tetra_orchestrator.cli.records import began
 from tetra_orchestrator.config import cache
 from tetra_orchestrator.config.find import find_config, project_root
 from tetra_orchestrator.core.model import Reason
@@ -46,7 +47,7 @@ def refused(pipeline: str | None, run: Run | None, config: str | None, said: Sai
     if pipeline is not None and names and pipeline not in names.split(","):
         return []
     when = datetime.fromisoformat(at)
-    if run is not None and run.started_at is not None and run.started_at > when:
+    if run is not None and began(run) > when:
         return []
     subject = pipeline or names.replace(",", ", ")
     what = f"{subject} was not run" if subject else "the last run was refused"

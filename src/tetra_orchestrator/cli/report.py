@@ -16,7 +16,7 @@ from tetra_orchestrator.cli.output import near, print_json
 from tetra_orchestrator.cli.project import ConfigOption, JsonOption
 from tetra_orchestrator.cli.records import find_run
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.errors import ConfigError, Exit, UsageError
+from tetra_orchestrator.errors import Exit, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,15 +123,11 @@ def _due(project: Project | None, now: datetime) -> list[tuple[str, datetime]]:
 
 def _tasks(run: Run, store: Store, project: Project | None, config: str | None) -> Sequence[Task] | None:
     """The tasks as that run had them; None where what was kept of its configuration cannot be used now."""
-    from tetra_orchestrator.cli.kept import snapshot
+    from tetra_orchestrator.cli.kept import of_run
 
     if project is None or project.config_hash != run.config_hash:
-        try:
-            kept = snapshot(store.config_text(run.run_id) or "{}", config, "", "", check_modules=False)
-        except ConfigError:
-            return None
-        project = kept.project
-    return project.tasks()
+        project = of_run(run, store, config)
+    return None if project is None else project.tasks()
 
 
 def _changes(run: Run, store: Store) -> Changes | None:
@@ -144,8 +140,10 @@ def _changes(run: Run, store: Store) -> Changes | None:
 
 def _samples(log: str) -> list[str]:
     """The lines of the file of samples beside an attempt's log; none where it is not there."""
+    from tetra_orchestrator.core.samples import FILE
+
     try:
-        with open(os.path.join(os.path.dirname(log), "usage.jsonl"), encoding="utf-8", errors="replace") as file:
+        with open(os.path.join(os.path.dirname(log), FILE), encoding="utf-8", errors="replace") as file:
             return list(file)
     except OSError:
         return []

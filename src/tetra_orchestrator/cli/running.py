@@ -137,7 +137,7 @@ def run(order: Order) -> int:
 def _named(order: Order) -> Sequence[str]:
     """The pipelines that are asked for; none where that is for all, or cannot be known."""
     try:
-        return _request(order, _load(order), _given(order)).selection.pipelines
+        return requested(order).selection.pipelines
     except TetraError:
         return order.pipelines
 
@@ -175,14 +175,8 @@ def _run(order: Order) -> int:
 
 
 def requested(order: Order) -> Request:
-    """The run that is asked for, which nobody starts. Raises `UsageError` for dates that are cut into several runs."""
-    loaded = _load(order)
-    if _is_sliced(order, loaded.project):
-        raise UsageError(
-            f"the dates of the mode '{order.mode}' are cut into slices, and this is about one run",
-            hint="leave the dates out; `tetra backfill --dry-run` tells which runs they make",
-        )
-    return _request(order, loaded, _given(order))
+    """The run that is asked for, which nobody starts."""
+    return _request(order, _load(order), _given(order))
 
 
 def _is_sliced(order: Order, project: Project) -> bool:

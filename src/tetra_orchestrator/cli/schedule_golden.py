@@ -144,7 +144,7 @@ def _print(wanted: Mapping[str, Mapping[str, str]], faults: list[Fault], checked
     for fault in faults:
         print(f"{fault.file} {fault.text}")
     if faults:
-        print("  hint: write them anew with `make golden` or `tetra-orchestrator schedule verify --write`")
+        print("  hint: write them anew with `make golden` or `tetra schedule verify --write`")
     else:
         count = sum(map(len, wanted.values()))
         print(f"{count} units are what the file describes{', and systemd takes them' * checked}")

@@ -102,4 +102,4 @@ def _tell(command: str, names: Sequence[str], done: str, timers: Sequence[str], 
 def _without(command: str) -> str:
     if command == "disable":
         return "and no timer waits for it"
-    return "but no timer of ours is installed: see `tetra-orchestrator schedule apply`"
+    return "but no timer of ours is installed: see `tetra schedule apply`"

@@ -196,7 +196,7 @@ def _print_alerts(number: int, waiting: int) -> None:
     parts = [f"{number} alerts are open" if number > 1 else "1 alert is open"] if number else []
     parts += [f"{waiting} letters have not arrived" if waiting > 1 else "1 letter has not arrived"] if waiting else []
     if parts:
-        print(f"\n{', '.join(parts)}: tetra-orchestrator alerts list")
+        print(f"\n{', '.join(parts)}: tetra alerts list")
 
 
 def _ago(stamp: str | None, now: datetime) -> str:

@@ -49,7 +49,7 @@ def _runs(scene: Scene) -> Diagnosis:
     # what outlives its run's owner keeps the run going until somebody takes it up
     stranded = [run.run_id for run in active if not is_owned(run, scene) and not survivors(run.run_id, scene)]
     if stranded:
-        remedy = "`tetra-orchestrator stop` ends what is left of it"
+        remedy = "`tetra stop` ends what is left of it"
         message = f"runs without an owner: {len(stranded)}, such as {stranded[0]}"
         return Diagnosis("store_active", ERROR, message, remedy)
     also = f"; settled, as its owner had died: {counted(settled)}" if settled else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tetra_orchestrator.cli.paint import Signed, on_terminal, painted
 from tetra_orchestrator.cli.terminal import columns
 from tetra_orchestrator.core.cells import cells, cut_middle, wrapped
+from tetra_orchestrator.core.spoken import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def drawn(headers: Sequence[str], rows: Iterable[Sequence[object]], spare: Seque
     """The table as text, as `output.print_table` prints it."""
     from tabulate import tabulate
 
-    texts = [[each if isinstance(each, str) else "-" if each is None else str(each) for each in row] for row in rows]
+    texts = [[_text(each) for each in row] for row in rows]
     given = dict(zip(headers, zip(*texts, strict=True), strict=True))
     natural = {head: max(map(_natural, (head, *column))) for head, column in given.items()}
     widths = natural
@@ -49,11 +50,15 @@ def fitted(
     shown, gone = dict(natural), list(spare)
     while gone and sum(least[head] for head in shown) + GAP * (len(shown) - 1) > most:
         shown.pop(gone.pop(0), None)
-    room, limit = most - GAP * (len(shown) - 1), max(shown.values())
+    room, limit = most - GAP * (len(shown) - 1), min(max(shown.values()), most + 1)
     while limit > 1 and sum(shown.values()) > room:
         limit -= 1
         shown = {head: min(size, max(limit, least[head])) for head, size in shown.items()}
     return shown
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else printable(value if isinstance(value, str) else str(value))
 
 
 def _natural(text: str) -> int:

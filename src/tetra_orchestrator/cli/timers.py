@@ -35,7 +35,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Also what was edited
 
 #: What was done to a file, by what the plan had said of it.
 _DONE = {ADD: "added", CHANGE: "changed", MOVED: "taken over", ORPHAN: "removed"}
-_APPLY, _PRUNE = "tetra-orchestrator schedule apply", "tetra-orchestrator schedule prune"
+_APPLY, _PRUNE = "tetra schedule apply", "tetra schedule prune"
 #: What is to be done about what is left.
 _REMEDIES = {
     EDITED: "to give up what was edited: `{} --force`",

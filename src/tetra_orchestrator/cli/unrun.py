@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+from tetra_orchestrator.cli.records import began
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.slots import LATE, RAN
 
@@ -27,7 +28,7 @@ def unrun_slot(pipeline: str | None, run: Run | None, scene: Scene, config: str 
     project = last_project(config) if pipeline else None
     if project is None:
         return []
-    since = run.started_at if run and run.started_at else scene.clock.now() - BACK
+    since = began(run) if run else scene.clock.now() - BACK
     found = [slot for name in _schedules(project, pipeline) for slot in _unrun(name, since, scene)]
     if not found:
         return []

@@ -132,8 +132,7 @@ def _subject(what: str, in_run: str | None, store: Store, pipelines: Sequence[st
         if project is not None and what not in (task.id for task in project.tasks()):
             raise _unknown(what, sorted(known), project)
         return Subject(None, None, pipeline, is_latest=True)
-    ids = [[row.task_id for row in store.task_runs(run.run_id)] for run in runs]
-    run = next((run for run, names in zip(runs, ids, strict=True) if what in names), runs[0])
+    run = next((run for run in runs if any(row.task_id == what for row in store.task_runs(run.run_id))), runs[0])
     return Subject(run, _task(what, pipeline, run, store), pipeline, is_latest=in_run is None)
 
 

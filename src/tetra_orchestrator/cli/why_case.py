@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from itertools import islice
 
+from tetra_orchestrator.cli.kept import of_run
 from tetra_orchestrator.core import events
 from tetra_orchestrator.core.around import differences
+from tetra_orchestrator.core.failed_how import last
 from tetra_orchestrator.core.history import RunFilter
-from tetra_orchestrator.core.states import SATISFIED, RunState
+from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.core.why import Case, blamed
 from tetra_orchestrator.core.why_support import Past
-from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tetra_orchestrator.core.history import Attempt, Run, TaskRun
+    from tetra_orchestrator.core.history import Run, TaskRun
     from tetra_orchestrator.core.model import Project, Task
     from tetra_orchestrator.core.why_support import Said
     from tetra_orchestrator.engine.reconcile import Scene
@@ -34,7 +35,7 @@ def gather(run: Run, task: str | None, scene: Scene, config: str | None, said: S
     """All that is known of the run, and of the task that is to be blamed in it."""
     store = scene.store
     told = store.events(run.run_id)
-    project = _project(run, store, config)
+    project = of_run(run, store, config)
     case = Case(
         run,
         store.task_runs(run.run_id),
@@ -51,17 +52,6 @@ def gather(run: Run, task: str | None, scene: Scene, config: str | None, said: S
     return case if root is None else case._replace(past=_past(case, root, project, scene))
 
 
-def _project(run: Run, store: Store, config: str | None) -> Project | None:
-    """The configuration that the run had; None where it cannot be read any more."""
-    from tetra_orchestrator.cli.kept import snapshot
-
-    document = store.config_text(run.run_id)
-    try:
-        return snapshot(document, config, "", "", check_modules=False).project if document else None
-    except ConfigError:
-        return None
-
-
 def _ahead(case: Case, store: Store) -> list[Run]:
     """The active runs that have pipelines which this one waits for."""
     wanted = {row.pipeline for row in case.tasks}
@@ -75,7 +65,7 @@ def _past(case: Case, root: TaskRun, project: Project | None, scene: Scene) -> P
     if not good:
         return Past()
     run, row = good[0]
-    attempts = [_last(one, row.task_id, store) for one, row in good]
+    attempts = [last(row, store.attempts(row.run_id)) for _, row in good]
     changed, elsewhere = _changes(case, root, run, store)
     return Past(
         run.run_id,
@@ -92,21 +82,16 @@ def _past(case: Case, root: TaskRun, project: Project | None, scene: Scene) -> P
 
 def _successes(root: TaskRun, before: Run, store: Store) -> Iterator[tuple[Run, TaskRun]]:
     """The earlier runs in which the task has succeeded, newest first."""
-    last = before.run_id
+    until = before.run_id
     for _ in range(RECENT // PAGE):
-        page = store.search(RunFilter(pipeline=root.pipeline, before=last), PAGE)
+        page = store.search(RunFilter(pipeline=root.pipeline, before=until), PAGE)
         for run in page:
             for row in store.task_runs(run.run_id):
-                if row.task_id == root.task_id and row.state in SATISFIED:
+                if row.task_id == root.task_id and row.state == TaskState.SUCCEEDED:
                     yield run, row
         if len(page) < PAGE:
             return
-        last = page[-1].run_id
-
-
-def _last(run: Run, task_id: str, store: Store) -> Attempt | None:
-    own = [one for one in store.attempts(run.run_id) if one.task_id == task_id]
-    return own[-1] if own else None
+        until = page[-1].run_id
 
 
 def _changes(case: Case, root: TaskRun, before: Run, store: Store) -> tuple[list[str], list[str]]:

@@ -18,6 +18,7 @@ from tetra_orchestrator.cli.source import Source, load
 from tetra_orchestrator.cli.timers import ByOption, SystemOption, any_backend
 from tetra_orchestrator.cli.times import Reader
 from tetra_orchestrator.cli.unrun import last_project
+from tetra_orchestrator.core.spoken import printable
 from tetra_orchestrator.core.why_not import SETTLED, Case, Timer, explain
 from tetra_orchestrator.errors import ConfigError, Exit, TetraError, UsageError
 from tetra_orchestrator.timer_port import FOREGROUND
@@ -70,9 +71,9 @@ def command(
         rows = [reason._asdict() for reason in reasons]
         print_json("why-not", {"schedule": name, "slot": instant(case.at), "cause": rows[0], "evidence": rows[1:]})
     else:
-        print(sentence(f"{name} {local(case.at)}: {reasons[0].text}"))
+        print(sentence(printable(f"{name} {local(case.at)}: {reasons[0].text}")))
         for reason in reasons[1:]:
-            print(sentence(reason.text, "  "))
+            print(sentence(printable(reason.text), "  "))
     return Exit.OK
 
 

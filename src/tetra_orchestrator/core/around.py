@@ -33,8 +33,8 @@ def _read(note: str) -> dict[str, str | None]:
 
 
 def _values(then: dict[str, str | None], now: dict[str, str | None]) -> Iterator[str]:
-    for name in then.keys() & now.keys():
-        if then[name] != now[name] and None not in (then[name], now[name]):
+    for name in then:
+        if name in now and then[name] != now[name] and None not in (then[name], now[name]):
             what = CALLED.get(name, name)
             yield printable(f"{what} is another than in its last success: {now[name]}, then {then[name]}")
 

@@ -80,7 +80,7 @@ def of_part(part: Part, config: str) -> Cause:
         _title(part),
         _story(part),
         run_id=part.run.run_id,
-        command=f"tetra-orchestrator show {part.run.run_id}{config}",
+        command=f"tetra show {part.run.run_id}{config}",
         prompt=True,
     )
 
@@ -90,11 +90,11 @@ def of_rule(rule: AlertRule, subject: str, values: Mapping[str, Gauge], part: Pa
     bad = part is not None and part.state in (TaskState.FAILED, TaskState.PARTIAL)
     if part is not None and bad and is_of_runs(rule):
         title, text = f"{rule.name}: {_title(part)}", _story(part)
-        command = f"tetra-orchestrator show {part.run.run_id}{config}"
+        command = f"tetra show {part.run.run_id}{config}"
     else:
         shown = ", ".join(f"{name} is {_shown(values.get(name))}" for name in sorted(names_in(rule.condition)))
         title, text = f"{rule.name}: {subject}, {shown}", f"The condition `{rule.condition}` holds."
-        command = f"tetra-orchestrator monitor{config}"
+        command = f"tetra monitor{config}"
     return Cause(
         RULE,
         f"{subject}/{rule.name}",
@@ -113,7 +113,7 @@ def of_finding(finding: Finding, channels: Sequence[str], config: str) -> Cause:
     """That the monitor has found something."""
     command = finding.command or "tetra monitor"
     if command.startswith("tetra "):  # who reads it may be anywhere
-        command = f"tetra-orchestrator {command.removeprefix('tetra ')}{config}"
+        command += config
     severity = AS_ALERT.get(finding.severity, finding.severity)
     text = printable(finding.text)
     return Cause(
@@ -145,7 +145,7 @@ def of_end(run: Run, all_parts: Sequence[Part], project: str, channels: Sequence
         "\n\n".join([f"It was {_of_run(run)}.", *map(_story, blamed)]),
         tuple(channels),
         run.run_id,
-        f"tetra-orchestrator show {run.run_id}{config}",
+        f"tetra show {run.run_id}{config}",
         lasting=False,
     )
 

@@ -63,19 +63,26 @@ def _lines(text: str, most: int) -> Iterator[str]:
             yield line
             line = ""
         line = f"{line} {word}" if line else word
-        while cells(line) > most:
-            head = _beginning(line, most)
-            yield head
-            line = line[len(head) :]
+        if cells(line) > most:
+            *full, line = _pieces(line, most)
+            yield from full
     if line:
         yield line
 
 
 def _beginning(characters: Iterable[str], most: int) -> str:
-    found, room = [], most
+    return next(_pieces(characters, most))
+
+
+def _pieces(characters: Iterable[str], most: int) -> Iterator[str]:
+    """The text in pieces, none of them wider than that; at least one."""
+    piece: list[str] = []
+    room = most
     for each in characters:
-        room -= _columns(each)
-        if room < 0:
-            break
-        found.append(each)
-    return "".join(found)
+        width = _columns(each)
+        if width > room:
+            yield "".join(piece)
+            piece, room = [], most
+        piece.append(each)
+        room -= width
+    yield "".join(piece)

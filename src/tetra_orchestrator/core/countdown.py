@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.graph import remaining_s
-from tetra_orchestrator.core.nodes import known_s
+from tetra_orchestrator.core.nodes import known_s, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ class Countdown:
         known = {task.id: known_s(task, expected_s) for task in tasks}
         self._unknown = {name for name, seconds in known.items() if seconds is None}
         self._own = {name: seconds or 0.0 for name, seconds in known.items()}
-        inside = {task.id: tuple(name for name in dict.fromkeys(task.depends_on) if name in known) for task in tasks}
-        self._chains = remaining_s(inside, self._own)
+        self._chains = remaining_s(within(tasks), self._own)
         self._longest = sorted(self._own, key=self._chains.__getitem__, reverse=True)
         self._next = 0
         self._ahead = set(self._own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from tetra_orchestrator.core.graph import critical_path
-from tetra_orchestrator.core.nodes import estimates, known_s
+from tetra_orchestrator.core.nodes import estimates, known_s, within
 from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
@@ -49,18 +49,26 @@ def forecast(
     A service is ready at once and ends when nothing needs it. `paused` are the tasks that the run leaves out, `done`
     those that need not be done again.
     """
+    plan, running, skipped = opening(tasks, limits, expected_s, paused, done)
+    guess = estimates(running, expected_s)
+    path = tuple(critical_path(within(running), guess))
+    if any(known_s(task, expected_s) is None for task in running):
+        return Forecast(path, None, skipped)
+    return Forecast(path, end_of(simulated(plan, guess)), skipped)
+
+
+def opening(
+    tasks: Sequence[Task],
+    limits: Limits,
+    expected_s: Mapping[str, float],
+    paused: Mapping[str, Reason] | None,
+    done: Mapping[str, Reason] | None,
+) -> tuple[Plan, list[Task], dict[str, Reason]]:
+    """The plan before anything has started, which tasks it will run, and which not, with why; as for `forecast`."""
     untimed = [_without_limits(task) for task in tasks]
     plan = Plan(untimed, limits._replace(timeout_s=None), expected_s, done=done, paused=paused)
     skipped = {move.task_id: move.reason for move in plan.take_moves() if move.reason}
-    running = [task for task in tasks if plan.state(task.id) is TaskState.PENDING]
-    known = {task.id: known_s(task, expected_s) for task in running}
-    guess = estimates(running, expected_s)
-    inside = set(known)
-    graph = {task.id: tuple(d for d in task.depends_on if d in inside) for task in running}
-    path = tuple(critical_path(graph, guess))
-    if None in known.values():
-        return Forecast(path, None, skipped)
-    return Forecast(path, end_of(simulated(plan, guess)), skipped)
+    return plan, [task for task in tasks if plan.state(task.id) is TaskState.PENDING], skipped
 
 
 def spans(

@@ -41,11 +41,14 @@ def layout(graph: Graph) -> Layout:
     """A drawing of the graph, which has no cycle."""
     grid, chains = _with_passages(graph)
     below, above = _neighbours(chains)
+    index: dict[str, float] = {}
+    for column in grid:
+        index.update(_index(column))
     for _ in range(SWEEPS):
         for column in grid[1:]:
-            _sort(column, below, _index(grid))
+            _sort(column, below, index)
         for column in reversed(grid[:-1]):
-            _sort(column, above, _index(grid))
+            _sort(column, above, index)
     rows = _rows(grid, below, above)
     places = {node: (at, rows[node]) for at, column in enumerate(grid) for node in column}
     lines = {ends: [places[one] for one in chain] for ends, chain in chains.items()}
@@ -78,11 +81,11 @@ def _neighbours(chains: Mapping[tuple[str, str], Sequence[str]]) -> tuple[dict[s
     return below, above
 
 
-def _index(grid: Sequence[Sequence[str]]) -> dict[str, float]:
-    return {node: at / max(len(column), 1) for column in grid for at, node in enumerate(column)}
+def _index(column: Sequence[str]) -> dict[str, float]:
+    return {node: at / len(column) for at, node in enumerate(column)}
 
 
-def _sort(column: list[str], near: Mapping[str, Sequence[str]], index: Mapping[str, float]) -> None:
+def _sort(column: list[str], near: Mapping[str, Sequence[str]], index: dict[str, float]) -> None:
     """By the mean place of the neighbours; what has none stays where it is."""
 
     def middle(node: str) -> float:
@@ -90,6 +93,7 @@ def _sort(column: list[str], near: Mapping[str, Sequence[str]], index: Mapping[s
         return sum(index[one] for one in others) / len(others) if others else index[node]
 
     column.sort(key=middle)
+    index.update(_index(column))
 
 
 def _rows(

@@ -168,7 +168,7 @@ def _text(parcel: Parcel, told: Sequence[Alert], project: str, config: str) -> s
     foot = f"Project {project}."
     if parcel.what in (RAISED, REMINDED, ESCALATED):
         ids = " ".join(str(alert.id) for alert in told[:IN_FULL])
-        foot += f" `tetra-orchestrator alerts ack {ids}{config}` says that somebody sees to it."
+        foot += f" `tetra alerts ack {ids}{config}` says that somebody sees to it."
     return "\n\n".join([*blocks, foot])
 
 

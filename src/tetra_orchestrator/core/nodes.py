@@ -7,7 +7,7 @@ from tetra_orchestrator.core.states import SATISFIED, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tetra_orchestrator.core.admission import Room, Share
     from tetra_orchestrator.core.model import Reason, Task
@@ -129,6 +129,12 @@ def _ordered(nodes: Sequence[Node]) -> list[Node]:
 
 def _children(node: Node) -> list[Node]:
     return node.behind + [child for child, _ in node.others] if node.others else node.behind
+
+
+def within(tasks: Iterable[Task]) -> dict[str, tuple[str, ...]]:
+    """Each of these tasks with what it depends on among them."""
+    wiring = {task.id: task.depends_on for task in tasks}
+    return {name: tuple(other for other in upstream if other in wiring) for name, upstream in wiring.items()}
 
 
 def known_s(task: Task, learned_s: Mapping[str, float]) -> float | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.forecast import Span, end_of, forecast, spans
-from tetra_orchestrator.core.graph import remaining_s
+from tetra_orchestrator.core.forecast import Span, end_of, opening, spans
+from tetra_orchestrator.core.graph import critical_path, remaining_s
 from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.nodes import known_s
+from tetra_orchestrator.core.nodes import estimates, known_s, within
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.spread import middle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tetra_orchestrator.core.admission import Limits
+    from tetra_orchestrator.core.graph import Graph
     from tetra_orchestrator.core.model import Task
 
     History = Mapping[str, Sequence[float]]
@@ -48,19 +50,19 @@ def outlook(
 ) -> Outlook:
     """The outlook for these tasks, by the seconds that each took before (shortest first), else by what it declares."""
     usual = {name: middle(took) for name, took in history.items()}
-    overall = forecast(tasks, limits, usual, paused, done)
-    running = [task for task in tasks if task.id not in overall.skipped]
+    _, running, skipped = opening(tasks, limits, usual, paused, done)
     seconds = {task.id: known_s(task, usual) for task in running}
     unknown = tuple(name for name, took in seconds.items() if took is None)
-    planned = spans(tasks, limits, _filled(seconds), overall.skipped)
+    planned = spans(tasks, limits, _filled(seconds), skipped)
     if unmet := {task.id: NOT_MET for task in running if task.id not in planned and _is_foreseen(task)}:
         return outlook(tasks, limits, history, {**(paused or {}), **unmet}, done)
-    ends = [end_of(spans(tasks, limits, _extreme(running, history, which), overall.skipped)) for which in (min, max)]
+    ends = [end_of(spans(tasks, limits, _extreme(running, history, which), skipped)) for which in (min, max)]
+    graph = within(running)
     return Outlook(
-        overall.critical_path,
-        overall.skipped,
+        tuple(critical_path(graph, estimates(running, usual))),
+        skipped,
         planned,
-        _slack_s(running, planned, _filled(seconds)),
+        _slack_s(graph, planned, _filled(seconds)),
         unknown,
         None if unknown else end_of(planned),
         min(*ends, end_of(planned)),
@@ -73,12 +75,6 @@ def _is_foreseen(task: Task) -> bool:
     return bool(task.run_if) and not any(rule.output for rule in task.run_if)
 
 
-def middle(ordered: Sequence[float]) -> float:
-    """The median of numbers in their order."""
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-
-
 def _filled(seconds: Mapping[str, float | None]) -> dict[str, float]:
     return {name: took or 0.0 for name, took in seconds.items()}
 
@@ -88,8 +84,6 @@ def _extreme(tasks: Sequence[Task], history: History, which: Callable[[Sequence[
     return _filled({task.id: known_s(task, found) for task in tasks})
 
 
-def _slack_s(tasks: Sequence[Task], planned: Mapping[str, Span], seconds: Mapping[str, float]) -> dict[str, float]:
-    inside = {task.id for task in tasks}
-    graph = {task.id: tuple(name for name in task.depends_on if name in inside) for task in tasks}
+def _slack_s(graph: Graph, planned: Mapping[str, Span], seconds: Mapping[str, float]) -> dict[str, float]:
     rest, end = remaining_s(graph, seconds), end_of(planned)
     return {name: max(0.0, end - span.start_s - rest[name]) for name, span in planned.items()}

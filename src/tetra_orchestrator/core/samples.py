@@ -45,5 +45,5 @@ def _sample(text: str) -> Sample | None:
         at = datetime.fromisoformat(row["at"])
         cpu_s, rss_bytes = float(row["cpu_s"]), int(row["rss_bytes"])
         return Sample(at, str(row["task"]), int(row["attempt"]), cpu_s, rss_bytes) if at.tzinfo else None
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None

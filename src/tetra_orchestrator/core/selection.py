@@ -76,6 +76,12 @@ def policy(project: Project, mode: Mode | None) -> RunPolicy:
     return project.run._replace(**{name: value for name, value in own.items() if value is not None})
 
 
+def places(project: Project, mode: Mode | None) -> int:
+    """How many tasks of one run may run side by side."""
+    most = project.host.max_parallel
+    return min(most, policy(project, mode).max_parallel or most)
+
+
 def declared(project: Project, mode: Mode | None) -> tuple[Param, ...]:
     """The project's parameters, with the mode's values for their defaults."""
     values = dict(mode.params) if mode else {}

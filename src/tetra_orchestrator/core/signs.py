@@ -13,6 +13,9 @@ class Sign(Record):
     meaning: str
 
 
+#: The parameters of the control sequence (SGR) for each colour.
+CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
 #: By the states of tasks and runs.
 STATES = {
     "pending": Sign("·", "dim", "waits for what it depends on"),

@@ -31,13 +31,14 @@ def spread(seconds: Sequence[float]) -> Spread | None:
     """That of at least one value; None for none. The median is not moved by what is unusual, as a mean would be."""
     if not seconds:
         return None
-    middle = _median(seconds)
+    usual = middle(sorted(seconds))
     if len(seconds) < FEWEST:
-        return Spread(middle, float("inf"))
-    deviation = _median([abs(each - middle) for each in seconds]) * NORMAL
-    return Spread(middle, max(DEVIATIONS * deviation, PART * middle, LEAST_S))
+        return Spread(usual, float("inf"))
+    deviation = middle(sorted(abs(each - usual) for each in seconds)) * NORMAL
+    return Spread(usual, max(DEVIATIONS * deviation, PART * usual, LEAST_S))
 
 
-def _median(values: Sequence[float]) -> float:
-    ordered, half = sorted(values), len(values) // 2
-    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
+def middle(ordered: Sequence[float]) -> float:
+    """The median of numbers in their order."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -183,7 +183,7 @@ def _permission(job: Surroundings) -> str:
 def _standing(shell: Surroundings, job: Surroundings) -> Iterator[Diagnosis]:
     if job.cwd != shell.root:
         message = f"the job starts in {job.cwd} instead of {shell.root}"
-        yield Diagnosis("cwd", ERROR, message, "write the timers anew: tetra-orchestrator schedule apply")
+        yield Diagnosis("cwd", ERROR, message, "write the timers anew: tetra schedule apply")
 
 
 def _zone(shell: Surroundings, job: Surroundings) -> Iterator[Diagnosis]:

@@ -6,7 +6,7 @@ The scheduler only wakes us. What it is asked for is a superset of the slots; th
 from __future__ import annotations
 
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.selection import policy, select
+from tetra_orchestrator.core.selection import places, select
 from tetra_orchestrator.core.slots import dispatches
 from tetra_orchestrator.core.unit_bounds import bounds
 
@@ -146,11 +146,10 @@ def _timer(schedule: Schedule, project: Project, placement: Placement) -> TimerS
     if schedule.cron is None and schedule.every_s is None and at is None:
         return None
     mode = project.mode(schedule.mode) if schedule.mode else None
-    places = policy(project, mode).max_parallel or project.host.max_parallel
     tasks = _tasks(schedule, project)
     spec = _spec(schedule.name, f"schedule {schedule.name}", tasks, project, placement)
     leaves = dispatches(schedule)  # then the unit's own limits would not hold for the runs
-    bounded = spec if leaves else _bounded(spec, tasks, places, project)
+    bounded = spec if leaves else _bounded(spec, tasks, places(project, mode), project)
     return bounded._replace(
         dispatches=leaves,
         rule=rule_of(schedule.cron) if schedule.cron is not None else None,
@@ -204,9 +203,9 @@ def _spec(name: str, about: str, tasks: Sequence[Task], project: Project, placem
     )
 
 
-def _bounded(spec: TimerSpec, tasks: Sequence[Task], places: int, project: Project) -> TimerSpec:
+def _bounded(spec: TimerSpec, tasks: Sequence[Task], parallel: int, project: Project) -> TimerSpec:
     """The timer with what the run of its schedule may use."""
-    memory_bytes, cpu, processes = bounds(tasks, min(places, project.host.max_parallel), project.host)
+    memory_bytes, cpu, processes = bounds(tasks, parallel, project.host)
     delegate = any(task.resources is not None for task in tasks)
     return spec._replace(memory_bytes=memory_bytes, cpu=cpu, processes=processes, delegate=delegate)
 

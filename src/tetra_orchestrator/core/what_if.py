@@ -6,6 +6,7 @@ from tetra_orchestrator.core.admission import CPU, GPU, MEMORY, MILLI, PLACES, S
 from tetra_orchestrator.core.forecast import end_of, spans
 from tetra_orchestrator.core.graph import remaining_s
 from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.nodes import within
 from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
@@ -35,17 +36,15 @@ def scenario(
 ) -> Scenario:
     """What it would be with `parallel` tasks at the same time, given the seconds that each task takes."""
     of = limits._replace(max_parallel=parallel, places=max(parallel, limits.places))
-    running = [task for task in tasks if task.id not in skipped]
-    finish = end_of(spans(tasks, of, seconds, skipped))
+    planned = spans(tasks, of, seconds, skipped)
+    running, finish = [task for task in tasks if task.id in planned], end_of(planned)
     work = sum(seconds[task.id] for task in running)
     return Scenario(parallel, finish, work / (parallel * finish) if finish else 0.0, _bottleneck(running, of, seconds))
 
 
 def _bottleneck(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> Reason:
     """Of all bounds on the time that no order of the tasks can go below, the highest one."""
-    inside = {task.id for task in tasks}
-    graph = {task.id: tuple(name for name in task.depends_on if name in inside) for task in tasks}
-    path = max(remaining_s(graph, seconds).values(), default=0.0)
+    path = max(remaining_s(within(tasks), seconds).values(), default=0.0)
     bounds = {"critical_path": path, **_shared(tasks, limits, seconds)}
     name = max(bounds, key=lambda each: bounds[each])  # the first of equals: the path
     if name == "critical_path":

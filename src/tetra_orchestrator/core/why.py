@@ -8,7 +8,7 @@ from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.reasons import some
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import printable, to_second
-from tetra_orchestrator.core.states import TERMINAL, RunState, TaskState
+from tetra_orchestrator.core.states import ACTIVE, TERMINAL, RunState, TaskState
 from tetra_orchestrator.core.why_support import Past, support, why_begun
 
 TYPE_CHECKING = False
@@ -113,14 +113,11 @@ def _of_run(root: TaskRun | None, case: Case) -> Reason:
 
 def _doing(case: Case) -> str:
     """What a run does that goes on."""
-    active = [task.task_id for task in case.tasks if task.state in _ACTIVE]
+    active = [task.task_id for task in case.tasks if task.state in ACTIVE]
     if active:
         return f"{some(active)} {'is' if len(active) == 1 else 'are'} running"
     delayed = [task.task_id for task in case.tasks if task.state == TaskState.WAITING_RETRY]
     return f"to be tried again: {some(delayed)}" if delayed else "it starts its tasks"
-
-
-_ACTIVE = (TaskState.SUBMITTED, TaskState.RUNNING, TaskState.READY)
 
 
 def _of_task(task: TaskRun, root: TaskRun | None, case: Case) -> Reason:
@@ -144,7 +141,7 @@ def told(task: TaskRun, case: Case) -> Reason:
         own = None if reason is not None and reason.text == task.state else reason
         why = own or case.ended or reason or Reason(task.state, "nobody has noted why")
         return Reason(why.code, f"{name} {_VERBS[TaskState(task.state)]}: {why.text}")
-    if task.state in _ACTIVE:
+    if task.state in ACTIVE:
         why = case.started.get(name)
         since = f" since {case.said(task.started_at)}" if task.started_at else ""
         return Reason("running", f"{name} is running{since}{f': {why.text}' if why else ''}")

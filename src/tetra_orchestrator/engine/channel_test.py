@@ -49,7 +49,7 @@ def _letter(project: Project, channel: Channel, what: str, now: datetime) -> Let
     name = project.title or project.name
     title = f"{'over: ' * (what == RESOLVED)}a test of the channel {channel.name} of {name}"
     text = "Somebody wanted to know whether this arrives. Nothing is wrong."
-    command = f"tetra-orchestrator alerts list --config {shlex.quote(project.file)}"
+    command = f"tetra alerts list --config {shlex.quote(project.file)}"
     key = f"{project.name}-test-{channel.name}-{now:%Y%m%dT%H%M%S%fZ}"
     fields = (f"{CODE}:{key}", CODE, "low", channel.name, title, text, command, (channel.name,), now)
     alert = Alert(0, *fields, raised_at=now, resolved_at=now if what == RESOLVED else None)

@@ -9,7 +9,7 @@ from tetra_orchestrator.core.history import PipelineState, Run, TaskRun
 from tetra_orchestrator.core.identity import run_id
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.selection import beside, policy, recorded
+from tetra_orchestrator.core.selection import beside, places, policy, recorded
 from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.engine.attempt import Context
@@ -254,9 +254,8 @@ def _beside(done: Done, request: Request, world: World) -> Done:
 def limits(project: Project, mode: Mode | None = None) -> Limits:
     """What may run at the same time in one run of the mode, and what ends the run before it is done."""
     host, rule = project.host, policy(project, mode)
-    places = min(host.max_parallel, rule.max_parallel or host.max_parallel)
     return Limits(
-        places,
+        places(project, mode),
         project.pools,
         host.cpu,
         host.memory_bytes,

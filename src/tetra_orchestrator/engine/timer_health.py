@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.engine.timers import Site
     from tetra_orchestrator.timer_port import TimerState
 
-_APPLY = "tetra-orchestrator schedule apply"
-_PRUNE = "tetra-orchestrator schedule prune"
+_APPLY = "tetra schedule apply"
+_PRUNE = "tetra schedule prune"
 #: What is wrong with a file that a plan does not keep: a code and how bad it is.
 _FAULTS = {
     ADD: ("units_missing", WARNING),
@@ -75,4 +75,4 @@ def _off(states: Mapping[str, TimerState], disabled: Collection[str]) -> Iterato
             message = f"the timer {name} is loaded and does not wait for its next time"
         else:
             severity, message = WARNING, f"the timer {name} is switched off"
-        yield Diagnosis("timer_off", severity, message, f"tetra-orchestrator schedule enable {name}")
+        yield Diagnosis("timer_off", severity, message, f"tetra schedule enable {name}")

@@ -53,10 +53,6 @@ def _month(days: Mapping[str, Mapping[date, Sequence[Slot]]], shown: Sequence[da
     return tag("div", body, class_="frame", role="group", aria_label=title, tabindex="0")
 
 
-def _schedule(name: str) -> Html:
-    return tag("th", tag("span", name, class_="name"), scope="row")
-
-
 def _day(day: date, *, is_first: bool) -> Html:
     """The head of a column: the weekday above the day, or the month where that is a new one."""
     above = f"{day:%b}" if is_first else f"{day:%a}"[:2]
@@ -79,7 +75,7 @@ def _cell(slots: Sequence[Slot], day: date) -> Html:
 
 
 def _exceptions(slots: Sequence[Slot]) -> Html:
-    found = [slot for slot in slots if slot.outcome not in ("ran", "expected", "queued", "running")][-TOLD:]
+    found = [slot for slot in slots if slot.outcome not in ("ran", "expected", "queued", "running")]
     if not found:
         return tag("p", "Every slot ran on time.") if slots else tag("p", "No slot was due.")
     rows = [
@@ -92,10 +88,11 @@ def _exceptions(slots: Sequence[Slot]) -> Html:
             ),
             slot.outcome,
         )
-        for slot in reversed(found)
+        for slot in found[: -TOLD - 1 : -1]
     ]
     columns = ("schedule", "outcome", "slot", "why")
-    title = f"The {len(rows)} that did not run on time" if len(rows) > 1 else "The one that did not run on time"
+    title = f"The {len(found):,} that did not run on time" if len(found) > 1 else "The one that did not run on time"
+    title += f", the newest {TOLD} of them" if len(found) > TOLD else ""
     return folded(title, table("slots", "Slots that did not run on time", columns, rows), is_open=len(rows) <= 12)
 
 

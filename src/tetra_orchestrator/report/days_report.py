@@ -9,7 +9,7 @@ from tetra_orchestrator.report import trends
 from tetra_orchestrator.report.calendar import calendar
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, moment, run_id, tag
 from tetra_orchestrator.report.page import Page, Section, render
-from tetra_orchestrator.report.period import NO_MODE
+from tetra_orchestrator.report.period import FAILURES, NO_MODE
 from tetra_orchestrator.report.run_parts import alerts
 from tetra_orchestrator.report.signs import shown, worded
 from tetra_orchestrator.report.tables import Row, table
@@ -17,6 +17,7 @@ from tetra_orchestrator.report.tables import Row, table
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from tetra_orchestrator.ports import PipelineSummary
     from tetra_orchestrator.report.period import Period
@@ -48,6 +49,7 @@ def _sections(period: Period) -> list[Section]:
     first, last = period.since.astimezone().date(), period.now.astimezone().date()
     slots = calendar(period.slots, first, last) if period.slots else tag("p", "No slot of a schedule was due.")
     begins = f"{period.since.astimezone():%H:%M} of {first}"
+    newest = f"The newest {FAILURES:,}." if len(period.failures) == FAILURES else ""
     zone = "/".join(dict.fromkeys(f"{at.astimezone():%Z}" for at in (period.since, period.now)))
     return [
         Section(
@@ -60,7 +62,7 @@ def _sections(period: Period) -> list[Section]:
         Section("pipelines", "Pipelines", _pipelines(period)),
         Section("durations", "Durations", _durations(period), trends.LEGEND),
         Section("alerts", "Alerts", alerts(period.alerts) or tag("p", "Nobody had to be told of anything.")),
-        Section("failures", "Failures", _failures(period)),
+        Section("failures", "Failures", _failures(period), newest),
         Section("slowest", "Slowest tasks", _slowest(period), "By the median of those that succeeded."),
         Section("due", "Due next", _due(period)),
         Section("runs", "Runs", _runs(period), "All that began in this time, also those that still run."),
@@ -96,19 +98,21 @@ def _head(period: Period) -> Html:
 def _pipelines(period: Period) -> Html:
     if not period.summaries:
         return NOTHING
-    rows = [_pipeline(one, period) for one in period.summaries if one.pipeline.enabled]
+    events: dict[str, list[Event]] = {}
+    for (name, _), own in period.pipelines.items():
+        events.setdefault(name, []).extend(own)
+    shown = (one for one in period.summaries if one.pipeline.enabled)
+    rows = [_pipeline(one, events.get(one.pipeline.name, ()), period.now) for one in shown]
     columns = ("pipeline", "last run", "data", "last success", "#runs", "#succeeded")
     return table("pipeline", "Pipelines", columns, rows)
 
 
-def _pipeline(one: PipelineSummary, period: Period) -> Row:
-    name = one.pipeline.name
-    events = [event for (of, _), own in period.pipelines.items() if of == name for event in own]
-    data = freshness(one.last_success_at, one.pipeline.max_data_age_s, period.now)
-    age = "never" if one.last_success_at is None else f"{about((period.now - one.last_success_at).total_seconds())} ago"
+def _pipeline(one: PipelineSummary, events: Sequence[Event], now: datetime) -> Row:
+    data = freshness(one.last_success_at, one.pipeline.max_data_age_s, now)
+    age = "never" if one.last_success_at is None else f"{about((now - one.last_success_at).total_seconds())} ago"
     state = "running" if one.active else one.last_state
     cells = (
-        name,
+        one.pipeline.name,
         shown(state) if state else "never ran",
         worded(PIPELINES[data], data),
         age,

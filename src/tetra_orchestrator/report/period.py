@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from tetra_orchestrator.core.failed_how import BAD
 from tetra_orchestrator.core.history import RunFilter, lasted_s
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.states import TaskState, rank, word
@@ -28,7 +29,7 @@ RUNS, ALERTS = 10_000, 5000
 NO_MODE = "no mode"
 #: Of tasks that did not succeed in some run, newest first.
 FAILURES = 2000
-_BAD = frozenset((TaskState.FAILED, TaskState.TIMED_OUT, TaskState.LOST, TaskState.CANCELLED))
+_BAD = BAD | {TaskState.CANCELLED}
 _LEFT_OUT = frozenset((TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.PENDING))
 
 
@@ -70,14 +71,13 @@ def read(store: Store, since: datetime, now: datetime, title: str, due: Sequence
     cut, runs = len(runs) > RUNS, runs[:RUNS]
     pipelines: dict[Named, list[Event]] = {}
     tasks: dict[Named, list[Event]] = {}
+    modes: dict[str, list[Event]] = {}
     failures: list[Failure] = []
     for run in reversed(runs):
+        modes.setdefault(run.mode or NO_MODE, []).extend(of_runs([run]))
         rows = store.task_runs(run.run_id)
         _count(run, rows, pipelines, tasks)
         failures += [Failure(run, row) for row in rows if row.state in _BAD]
-    modes: dict[str, list[Event]] = {}
-    for run in runs[::-1]:
-        modes.setdefault(run.mode or NO_MODE, []).extend(of_runs([run]))
     slots = store.ledger.slots(since=since, until=now)
     known = {run.run_id for run in runs}
     return Period(
@@ -86,7 +86,7 @@ def read(store: Store, since: datetime, now: datetime, title: str, due: Sequence
         title,
         runs,
         cut,
-        0 if cut else sum(slot.run_id is not None and slot.run_id not in known for slot in slots),
+        0 if cut else sum(slot.lateness_s is not None and slot.run_id not in known for slot in slots),
         modes,
         pipelines,
         tasks,

@@ -10,7 +10,7 @@ from tetra_orchestrator.core.states import RUN_TERMINAL, SATISFIED, TERMINAL, Ta
 from tetra_orchestrator.report.gantt import anchor
 from tetra_orchestrator.report.markup import NOTHING, Html, join, local, moment, tag
 from tetra_orchestrator.report.signs import shown, worded
-from tetra_orchestrator.report.tables import Row, folded, plain, table
+from tetra_orchestrator.report.tables import Row, folded, table
 from tetra_orchestrator.report.words import LETTERS
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ def ended(story: Story, places: Mapping[str, int]) -> Html:
     wrong = [task for task in story.tasks if task.state in TERMINAL and task.state not in _NO_FAULT]
     if not wrong:
         return NOTHING
-    logs = {attempt.task_id: attempt for attempt in story.attempts if attempt.tail}
+    logs = {attempt.task_id: attempt for attempt in _logged(story)[:EXCERPTS]}
     items = [tag("li", _fault(task, story.why(task), logs.get(task.task_id), places)) for task in wrong[:WRONG]]
     more = tag("p", f"and {len(wrong) - WRONG} more, which the tasks below tell") if len(wrong) > WRONG else NOTHING
     blocked = sum(task.state == TaskState.UPSTREAM_FAILED for task in story.tasks)
@@ -55,7 +55,7 @@ def _fault(task: TaskRun, reason: str, last: Attempt | None, places: Mapping[str
 
 def logs(story: Story, places: Mapping[str, int]) -> Html:
     """The end of each log that the store has, which is without secrets."""
-    told = [attempt for attempt in story.attempts if attempt.tail]
+    told = _logged(story)
     parts = [_excerpt(attempt, places[attempt.task_id], is_open=len(told) <= 3) for attempt in told[:EXCERPTS]]
     if len(told) > EXCERPTS:
         text = (
@@ -63,6 +63,10 @@ def logs(story: Story, places: Mapping[str, int]) -> Html:
         )
         parts.append(tag("p", text))
     return join(parts)
+
+
+def _logged(story: Story) -> list[Attempt]:
+    return [attempt for attempt in story.attempts if attempt.tail]
 
 
 def _excerpt(attempt: Attempt, place: int, *, is_open: bool) -> Html:
@@ -123,10 +127,11 @@ def changes(story: Story) -> Html:
 def alerts(found: Sequence[Alert]) -> Html:
     """Alerts, what is open first."""
     rows = [
-        (one.title, _standing(one), one.severity, moment(one.raised_at or one.seen_at), one.text)
+        Row((one.title, _standing(one), one.severity, moment(one.raised_at or one.seen_at), one.text))
         for one in sorted(found, key=lambda one: one.resolved_at is not None)
     ]
-    return plain("Alerts", ("alert", "standing", "severity", "since", "what is known"), rows) if rows else NOTHING
+    columns = ("alert", "standing", "severity", "since", "what is known")
+    return table("alerts", "Alerts", columns, rows) if rows else NOTHING
 
 
 def _standing(one: Alert) -> Html:

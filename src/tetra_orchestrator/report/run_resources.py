@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tetra_orchestrator.core.history import Attempt
     from tetra_orchestrator.report.run_story import Story
     from tetra_orchestrator.report.usage import Curve, Curves
 
@@ -35,7 +36,7 @@ def resources(story: Story) -> Html:
         _chart("Memory", found.memory, size, foot, "purple"),
     )
     note = tag("p", _origin(found), class_="note")
-    return join((note, tag("div", *charts, class_="charts"), _table(found, end_s), _hungriest(story)))
+    return join((note, tag("div", *charts, class_="charts"), _table(found, end_s), _hungriest(story.attempts)))
 
 
 def _chart(title: str, of: Curve, spoken: Callable[[float], str], foot: Html, kind: str) -> Html:
@@ -76,21 +77,17 @@ def _table(found: Curves, total_s: float) -> Html:
     return folded("The curves as a table", table("curves", "The most of each span of time", columns, rows))
 
 
-def _hungriest(story: Story) -> Html:
-    def cost(at: int) -> float:
-        return story.attempts[at].facts.usage.cpu_s or 0.0
-
-    known = sorted(range(len(story.attempts)), key=cost, reverse=True)[:MOST]
-    rows = [_usage_row(story, at) for at in known if story.attempts[at].facts.usage.cpu_s is not None]
-    if not rows:
+def _hungriest(attempts: Sequence[Attempt]) -> Html:
+    known = [one for one in attempts if one.facts.usage.cpu_s is not None]
+    if not known:
         return NOTHING
+    most = sorted(known, key=lambda one: one.facts.usage.cpu_s or 0.0, reverse=True)[:MOST]
     columns = ("attempt", "#CPU time", "#peak memory", "#read", "#written")
     title = "What took the most CPU time"
-    return folded(title, table("most", title, columns, rows))
+    return folded(title, table("most", title, columns, list(map(_usage_row, most))))
 
 
-def _usage_row(story: Story, at: int) -> Row:
-    one = story.attempts[at]
+def _usage_row(one: Attempt) -> Row:
     used = one.facts.usage
     bytes_: Sequence[int | None] = (used.peak_rss_bytes, used.read_bytes, used.write_bytes)
     return Row((f"{one.task_id} {one.number}", duration(used.cpu_s), *("-" if b is None else size(b) for b in bytes_)))

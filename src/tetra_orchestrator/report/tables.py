@@ -60,11 +60,6 @@ def _rest(rows: Sequence[Row]) -> Html:
     return join((script, tag("noscript", tag("p", note))))
 
 
-def plain(title: str, columns: Sequence[Content], rows: Sequence[Sequence[Content]]) -> Html:
-    """A short table in a frame that scrolls by itself."""
-    return table(title.lower().replace(" ", "-"), title, columns, [Row(row) for row in rows])
-
-
 def folded(summary: str, content: Html, *, is_open: bool = False) -> Html:
     """What is only looked at when it is asked for; on paper it is always there."""
     return tag("details", tag("summary", summary), content, open=is_open)

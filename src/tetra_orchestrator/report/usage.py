@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
 from itertools import groupby
 
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.samples import samples
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from tetra_orchestrator.core.bars import Bar
+    from tetra_orchestrator.core.samples import Sample
 
 #: Values of a curve.
 POINTS = 240
 #: What begins so shortly before another's end comes after it: the two were timed by different clocks.
 HANDOVER_S = 0.01
-
-
-class Sample(Record):
-    """What an attempt had taken at that instant: processor time in all (seconds), and the memory of that moment."""
-
-    at: datetime
-    task: str
-    attempt: int
-    cpu_s: float
-    rss_bytes: float
 
 
 class Curve(Record):
@@ -52,50 +43,35 @@ class Curves(Record):
 
 def read(lines: Iterable[str]) -> list[Sample]:
     """The samples, ascending; a line that is cut off, as the last may be, or no sample counts for nothing."""
-    return sorted((sample for line in lines if (sample := _sample(line))), key=lambda one: one.at)
+    return sorted(samples(lines), key=lambda one: one.at)
 
 
-def curves(bars: Sequence[Bar], began: datetime | None, total_s: float, samples: Sequence[Sample]) -> Curves:
+def curves(bars: Sequence[Bar], began: datetime | None, total_s: float, found: Sequence[Sample]) -> Curves:
     """The curves over so many seconds from the run's beginning."""
     step = total_s / POINTS or 1.0
     running = [(bar.start_s, bar.end_s, 1.0) for bar in bars]
     waiting = [(bar.ready_s, bar.start_s, 1.0) for bar in bars]
-    known = _sampled(bars, began, samples) if samples and began is not None else list(map(_flat, bars))
+    known = _sampled(bars, began, found) if found and began is not None else list(map(_flat, bars))
     cores = [(start, end, value) for start, end, value, _ in known]
     memory = [(start, end, value) for start, end, _, value in known]
     ran, waited, worked, held = (_curve(spans, step) for spans in (running, waiting, cores, memory))
-    return Curves(ran, waited, worked, held, bool(samples))
+    return Curves(ran, waited, worked, held, bool(found))
 
 
-def _sample(line: str) -> Sample | None:
-    try:
-        found = json.loads(line)
-        at = datetime.fromisoformat(found["at"])
-        if at.tzinfo is None:
-            return None
-        return Sample(
-            at, str(found["task"]), int(found["attempt"]), float(found["cpu_s"] or 0), float(found["rss_bytes"] or 0)
-        )
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return None
-
-
-def _sampled(
-    bars: Sequence[Bar], began: datetime, samples: Sequence[Sample]
-) -> list[tuple[float, float, float, float]]:
+def _sampled(bars: Sequence[Bar], began: datetime, taken: Sequence[Sample]) -> list[tuple[float, float, float, float]]:
     """Spans of (start, end, cores, bytes): from one sample of an attempt to the next, the first from its start.
 
     Of attempts that were over before the first sample, as without any.
     """
     left = {(bar.attempt.task_id, bar.attempt.number): bar for bar in bars}
-    found = []
-    for key, own in groupby(sorted(samples, key=_whose), key=_whose):
+    found: list[tuple[float, float, float, float]] = []
+    for key, own in groupby(sorted(taken, key=_whose), key=_whose):
         bar = left.pop(key, None)
         if bar is None:
             continue
         at, spent, held = bar.start_s, 0.0, 0.0
         for sample in own:
-            now = (sample.at - began).total_seconds()
+            now = min((sample.at - began).total_seconds(), bar.end_s)  # the wall clock may have been set meanwhile
             if now > at:
                 found.append((at, now, max(sample.cpu_s - spent, 0.0) / (now - at), sample.rss_bytes))
                 at, spent, held = now, sample.cpu_s, sample.rss_bytes

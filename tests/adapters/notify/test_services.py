@@ -92,7 +92,7 @@ def test_T_206_pagerduty_is_triggered_with_the_key_of_the_alert_and_the_service(
         "what": "raised",
         "since": "2026-03-01T20:00:00Z",
         "run": "20260301T200000Z-abcdef",
-        "look_closer": "tetra-orchestrator show 20260301T200000Z-abcdef",
+        "look_closer": "tetra show 20260301T200000Z-abcdef",
         "text": "load: exit code 3\n  disk full",
     }
 
@@ -179,7 +179,7 @@ def test_a_webhook_gets_the_letter_as_documented(told):
                 "subject": "data",
                 "title": "data failed: load ended with exit code 3",
                 "text": "load: exit code 3\n  disk full",
-                "command": "tetra-orchestrator show 20260301T200000Z-abcdef",
+                "command": "tetra show 20260301T200000Z-abcdef",
                 "seen_at": "2026-03-01T20:00:00Z",
                 "run_id": "20260301T200000Z-abcdef",
                 "raised_at": "2026-03-01T20:00:05Z",

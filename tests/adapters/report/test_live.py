@@ -252,6 +252,19 @@ def test_a_terminal_that_becomes_narrower_and_wider_again_has_each_line_once():
         assert sum(each.startswith("·") for each in show.lines) == 3
 
 
+@pytest.mark.parametrize("keeps_room", [True, False])
+@pytest.mark.parametrize("coloured", [True, False])
+def test_what_stands_above_the_view_stays_when_the_terminal_becomes_narrower(coloured, keeps_room):
+    show = Show(tasks(*LONG[:4]), columns=100, coloured=coloured)
+    show.terminal.keeps_room = keeps_room
+    show.tell("attempt.started", LONG[1], 1, "submitted").wait(0.4)
+    show.tell("attempt.started", LONG[0], 1, "submitted").wait(2)
+    show.terminal.resize(70, 24)
+    show.wait(1.2)
+    assert show.lines[0] == f"{RUN_ID}  in weekly mode"
+    assert [each[0] for each in show.lines[1:]] == ["0", "▶", " ", "▶", " ", "·", "·"]
+
+
 def crowd(*, done, failed=(), running=(), count=45, rows=24):
     show = Show(tasks(*LONG[:count]), rows=rows, columns=100)
     for n in [*done, *failed]:
@@ -507,11 +520,31 @@ def test_symbols_that_the_encoding_lacks_become_others_of_the_same_width():
     assert all(text.encode("iso-8859-1") for text in show.terminal.written[2:])
 
 
+def test_a_line_that_is_cut_ends_in_what_the_encoding_has():
+    show = Show(CHAIN, columns=40, logs={"load.1.log": "ü" * 60})
+    show.terminal.__class__ = Latin
+    show.tell(*LOADED).wait(2)
+    assert show.lines[3] == "  | " + "ü" * 34 + "."
+    assert all(text.encode("iso-8859-1") for text in show.terminal.written[1:])
+
+
+def test_a_drawing_is_handed_on_in_one_piece_so_that_the_cursor_comes_back_with_it(monkeypatch):
+    leader, follower = pty.openpty()
+    written, write = [], os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+    with Outlet(follower) as outlet:
+        Canvas(outlet, size=lambda: (80, 24)).draw([((f"line {n}", "bold"),) for n in range(20)])
+    os.close(leader)
+    os.close(follower)
+    assert [(data[:6], data[-6:]) for data in written] == [(b"\x1b[?25l", b"\x1b[?25h")]
+
+
 @pytest.mark.parametrize(
     ("is_terminal", "environ", "drawn"),
     [
         (True, {"TERM": "xterm"}, True),
         (True, {"TERM": "dumb"}, False),
+        (True, {"TERM": ""}, False),
         (True, {}, False),
         (False, {"TERM": "xterm"}, False),
     ],

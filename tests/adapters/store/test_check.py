@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _T, _R = TaskState, RunState
 FINE = Diagnosis("store_rows", "ok", "runs, tasks, attempts, slots, partitions and letters agree with each other")
-REMEDY = "keep the store and please report it; `tetra-orchestrator state backup` makes a copy to send"
+REMEDY = "keep the store and please report it; `tetra state backup` makes a copy to send"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -165,7 +165,7 @@ def test_a_reader_does_not_upgrade(path: str) -> None:
         SqliteStore(path, readonly=True)
     assert told(caught, path) == (
         "{path}: the store was written by an older version"
-        "\n  hint: `tetra-orchestrator run`, or any other command that writes, upgrades it"
+        "\n  hint: `tetra run`, or any other command that writes, upgrades it"
     )
 
 
@@ -283,7 +283,7 @@ def test_an_upgrade_that_leaves_out_what_it_should_have_made_is_none(
     with pytest.raises(StoreError) as caught:
         SqliteStore(path)
     assert told(caught, path) == (
-        "{path}: the store is not complete: it lacks the index latest\n  hint: `tetra-orchestrator state restore FILE`"
+        "{path}: the store is not complete: it lacks the index latest\n  hint: `tetra state restore FILE`"
         " restores a backup; the folder `backups` beside it has some"
     )
     assert versions(path)[-1] == next_versions
@@ -475,7 +475,7 @@ def test_a_store_that_lacks_something_is_refused_whatever_its_version_says(
         with pytest.raises(StoreError) as caught:
             SqliteStore(path, readonly=readonly)
         assert told(caught, path) == (
-            f"{{path}}: the store is not complete: it lacks {lacks}\n  hint: `tetra-orchestrator state restore FILE`"
+            f"{{path}}: the store is not complete: it lacks {lacks}\n  hint: `tetra state restore FILE`"
             " restores a backup; the folder `backups` beside it has some"
         )
         assert (caught.value.code, caught.value.exit_code) == ("store_incomplete", Exit.UNAVAILABLE)

@@ -330,7 +330,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(path: str) -> None:
 def test_there_is_nothing_to_read_before_the_first_run(path: str) -> None:
     with pytest.raises(StoreError) as caught:
         SqliteStore(path, readonly=True)
-    expected = "{path}: no runs have been recorded yet\n  hint: start one with `tetra-orchestrator run --mode MODE`"
+    expected = "{path}: no runs have been recorded yet\n  hint: start one with `tetra run --mode MODE`"
     assert told(caught, path) == expected
     assert (caught.value.code, caught.value.exit_code) == ("no_store", Exit.UNAVAILABLE)
     assert not os.path.exists(os.path.dirname(path))
@@ -449,7 +449,7 @@ def test_56_a_store_deleted_or_replaced_while_in_use_is_noticed(diary: Diary, pa
         diary.store.record([moved("a", _T.PENDING, _T.SUBMITTED, 0, 1)])
     assert told(caught, path) == (
         "{path}: the store was deleted or replaced while it was in use"
-        "\n  hint: nothing more was recorded; move the file back, then run `tetra-orchestrator status`"
+        "\n  hint: nothing more was recorded; move the file back, then run `tetra status`"
     )
     os.rename(f"{path}.moved", path)
     diary.store.record([moved("a", _T.PENDING, _T.SUBMITTED, 0, 1)])

@@ -125,7 +125,7 @@ def test_a_timer_that_the_table_does_not_have_is_told(bench: CrontabBench) -> No
     bench.install("daily")
     with pytest.raises(CannotWrite) as caught:
         bench.backend.arm(PROJECT, ["daily", "gone"])
-    hint = "install it with `tetra-orchestrator schedule apply`"
+    hint = "install it with `tetra schedule apply`"
     assert str(caught.value) == f"the crontab has no timer gone of the project demo\n  hint: {hint}"
     assert bench.waiting("daily") == []
 

@@ -170,7 +170,7 @@ def test_a_job_that_somebody_has_disabled_is_found(bench: LaunchdBench) -> None:
     armed(bench)
     bench.scheduler.know("disabled", {LABEL: True, "com.other.thing": True})
     message = f"{LABEL} is disabled in launchd: it is not started"
-    remedy = "`tetra-orchestrator schedule enable` with its name, unless it is meant to be"
+    remedy = "`tetra schedule enable` with its name, unless it is meant to be"
     assert bench.backend.diagnose() == [Diagnosis("launchd_disabled_by_user", WARNING, message, remedy)]
 
 

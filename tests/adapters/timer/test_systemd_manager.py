@@ -80,7 +80,7 @@ def test_where_systemd_is_not_process_1_nothing_is_installed(bench: SystemdBench
     shutil.rmtree(bench.machine / "run/systemd")
     with pytest.raises(CannotWrite) as caught:
         bench.backend.check()
-    hint = "use cron with --by crontab, or `tetra-orchestrator start --foreground`"
+    hint = "use cron with --by crontab, or `tetra start --foreground`"
     assert str(caught.value) == f"this system was not started by systemd\n  hint: {hint}"
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tetra_orchestrator.core.events import RunEvent
-    from tetra_orchestrator.core.model import Task
     from tetra_orchestrator.ports import Subject
 
 #: How many of the tasks that ended last are remembered in their order, and how far ahead is looked for waiting ones.
@@ -51,7 +50,8 @@ class Line:
 class Board:
     """The tasks of a run in the order of its plan. `active` are those that run or wait for their next attempt.
 
-    `counts` has how many tasks are in each state, `ended` the last that ended, `stopping` why the run was asked to end.
+    `tasks` are what the file says of them, as far as it is known. `counts` has how many are in each state, `ended` the
+    last that ended, `stopping` why the run was asked to end.
     """
 
     def __init__(self, subject: Subject):
@@ -113,10 +113,6 @@ class Board:
         """How long an attempt of the task usually takes."""
         task = self.tasks.get(name)
         return self.subject.expected_s.get(name, task.expected_s if task else None)
-
-    def task(self, name: str) -> Task | None:
-        """What the file says of it, as far as that is known."""
-        return self.tasks.get(name)
 
     def window(self, room: int) -> list[str]:
         """The tasks that matter most now, at most so many, in the order of the plan.

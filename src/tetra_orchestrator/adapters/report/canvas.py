@@ -7,6 +7,7 @@ import os
 import shutil
 
 from tetra_orchestrator.core.cells import cells, cut
+from tetra_orchestrator.core.signs import CODES
 from tetra_orchestrator.core.spoken import printable
 
 TYPE_CHECKING = False
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     #: A line as pieces of text, each with its colour: `bold`, `dim`, `red` and the like, several with a space between.
     Row: TypeAlias = Sequence[tuple[str, str]]
 
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-_REST_OF_LINE, _BELOW = "\x1b[K", "\x1b[J"
+_LINE, _REST_OF_LINE, _BELOW = "\x1b[2K", "\x1b[K", "\x1b[J"
 #: Around a drawing: the cursor is not seen, and what is wider than we believe does not go on in the next line.
 _BEGIN, _END = "\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h"
 #: What stands for our symbols where the terminal's encoding lacks them, each as wide as it is.
@@ -29,7 +29,7 @@ ASCII = str.maketrans("✓✗▶↻·−◐■│─…", "+x>~.-%#|-.")
 
 def draws(outlet: Outlet, environ: Mapping[str, str]) -> bool:
     """Whether the outlet is a terminal that can be drawn on, and nobody else does."""
-    return outlet.isatty() and environ.get("TERM", "dumb") != "dumb" and _is_ours(outlet.fileno())
+    return outlet.isatty() and environ.get("TERM", "") not in ("", "dumb") and _is_ours(outlet.fileno())
 
 
 def _is_ours(terminal: int) -> bool:
@@ -58,7 +58,7 @@ class Canvas:
         self._coloured = coloured
         self._size = size
         self._widths: list[int] = []
-        self._shown = ""
+        self._shown: list[str] = []
 
     @property
     def behind(self) -> bool:
@@ -82,27 +82,32 @@ class Canvas:
     def draw(self, rows: Sequence[Row]) -> None:
         """Show these rows in the place of those that were drawn before."""
         if self._outlet.disturbed:
-            self._outlet.disturbed, self._widths, self._shown = False, [], ""
+            self._outlet.disturbed, self._widths, self._shown = False, [], []
         fitted = [self._fitted(row) for row in rows]
-        text = "".join(f"{self._painted(row)}{_REST_OF_LINE}\n" for row in fitted)
+        painted = [self._painted(row) for row in fitted]
+        widths = [sum(cells(piece) for piece, _ in row) for row in fitted]
         up = sum(1 + max(width - 1, 0) // (self.columns + 1) for width in self._widths)
-        if text != self._shown or up != len(self._widths):
+        is_wrapped = up != len(self._widths)
+        if painted != self._shown or is_wrapped:
             begin = f"{_BEGIN}\r" + (f"\x1b[{up}A" if up else "")
+            # for tmux a line stays as long as it was, and wrapped as it was, until all of it is erased
+            before = [*self._widths, *(0 for _ in rows)]
+            erased = [_LINE * (is_wrapped or width < old) for width, old in zip(widths, before, strict=False)]
+            text = "".join(f"{first}{line}{_REST_OF_LINE}\n" for first, line in zip(erased, painted, strict=True))
             self._outlet.write(f"{begin}{text}{_BELOW}{_END}")
             self._outlet.flush()
-        self._shown = text
-        self._widths = [sum(cells(piece) for piece, _ in row) for row in fitted]
+        self._shown, self._widths = painted, widths
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows that stay, below what is drawn; long ones go on in the next line."""
         self._outlet.write("".join(f"{self._painted(self._spelled(row))}\n" for row in rows))
         self._outlet.flush()
-        self._widths, self._shown = [], ""
+        self._widths, self._shown = [], []
 
     def _fitted(self, row: Row) -> Row:
         room, found = self.columns, []
         for piece, colour in self._spelled(row):
-            shown = cut(piece, room)
+            shown = self._within(cut(piece, room))
             found.append((shown, colour))
             room -= cells(shown)
             if shown != piece or room <= 0:
@@ -110,25 +115,23 @@ class Canvas:
         return found
 
     def _spelled(self, row: Row) -> Row:
-        """The row in characters that drive no terminal, and that its encoding has."""
-        encoding = self._outlet.encoding
-        row = [(printable(piece).expandtabs().replace("\n", " "), colour) for piece, colour in row]
-        if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-            return row
-        return [(_within(piece, encoding), colour) for piece, colour in row]
+        """The row in characters that drive no terminal and that its encoding has, without spaces at its end."""
+        found = [(self._within(printable(piece).expandtabs().replace("\n", " ")), colour) for piece, colour in row]
+        while found and not (rest := found[-1][0].rstrip(" ")):
+            found.pop()
+        return [*found[:-1], (rest, found[-1][1])] if found else []
+
+    def _within(self, text: str) -> str:
+        try:
+            text.encode(self._outlet.encoding)
+        except UnicodeEncodeError:
+            return text.translate(ASCII).encode(self._outlet.encoding, "backslashreplace").decode(self._outlet.encoding)
+        return text
 
     def _painted(self, row: Row) -> str:
-        return "".join(self._piece(text, colour) for text, colour in row).rstrip(" ")
+        return "".join(self._piece(text, colour) for text, colour in row)
 
     def _piece(self, text: str, colour: str) -> str:
         if not (self._coloured and colour and text):
             return text
-        return f"\x1b[{';'.join(_CODES[name] for name in colour.split())}m{text}\x1b[0m"
-
-
-def _within(text: str, encoding: str) -> str:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(ASCII).encode(encoding, "backslashreplace").decode(encoding)
-    return text
+        return f"\x1b[{';'.join(CODES[name] for name in colour.split())}m{text}\x1b[0m"

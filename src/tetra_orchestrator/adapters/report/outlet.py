@@ -81,10 +81,11 @@ class Outlet:
         return len(text)
 
     def flush(self) -> None:
-        """Hand on what the reader takes at once, in whole lines where they are not too long."""
+        """Hand on what the reader takes at once: all of it, or in whole lines where they are not too long."""
         while self._waiting:
-            end = self._waiting.rfind(b"\n", 0, select.PIPE_BUF) + 1
-            taken = self._send(self._waiting[: end or select.PIPE_BUF])
+            most = select.PIPE_BUF
+            end = self._waiting.rfind(b"\n", 0, most) + 1 if len(self._waiting) > most else most
+            taken = self._send(self._waiting[: end or most])
             if not taken:
                 return
             del self._waiting[:taken]

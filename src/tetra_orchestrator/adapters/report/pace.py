@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.countdown import Countdown
-from tetra_orchestrator.core.selection import policy
+from tetra_orchestrator.core.selection import places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,9 +45,6 @@ class Pace:
 
     def _begun(self) -> Countdown:
         board, project, run = self._board, self._board.subject.project, self._board.subject.run
-        places = 1
-        if project is not None:
-            rule = policy(project, project.mode(run.mode) if run and run.mode else None)
-            places = min(project.host.max_parallel, rule.max_parallel or project.host.max_parallel)
+        mode = project.mode(run.mode) if project and run and run.mode else None
         inside = [task for name in board.lines if (task := board.tasks.get(name))]
-        return Countdown(inside, board.subject.expected_s, places)
+        return Countdown(inside, board.subject.expected_s, places(project, mode) if project else 1)

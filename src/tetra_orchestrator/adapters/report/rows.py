@@ -90,7 +90,7 @@ def stopping_row(board: Board) -> Row:
     running = [name for name, line in board.active.items() if line.state in ACTIVE]
     if not running:
         return (("stopping", "bold yellow"), (f" ({board.stopping})", ""))
-    grace = max([task.kill_grace_s for name in running if (task := board.task(name))], default=None)
+    grace = max([task.kill_grace_s for name in running if (task := board.tasks.get(name))], default=None)
     have = "1 task has" if len(running) == 1 else f"{len(running)} tasks have"
     them = "it" if len(running) == 1 else "them"
     again = " again" if "SIGINT" in board.stopping else ""
@@ -139,7 +139,7 @@ def _attempt(name: str, line: Line, board: Board) -> str:
 
 
 def _of(name: str, board: Board) -> str:
-    task = board.task(name)
+    task = board.tasks.get(name)
     return f" of {task.retry.max_attempts}" if task and task.retry.max_attempts > 1 else ""
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.changes import AttemptClosed, Change
     from tetra_orchestrator.core.history import Partition
 
-HINT = "another process has recorded something else; see `tetra-orchestrator show {run}`"
-_JUDGED = "nothing is lost; `tetra-orchestrator alerts list` shows how it stands"
+HINT = "another process has recorded something else; see `tetra show {run}`"
+_JUDGED = "nothing is lost; `tetra alerts list` shows how it stands"
 
 
 def conflict(change: Change, found: tuple[str, int] | None) -> StateConflict:

@@ -57,7 +57,7 @@ def went_away(url: str, cause: str) -> StoreError:
 def in_doubt(url: str, cause: str) -> StoreError:
     """The connection broke while a commit was under way, and nobody can tell what became of it."""
     message = f"the server went away during a commit, and whether that was made is not known: {cause}"
-    return _store(url, message, "start the server; `tetra-orchestrator status` then tells what was recorded", LOST)
+    return _store(url, message, "start the server; `tetra status` then tells what was recorded", LOST)
 
 
 def locked(url: str, holders: Sequence[str]) -> StoreError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tetra_orchestrator.adapters.store.database import Database
 
 _AGREE = "runs, tasks, attempts, slots, partitions and letters agree with each other"
-_REMEDY = "keep the store and please report it; `tetra-orchestrator state backup` makes a copy to send"
+_REMEDY = "keep the store and please report it; `tetra state backup` makes a copy to send"
 
 _OVER, _DONE, _LIVE = words(RUN_TERMINAL), words(TERMINAL), words(RUN_ACTIVE)
 _TASK = "run_id || ' ' || task_id AS who"

@@ -85,9 +85,7 @@ def _locked(path: str) -> StoreError:
 
 def missing(path: str) -> StoreError:
     """There is no store yet, and this command only reads."""
-    return _store(
-        path, "no runs have been recorded yet", "start one with `tetra-orchestrator run --mode MODE`", "no_store"
-    )
+    return _store(path, "no runs have been recorded yet", "start one with `tetra run --mode MODE`", "no_store")
 
 
 def cut_short(path: str, size: int) -> StoreError:
@@ -126,7 +124,7 @@ def foreign(path: str) -> StoreError:
 
 def replaced(path: str) -> CannotWrite:
     """What we hold open is no longer what the path names."""
-    hint = "nothing more was recorded; move the file back, then run `tetra-orchestrator status`"
+    hint = "nothing more was recorded; move the file back, then run `tetra status`"
     return _cannot_write(path, "the store was deleted or replaced while it was in use", hint)
 
 
@@ -138,7 +136,7 @@ def too_new(path: str, program: str) -> StoreError:
 
 def too_old(path: str) -> StoreError:
     """The tables need an upgrade, and this command only reads."""
-    hint = "`tetra-orchestrator run`, or any other command that writes, upgrades it"
+    hint = "`tetra run`, or any other command that writes, upgrades it"
     return _store(path, "the store was written by an older version", hint, "store_too_old")
 
 
@@ -146,7 +144,7 @@ def incomplete(path: str, lacks: Sequence[str]) -> StoreError:
     """The version is right and the tables are not: somebody has changed them, or has put them together by hand."""
     more = [f"{len(lacks) - MOST_NAMED} more"] if len(lacks) > MOST_NAMED else []
     message = f"the store is not complete: it lacks {', '.join([*lacks[:MOST_NAMED], *more])}"
-    hint = "`tetra-orchestrator state restore FILE` restores a backup; the folder `backups` beside it has some"
+    hint = "`tetra state restore FILE` restores a backup; the folder `backups` beside it has some"
     return _store(path, message, hint, "store_incomplete")
 
 

@@ -74,7 +74,7 @@ class CrontabTimers:
         found = switches(_block(table, project) or "")
         if missing := [name for name in names if name not in found]:
             message = f"the crontab has no timer {missing[0]} of the project {project}"
-            raise CannotWrite(message, hint="install it with `tetra-orchestrator schedule apply`")
+            raise CannotWrite(message, hint="install it with `tetra schedule apply`")
         _switch(table, project, {name for name, is_on in found.items() if not is_on and name not in names})
 
     def disarm(self, project: str, names: Sequence[str]) -> None:

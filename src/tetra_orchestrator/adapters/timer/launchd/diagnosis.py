@@ -23,7 +23,7 @@ def diagnose(forbidden: Callable[[], set[str]], folder: UnitFolder) -> list[Diag
     ours = {file.name.removesuffix(".plist") for file in folder.files(_is_list) if read_marker(file.text)}
     for label in sorted(ours & forbidden()):
         message = f"{label} is disabled in launchd: it is not started"
-        remedy = "`tetra-orchestrator schedule enable` with its name, unless it is meant to be"
+        remedy = "`tetra schedule enable` with its name, unless it is meant to be"
         found.append(Diagnosis("launchd_disabled_by_user", WARNING, message, remedy))
     return found
 

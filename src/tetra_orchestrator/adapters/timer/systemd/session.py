@@ -57,7 +57,7 @@ class Session:
     def obstacle(self) -> Obstacle | None:
         """Why this systemd does nothing for us; None when it does."""
         if not os.path.isdir(f"{self.machine}{_BOOTED}"):
-            remedy = "use cron with --by crontab, or `tetra-orchestrator start --foreground`"
+            remedy = "use cron with --by crontab, or `tetra start --foreground`"
             return Obstacle("no_systemd", "this system was not started by systemd", remedy)
         if self.scope == USER and self.runtime() is None:
             user = user_name()
