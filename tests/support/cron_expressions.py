@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import takewhile
 from random import Random
 from zoneinfo import ZoneInfo
@@ -53,7 +52,6 @@ def slots_near_changes(rule: Rule, zone: str, *others: str, fold: str = "first")
         yield from takewhile(lambda slot, end=until: slot < end, due(rule, place, since, "shift", fold))
 
 
-@cache
 def _windows(zones: tuple[str, ...]) -> list[tuple[datetime, datetime]]:
     around = timedelta(hours=36)
     changes = {change.at for zone in zones for change in transitions(zone, SINCE, UNTIL)}

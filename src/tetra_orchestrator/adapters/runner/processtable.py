@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: The variable by which every process of an attempt is recognised.
 TOKEN = "TETRA_ATTEMPT_TOKEN"
-#: How long a process may be between two programs: a hundred times what was measured.
-EXEC_S = 0.01
+#: How long a process may be between two programs, a hundred times what was measured, and how often it is looked at.
+EXEC_S, EXEC_LOOKS = 0.01, 20
 
 
 class Process(Record):
@@ -99,10 +99,11 @@ if sys.platform == "linux":
 
     def settled_token_of(pid: int) -> str | None:
         """The same of a process that may be between two programs, where its environment reads as none (execve(2))."""
-        until = time.monotonic() + EXEC_S
-        while not (environ := _read(f"/proc/{pid}/environ")) and time.monotonic() < until:
-            time.sleep(EXEC_S / 20)
-        return _token_in(environ)
+        for _ in range(EXEC_LOOKS):  # a number of looks: on a busy machine each of them comes later, for both of us
+            if environ := _read(f"/proc/{pid}/environ"):
+                return _token_in(environ)
+            time.sleep(EXEC_S / EXEC_LOOKS)
+        return None
 
     def _token_in(environ: bytes) -> str | None:
         mark = f"{TOKEN}=".encode()

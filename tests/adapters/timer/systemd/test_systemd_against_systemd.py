@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import takewhile
 from random import Random
 
@@ -97,15 +96,10 @@ class Verdict:
 
 def _windows(name: str, random: Random) -> Iterator[tuple[datetime, datetime]]:
     """Days round each change of the clock, and the end of a month and the beginning of the next somewhere."""
-    for at in _changes(name):
-        yield at - ROUND, at + ROUND
+    for change in transitions(name, START, END):
+        yield change.at - ROUND, change.at + ROUND
     sample = utc(random.choice((2026, 2027)), random.randint(1, 12), 21, random.randint(0, 23))
     yield sample, sample + timedelta(days=18)
-
-
-@cache
-def _changes(name: str) -> list[datetime]:
-    return [change.at for change in transitions(name, START, END)]
 
 
 def _kind(instant: datetime, rule: Rule, name: str, story: str) -> str:
