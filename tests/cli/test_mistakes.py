@@ -89,6 +89,11 @@ FILE = """
             "  hint: a mode is given as `run --mode daily`, a pipeline as `run --pipeline daily`\n",
         ),
         (
+            ["plan", "daily"],
+            "error: unexpected argument: daily\n"
+            "  hint: a mode is given as `plan --mode daily`, a pipeline as `plan --pipeline daily`\n",
+        ),
+        (
             ["run", "--moed", "daily"],
             "error: No such option: --moed (Possible options: --force, --mode)\n"
             "  hint: `tetra run --help` lists what it takes\n",

@@ -84,6 +84,6 @@ def invoke(argv: Sequence[str]) -> int:
         if message.startswith("Got unexpected extra argument"):
             stray = message.rpartition("(")[2].removesuffix(")")
             message = f"unexpected argument: {stray}"
-            if known == ["run"]:
-                hint = f"a mode is given as `run --mode {stray}`, a pipeline as `run --pipeline {stray}`"
+            if known in (["run"], ["plan"]):
+                hint = f"a mode is given as `{known[0]} --mode {stray}`, a pipeline as `{known[0]} --pipeline {stray}`"
         raise UsageError(message, hint=hint) from None
