@@ -191,7 +191,7 @@ class Supervisor:
     def _kill(self) -> None:
         """KILL whoever has the write lock, every other time; otherwise any of them."""
         living = {worker.pid: worker for worker in self._workers.values()}
-        writer = _writer(self.path) if len(self.killed) % 2 else None
+        writer = writer_of(self.path) if len(self.killed) % 2 else None
         pid = writer if writer in living else random.choice(list(living))
         self.writers_killed += pid == writer
         self.killed.add(pid)
@@ -227,9 +227,12 @@ def _open_runs(path: str, names: list[str]) -> None:
             store.open_run(run, tasks, [], "version: 1\n")
 
 
-def _writer(path: str) -> int | None:
-    """The process that has the write lock of the store just now."""
-    descriptor = os.open(f"{path}-shm", os.O_RDWR)
+def writer_of(path: str) -> int | None:
+    """The process that has the write lock of the store just now; none while nobody has the store open."""
+    try:
+        descriptor = os.open(f"{path}-shm", os.O_RDWR)
+    except FileNotFoundError:
+        return None
     try:
         asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, WRITE_LOCK_BYTE, 1, 0)
         kind, *_, pid = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))

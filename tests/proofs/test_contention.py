@@ -15,7 +15,7 @@ from tetra_orchestrator.core.changes import TaskMoved
 if sys.platform != "linux":
     pytest.skip("asks the kernel who has the write lock, in the layout of Linux", allow_module_level=True)
 
-from proofs.contention import FULL, SHORT, Author, Load, Move, Supervisor, judged, main
+from proofs.contention import FULL, SHORT, Author, Load, Move, Supervisor, judged, main, writer_of
 
 FEW = Load(4, 20, 60.0)
 
@@ -59,6 +59,10 @@ def test_a_reader_is_never_held_up_by_them(done):
 
 def test_the_full_form_is_fifty_times_two_hundred_with_a_kill_a_second():
     assert Load(workers=50, each=200, kill_every_s=1.0) == FULL
+
+
+def test_a_store_that_nobody_has_open_has_no_writer(tmp_path):
+    assert writer_of(str(tmp_path / "tetra.db")) is None
 
 
 def test_a_lost_transition_is_found(tampered):
