@@ -68,6 +68,7 @@ def of_project(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
     """What is wrong about the project, now that its store works again. It is looked at, stopped and resumed."""
     if not (root / "state" / "tetra.db").exists():
         return
+    environ = _with_file(root, environ)
     code, told = _run(root, environ, "status")
     if code not in (Exit.OK, Exit.CONFIG):
         yield f"`status` ended with {code}: {told}"
@@ -80,6 +81,12 @@ def of_project(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
             yield from _of_run(store, run.run_id, root, environ)
         yield from _of_resume(store, root, environ)
     yield from _left(root)
+
+
+def _with_file(root: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, with the project's file where that stands elsewhere than is looked."""
+    elsewhere = () if (root / "config").exists() else sorted(root.glob("*.yaml"))
+    return {**environ, "PIPELINE_CONFIG": str(elsewhere[0])} if elsewhere else environ
 
 
 def _of_run(store: SqliteStore, run_id: str, root: Path, environ: Mapping[str, str]) -> Iterator[str]:

@@ -47,7 +47,7 @@ def test_whatever_happens_to_a_command_what_a_user_does_then_helps(case: Case, t
 
 
 #: The same with PostgreSQL; `python -m proofs sweep --postgres` tries them all.
-SAMPLE_ON_POSTGRES = [case for number, case in enumerate(sweep.real_cases(POSTGRES)) if number % 37 == 0]
+SAMPLE_ON_POSTGRES = [case for number, case in enumerate(sweep.real_cases(POSTGRES)) if number % 61 == 0]
 
 
 @linux
