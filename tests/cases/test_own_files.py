@@ -181,9 +181,10 @@ def test_wrong_file_is_refused_with_its_reason(path: Path, tmp_path: Path) -> No
     texts = [f"{error['message']} {error['hint'] or ''}".replace(path.name, "") for error in report["errors"]]
     assert any(phrase.lower() in text.lower() for text in texts), f"{phrase!r} is in none of {texts}"
 
-    ran = _tetra(folder, "run", "--config", str(folder / path.name))
-    assert ran.returncode == 78
-    assert phrase.lower() in (ran.stdout + ran.stderr).lower()
+    for command in ("validate", "run"):
+        plain = _tetra(folder, command, "--config", str(folder / path.name))
+        assert plain.returncode == 78
+        assert phrase.lower() in (plain.stdout + plain.stderr).lower()
 
 
 def test_every_dialect_written_so_far_is_complete() -> None:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from support.samples import pairs
+
 FILE = """
     pipelines:
       data: {shell: "echo data"}
@@ -48,14 +50,11 @@ def sh(site, line, **env):
     )
 
 
-@pytest.mark.parametrize(
-    ("command", "closed"),
-    [
-        pytest.param(command, closed, marks=() if (i + j) % 2 else pytest.mark.long)
-        for i, command in enumerate(["run", "status", "show", "version", "validate", "logs"])
-        for j, closed in enumerate([">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
-    ],
-)
+COMMANDS = ("run", "status", "show", "version", "validate", "logs")
+CLOSED = ("<&- >&- 2>&-", ">&-", "2>&-", "<&-")
+
+
+@pytest.mark.parametrize(("command", "closed"), pairs(COMMANDS, CLOSED, 2))
 def test_a_closed_stream_is_as_good_as_the_null_device(site, command, closed):
     site.configure(FILE)
     if command in ("show", "logs"):

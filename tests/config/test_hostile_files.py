@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from config.hostile import FORMS, KINDS, assert_refused, document, measured, written
+from support.samples import pairs
 from tetra_orchestrator.config.load import load_project
 from tetra_orchestrator.core.template import references
 from tetra_orchestrator.errors import ConfigError
@@ -81,14 +82,7 @@ BEHIND = {
 }
 
 
-@pytest.mark.parametrize(
-    ("fault", "form"),
-    [
-        pytest.param(fault, form, marks=() if (i + j) % 3 == 0 else pytest.mark.long)
-        for i, fault in enumerate(BEHIND)
-        for j, form in enumerate(FORMS)
-    ],
-)
+@pytest.mark.parametrize(("fault", "form"), pairs(BEHIND, FORMS, 3))
 def test_fault(fault: str, form: str, tmp_path: Path) -> None:
     behind, message = BEHIND[fault]
     path = written(tmp_path, form, document(form) + behind)

@@ -15,6 +15,7 @@ import pytest
 from faults.cable import ANSWER_LOST, NEVER_ASKED, Cable
 from faults.stand import Stand
 from support.components import require
+from support.samples import pairs
 from tetra_orchestrator.errors import Exit
 
 #: Of a lease of ten seconds half goes by before a run is given up.
@@ -330,14 +331,7 @@ def test_fault_67_a_server_that_has_been_set_back_is_refused_before_anything_run
 # 68: the connection dies during a commit
 
 
-@pytest.mark.parametrize(
-    ("nth", "how"),
-    [
-        pytest.param(nth, how, marks=() if (nth + number) % 2 else pytest.mark.long)
-        for nth in range(1, 8)
-        for number, how in enumerate([ANSWER_LOST, NEVER_ASKED])
-    ],
-)
+@pytest.mark.parametrize(("nth", "how"), pairs(range(1, 8), (ANSWER_LOST, NEVER_ASKED), 2))
 def test_fault_68_a_commit_whose_answer_is_lost_is_made_once(host, postgres, postgres_url, nth, how, observed):
     with Cable(postgres.port, nth, how) as cable:
         site = host(tasks=3, url=postgres_url.replace(f":{postgres.port}/", f":{cable.port}/"))

@@ -34,7 +34,6 @@ modes:
 """
 FIRST = date(2025, 1, 1)
 KILLS = 10
-LONG_WITH_SQLITE, LONG_WITH_POSTGRES = (pytest.param(name, marks=pytest.mark.long) for name in ("sqlite", "postgres"))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -108,12 +107,12 @@ class Story:
         assert {run.state for run in runs} == {"succeeded", "lost"}, "the kills have hit runs"
 
 
-@pytest.mark.parametrize("url", ["sqlite", LONG_WITH_POSTGRES], indirect=True)
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
 def test_forty_days_killed_ten_times_succeed_once_each(tmp_path: Path, url: str) -> None:
     Story(tmp_path, url, 40, 0.03, parallel=1).outlast(0.2)
 
 
-@pytest.mark.parametrize("url", [LONG_WITH_SQLITE, "postgres"], indirect=True)
+@pytest.mark.parametrize("url", [pytest.param("sqlite", marks=pytest.mark.long), "postgres"], indirect=True)
 def test_a_crew_s_forty_days_killed_ten_times_succeed_once_each(tmp_path: Path, url: str) -> None:
     Story(tmp_path, url, 40, 0.5, parallel=3).outlast(0.5)
 

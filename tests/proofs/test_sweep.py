@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
@@ -36,22 +38,30 @@ def test_whatever_happens_to_the_engine_in_memory_what_a_user_does_then_helps(sc
     assert {case: found for case, (found, seen) in verdicts.items() if found or not seen} == {}
 
 
-#: Some of each scenario and of each action; `python -m proofs sweep` tries them all.
-SAMPLE = [case for number, case in enumerate(sweep.real_cases()) if number % 29 == 0]
+def some(cases: Iterable[Case]) -> list[Case]:
+    """One case of each scenario, and more of long ones: each time somewhere else, and with another action.
+
+    `python -m proofs sweep [--postgres]` tries them all.
+    """
+    scenarios = [list(own) for _, own in groupby(cases, key=lambda case: case.scenario)]
+    return [case for number, own in enumerate(scenarios) for case in own[number * 13 % len(own) :: 61]]
+
+
+def test_some_are_of_each_scenario_and_of_each_action() -> None:
+    for scenarios in (SCENARIOS, POSTGRES):
+        chosen = some(sweep.real_cases(scenarios))
+        assert {case.scenario for case in chosen} == {*scenarios}
+        assert {case.action for case in chosen} == {*failpoints.ACTIONS}
 
 
 @linux
-@pytest.mark.parametrize("case", SAMPLE, ids=str)
+@pytest.mark.parametrize("case", some(sweep.real_cases()), ids=str)
 def test_whatever_happens_to_a_command_what_a_user_does_then_helps(case: Case, tmp_path: Path) -> None:
     assert sweep.perform(case, tmp_path / "case", Counter()).complaints == []
 
 
-#: The same with PostgreSQL; `python -m proofs sweep --postgres` tries them all.
-SAMPLE_ON_POSTGRES = [case for number, case in enumerate(sweep.real_cases(POSTGRES)) if number % 61 == 0]
-
-
 @linux
-@pytest.mark.parametrize("case", SAMPLE_ON_POSTGRES, ids=str)
+@pytest.mark.parametrize("case", some(sweep.real_cases(POSTGRES)), ids=str)
 def test_whatever_happens_to_a_command_with_postgresql_what_a_user_does_then_helps(
     case: Case, tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

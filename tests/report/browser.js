@@ -1,12 +1,10 @@
 "use strict";
-// Opens reports in one browser and prints what was seen as JSON: node browser.js FOLDER [every], with a folder of
-// NAME.html. With `every`, axe looks at each of them light and dark, wide and narrow; without, light wide, dark narrow.
+// Opens reports in one browser and prints what was seen as JSON: node browser.js FOLDER, with a folder of NAME.html.
 const { chromium } = require("playwright-core");
 const fs = require("fs");
 const path = require("path");
 
-const [folder, extent] = process.argv.slice(2);
-const VIEWS = [["light", 1280], ["dark", 400], ...(extent === "every" ? [["light", 400], ["dark", 1280]] : [])];
+const folder = process.argv[2];
 const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -26,17 +24,19 @@ async function open(browser, name, options = {}) {
 
 async function accessible(browser, name) {
   const page = await open(browser, name);
-  for (const [colorScheme, width] of VIEWS) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 900 });
-    const found = await page.evaluate(async (source) => {
-      if (!window.axe) (0, eval)(source);
-      document.querySelectorAll("details").forEach((one) => { one.open = true; });
-      const run = await window.axe.run(document, { resultTypes: ["violations"] });
-      const wide = document.documentElement.scrollWidth > window.innerWidth ? [`it is ${document.documentElement.scrollWidth} wide`] : [];
-      return [...run.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ").slice(0, 300)}`), ...wide];
-    }, axe).catch((error) => [String(error)]);
-    seen.axe[`${name} ${colorScheme} ${width}`] = found;
+  for (const colorScheme of ["light", "dark"]) {
+    for (const width of [1280, 400]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      const found = await page.evaluate(async (source) => {
+        if (!window.axe) (0, eval)(source);
+        document.querySelectorAll("details").forEach((one) => { one.open = true; });
+        const run = await window.axe.run(document, { resultTypes: ["violations"] });
+        const wide = document.documentElement.scrollWidth > window.innerWidth ? [`it is ${document.documentElement.scrollWidth} wide`] : [];
+        return [...run.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ").slice(0, 300)}`), ...wide];
+      }, axe).catch((error) => [String(error)]);
+      seen.axe[`${name} ${colorScheme} ${width}`] = found;
+    }
   }
   await page.context().close();
 }
