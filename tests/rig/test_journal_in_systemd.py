@@ -11,11 +11,12 @@ import pytest
 from rig.machine import Machine, until
 from rig.site import LIMIT_S, Site
 
+#: The second task waits until the journal has read what we said: of who has gone by then it does not know the unit.
 FAILING = """
     tenants: {acme: {}}
     pipelines:
       extract: {shell: "true"}
-      load: {tenant: acme, shell: "echo no such table >&2; exit 3", depends_on: [extract]}
+      load: {tenant: acme, shell: "journalctl --sync; echo no such table >&2; exit 3", depends_on: [extract]}
     modes: {daily: [extract, load]}
     schedules:
       nightly: {mode: daily, cron: "0 13 * * *"}
@@ -72,11 +73,11 @@ def test_a_run_whose_output_is_the_journal_is_there_once(site: Site) -> None:
 
 def test_a_warning_and_an_error_have_their_priority_in_the_journal(site: Site) -> None:
     site.configure("logs: {file: /dev/full}\npipelines: {a: {shell: 'true'}}")
-    here = f"--working-directory={site.root}"
-    site.machine.run("systemd-run", "--wait", "--unit=warns", here, *TETRA, "run")
-    [warning] = awaited(site, "_SYSTEMD_UNIT=warns.service", "PRIORITY=4")
+    here = ("systemd-run", "--wait", f"--working-directory={site.root}", "--property")
+    site.machine.run(*here, "SyslogIdentifier=warns", *TETRA, "run")
+    [warning] = awaited(site, "SYSLOG_IDENTIFIER=warns", "PRIORITY=4")
     assert warning["MESSAGE"] == "warning: the log /dev/full is incomplete: [Errno 28] No space left on device"
-    site.machine.run("systemd-run", "--wait", "--unit=fails", here, *TETRA, "run", "--pipeline", "nobody")
-    [error] = awaited(site, "_SYSTEMD_UNIT=fails.service", "PRIORITY=3")
+    site.machine.run(*here, "SyslogIdentifier=fails", *TETRA, "run", "--pipeline", "nobody")
+    [error] = awaited(site, "SYSLOG_IDENTIFIER=fails", "PRIORITY=3")
     assert error["MESSAGE"] == "error: Unknown pipeline: nobody"
     site.remove()
