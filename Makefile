@@ -6,6 +6,8 @@ venv_python := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
+# Or each of the thousands of processes that the tests start would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install run install-schedules uninstall-schedules test test-all lint type fmt cases faults proofs mutants schema reference docs tutorial golden verify bench soak dist release clean
 
 # An environment whose interpreter has gone, or that was made in another folder, is not this project's: install anew.
@@ -95,7 +97,7 @@ clean: ## remove .venv and caches; state/ and logs/ stay
 	@find . \( -path ./state -o -path ./logs -o -path ./.git \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed-run: extras = example
-.venv/.installed-test: extras = docs,example,test
+.venv/.installed-test: extras = dagster,docs,example,test
 .venv/.installed-run .venv/.installed-test: pyproject.toml
 	@$(venv_python) -m pip --version >/dev/null 2>&1 || { \
 	    for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 ''; do \

@@ -12,11 +12,14 @@ from string import ascii_lowercase
 
 from benchmarks import (
     backfill,
+    cluster,
     commands,
     history,
     idle,
+    in_dagster,
     looking,
     output,
+    overhead,
     page,
     planning,
     running,
@@ -37,6 +40,9 @@ PARTS: dict[str, Callable[[Path, Options], Part]] = {
     "W11": history.look_back,
     "W12": backfill.work_off,
     "W13": looking.look,
+    "W14": overhead.add,
+    "W15": in_dagster.run,
+    "W16": cluster.compare,
     "syncs": syncs.count,
 }
 

@@ -49,6 +49,11 @@ def fact(part: str, name: str) -> Callable[[Parts], float]:
     return lambda parts: float(parts[part]["facts"][name])
 
 
+def more(part: str, case: str, other: str) -> Callable[[Parts], float]:
+    """How many times as much of the processor one more task takes as by another way."""
+    return lambda parts: fact(part, f"{case}_cpu_ms")(parts) / fact(part, f"{other}_cpu_ms")(parts)
+
+
 def processor(part: str, case: str) -> Callable[[Parts], float]:
     """The median seconds of processor of a case."""
     return lambda parts: float(parts[part]["figures"][case]["cpu_s"])
@@ -142,6 +147,10 @@ GATES = (
         for name, title in (("status", "status"), ("history", "history"), ("tag", "history --tag T"))
     ),
     Gate("W13: looking at 10,000 processes, share of one CPU", fact("W13", "share"), 0.01, None),
+    Gate("W14: processor for one more no-op task, times `make -j2`", more("W14", "ours", "make"), 1.5, 1),
+    Gate("W15: a Dagster job of a chain of 4, times one by hand", ratio("W15", "ours", "hand"), 1, None),
+    Gate("W15: one of a diamond, times one by hand", ratio("W15", "ours many", "hand many"), 1, None),
+    Gate("W16: 500 no-op tasks on Slurm, times `sbatch --array`", ratio("W16", "ours", "array"), 1.5, 1),
     Gate("W12: a backfill of 365 no-op days, times a run of as many tasks", ratio("W12", "alone", "chain"), 2, None),
     Gate("W4x: memory at 10,000 tasks, MB", megabytes("W4x", "ours"), 40, 20),
     *(

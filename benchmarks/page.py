@@ -33,6 +33,9 @@ INTRO = {
     "W11": "W11: looking back over a long history",
     "W12": "W12: a backfill of a year",
     "W13": "W13: looking at what attempts take",
+    "W14": "W14: one more task",
+    "W15": "W15: the same project in Dagster",
+    "W16": "W16: on Slurm",
 }
 PLANNING = """\
 
@@ -63,6 +66,36 @@ BACKFILL = """\
 Each of the {days} days is a run of its own: with its locks, its row, its log, its verdict, and three commits. That is
 {alone:.1f} ms for a day, {crew:.1f} ms with two processes, beside {chain:.1f} ms for a task of the chain, all with the
 start of the command.
+"""
+WAYS = {
+    "make": "make",
+    "ours": "**`run`**",
+    "wrapped": "**`run`**, `survive: true`",
+    "dagster": "**Dagster**, our project in one process",
+}
+OVERHEAD = """\
+
+One more no-op task takes, by the difference of the two sizes, in ms:
+
+{table}
+
+Two run at a time, in Dagster one. `survive: true` gives each task a Python interpreter that outlives the run.
+[What that means for large graphs](explanation/scale.md).
+"""
+IN_DAGSTER = """\
+
+Four no-op tasks by `dagster job execute`, each with a log, in a home of Dagster that exists already: a chain with the
+executor of one process, and a diamond with a process for each op, two at a time. An op of ours is a run of ours of one
+task, with its time limit, its row and its log, in a process that is started for it; one by hand is `subprocess.run`.
+Ours has the processes of ops forked from one that has imported Dagster, which anybody's executor can be told to do.
+"""
+CLUSTER = """\
+
+{tasks} independent no-op tasks, each with a log: {array:.1f} ms each by `sbatch --array`, {ours:.1f} ms each by `run`,
+its start included. The cluster is Slurm of Debian, as it comes, with {nodes} nodes of {cpus} processors each, all on
+this one machine: nothing here waits for a network, and they share the processors with the controller. Of an array, a
+worker of ours that has done its task within 5 s takes up further ones, so few interpreters are started; a task that
+takes longer has one of its own, which takes some 50 ms of processor.
 """
 OUTPUT = """\
 
@@ -137,7 +170,7 @@ def render(parts: Parts) -> str:
     """The whole page."""
     packages = "\n".join(f"  `{' '.join(tool.packages)}`" for tool in TOOLS.values() if tool.packages)
     makers = (_running, _uneven, _planning, _idle, _commands, _output, _history, _backfill, _looking)
-    sections = [make(parts) for make in makers]
+    sections = [make(parts) for make in (*makers, _overhead, _in_dagster, _cluster)]
     budgets = f"## Budgets\n\n{markdown(gate_rows(judge(parts)))}\n"
     tail = TAIL.format(no_op=NO_OP, peers=PEERS, packages=packages)
     found = [HEAD.format(measured=_measured(parts)), budgets, *filter(None, sections), tail]
@@ -274,6 +307,39 @@ def _backfill(parts: Parts) -> str:
 
 def _looking(parts: Parts) -> str:
     return f"## {INTRO['W13']}\n\n" + LOOKING.format(**parts["W13"]["facts"]) if "W13" in parts else ""
+
+
+def _overhead(parts: Parts) -> str:
+    part = parts.get("W14")
+    if part is None:
+        return ""
+    table = markdown(figure_rows(part, processor=True, memory=True))
+    rows: list[Row] = [("way", "by the clock", "of processor")]
+    for name, label in WAYS.items():
+        if f"{name}_ms" in part["facts"]:
+            found = [part["facts"].get(f"{name}{key}") for key in ("_ms", "_cpu_ms")]
+            rows.append((label, *("" if one is None else short(one) for one in found)))
+    return f"## {INTRO['W14']}\n\n{table}\n{OVERHEAD.format(table=markdown(rows))}"
+
+
+def _in_dagster(parts: Parts) -> str:
+    part = parts.get("W15")
+    if part is None:
+        return ""
+    if part["missing"]:
+        return f"## {INTRO['W15']}\n\nNot measured: {', '.join(part['missing'].values())}.\n"
+    bases = {"hand": "chain by hand", "hand many": "diamond by hand"}
+    return f"## {INTRO['W15']}\n\n{markdown(figure_rows(part, bases))}\n{IN_DAGSTER}"
+
+
+def _cluster(parts: Parts) -> str:
+    part = parts.get("W16")
+    if part is None:
+        return ""
+    if part["missing"]:
+        return f"## {INTRO['W16']}\n\nNot measured: {', '.join(part['missing'].values())}.\n"
+    facts = part["facts"]
+    return f"## {INTRO['W16']}\n\n{markdown(figure_rows(part))}\n" + CLUSTER.format(**{**facts, **facts["each_ms"]})
 
 
 def _output(parts: Parts) -> str:

@@ -67,7 +67,7 @@ def makespan_s(graph: Graph, seconds: Sequence[float], slots: int, expected_s: M
     running: list[tuple[float, str]] = []
     while not plan.finished:
         for start in plan.decide(now).starts:
-            plan.started(start.task.id)
+            plan.started(start.task.id, now, now)
             heappush(running, (now + lasts[start.task.id], start.task.id))
         now, ended = heappop(running)
         plan.ended(ended, Exited(0), now)

@@ -34,6 +34,7 @@ LAYERS = (
         "store_parts",
         "process_port",
         "ports",
+        "file_ports",
         "watch_ports",
         "timer_port",
         "config",
@@ -43,6 +44,7 @@ LAYERS = (
     ),
     *(
         "wire_reports",
+        "wire_remote",
         "wire",
         "wire_timers",
         "wire_state",
@@ -57,6 +59,7 @@ LAYERS = (
         "foreground",
         "api",
         "health_monitor",
+        "dagster",
         "cli",
         "__main__",
     ),
@@ -78,6 +81,7 @@ FORBIDDEN = {
     "cli": {"adapters"},
     "api": {"adapters", "engine"},
     "health_monitor": {"adapters", "engine"},
+    "dagster": {"adapters"},
     "__main__": {"adapters"},
 }
 CORE_MAY_IMPORT = {"__future__", "bisect", "collections", "datetime", "difflib", "enum", "functools", "heapq"}

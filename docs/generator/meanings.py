@@ -61,6 +61,7 @@ READ = {
     "PATH": "where programs and the interpreter are looked for",
     "VIRTUAL_ENV": "whose interpreter runs tasks where the file names none and there is no `.venv` beside it",
     "PYTHONPATH": "further folders of modules, behind those of `pythonpath` in the file",
+    "SLURM_CONF": "the configuration of the Slurm that runners send jobs to, as for its own commands",
     "TRACEPARENT": "the trace that the run goes on with",
     "TRACESTATE": "what is passed on with TRACEPARENT",
     "LANG": "the locale, which `doctor` compares with that of a job",

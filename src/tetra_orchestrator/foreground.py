@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from tetra_orchestrator import wire, wire_timers
 from tetra_orchestrator.core.reasons import STOP_REQUEST
-from tetra_orchestrator.core.spoken import duration, to_second
+from tetra_orchestrator.core.spoken import to_second
 from tetra_orchestrator.core.units import MONITOR
-from tetra_orchestrator.engine.foreground import Watch, next_slot, recall
+from tetra_orchestrator.engine.foreground import Watch, about, next_slot, recall
 from tetra_orchestrator.engine.ledger import waiting
 from tetra_orchestrator.errors import NotNow
 from tetra_orchestrator.timer_port import FOREGROUND
@@ -18,25 +18,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tetra_orchestrator.core.model import Project, Schedule
+    from tetra_orchestrator.config.loaded import Loaded
+    from tetra_orchestrator.core.model import Project
 
 #: Seconds that runs which were left to processes of their own get for their end.
 END_S = 60.0
 
 
-def keep_watch(load: Callable[[], Project], tell: Callable[[str], None]) -> int:
+def keep_watch(loaded: Loaded, load: Callable[[], Project], tell: Callable[[str], None], *, overheard: bool) -> int:
     """Wake the guards of all schedules at their times until TERM or INT, then end what runs; returns the exit code.
 
+    `load` reads the file again. `overheard`, what guards find wrong is told by `tell`, too, not on the standard error.
     Raises `NotNow` where somebody else does so for this project already.
     """
-    project = load()
+    project = loaded.project
     with _alone(project.root), wire_timers.caught() as interrupts:
         for schedule in project.schedules:
-            tell(f"schedule {schedule.name}: {_about(schedule)}")
+            tell(about(schedule))
+        for one in loaded.warnings:
+            tell(f"warning: {one.file}:{one.line}: {one.message}")
         if (following := next_slot(project, wire.clock().now())) is not None:
             tell(f"the next slot is {to_second(following[0])} ({following[1]})")
-        guards = wire_timers.guards(lambda name: _argv(project.file, name), project.root)
-        code = Watch(load, guards, wire.clock(), interrupts, tell, lambda: _waiting(project)).keep()
+        guards = wire_timers.guards(lambda name: _argv(project.file, name), project.root, overheard=overheard)
+        watch = Watch(
+            project,
+            load,
+            guards,
+            wire.clock(),
+            interrupts,
+            tell,
+            lambda: _waiting(project),
+            on_terminal=wire_timers.on_terminal(),
+        )
+        code = watch.keep()
         _end_the_rest(project)
     return code
 
@@ -60,13 +74,6 @@ def _alone(root: str) -> Iterator[None]:
         raise NotNow(message, hint="end that one first; a signal TERM does", where=root) from busy
     with held:
         yield
-
-
-def _about(schedule: Schedule) -> str:
-    """What a schedule does, for the log of the start (D-063)."""
-    times = [schedule.cron, schedule.every_s and f"every {duration(schedule.every_s)}", schedule.at]
-    due = [str(time) for time in times if time] + ["at startup"] * schedule.on_startup
-    return f"{', '.join(due)} {schedule.timezone}, {'enabled' if schedule.enabled else 'switched off'}"
 
 
 def _argv(file: str, name: str | None) -> list[str]:

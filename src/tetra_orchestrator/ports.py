@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.model import LOCAL
 from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.events import RunEvent
     from tetra_orchestrator.core.facts import Bounds, Facts, Usage
     from tetra_orchestrator.core.history import Attempt, Partition, Pause, PipelineState, Run, RunFilter, TaskRun
-    from tetra_orchestrator.core.model import Json, Project
+    from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.outcome import Outcome, SpawnFailed
-    from tetra_orchestrator.core.retention import Stray
     from tetra_orchestrator.process_port import Processes as Processes
     from tetra_orchestrator.store_parts import Alerts, Backfills, Ledger, Results
 
@@ -34,13 +34,26 @@ class Call(Record):
     cwd: str
 
 
+class Wants(Record):
+    """What an attempt on another machine asks an engine for: what its task says it takes and how long it may take.
+
+    `cpu` is in processors, `memory_bytes` in bytes, `time_limit_s` in seconds, its end included. `title` is for people.
+    """
+
+    cpu: float | None = None
+    memory_bytes: int | None = None
+    gpu: int | None = None
+    time_limit_s: float | None = None
+    title: str = ""
+
+
 class Launch(Record):
     """All a runner needs to start one attempt. Paths are absolute; `env` is the child's whole environment.
 
     With a `call`, the command and what surrounds it are those of the session's worker. `bounds` is None where nothing
     is limited. What is in `redact` never reaches the log, in none of the usual encodings, nor does what fits one of the
     regular expressions in `patterns`. With a `record`, the attempt outlives us: its wrapper leaves there how it ended.
-    `background` lets what it leaves behind live.
+    `background` lets what it leaves behind live. `runner` is where it runs; elsewhere it has a record, and `wants`.
     """
 
     token: str
@@ -55,14 +68,20 @@ class Launch(Record):
     patterns: tuple[bytes, ...] = ()
     record: str | None = None
     background: bool = False
+    runner: str = LOCAL
+    wants: Wants | None = None
 
 
 class Ended(Record):
-    """An attempt whose process has exited and whose process tree is gone, as far as it has to be."""
+    """An attempt whose process has exited and whose process tree is gone, as far as it has to be.
+
+    `lasted_s` is how long it took where only its runner knows when it began.
+    """
 
     handle: str
     outcome: Outcome
     facts: Facts = NO_FACTS
+    lasted_s: float | None = None
 
 
 class Wakeup(Record):
@@ -255,6 +274,9 @@ if TYPE_CHECKING:
         # Those of `handles` that have ended since they were submitted. Each is reported once.
         def poll(self, handles: Collection[str]) -> list[Ended]: ...
 
+        # Those of `handles` whose attempts have begun. Others wait for their turn, and no time limit counts for them.
+        def begun(self, handles: Collection[str]) -> Collection[str]: ...
+
         # Asks the whole process tree to end: TERM, CONT, the launch's grace, KILL. Returns at once.
         def cancel(self, handle: str) -> None: ...
 
@@ -342,55 +364,3 @@ if TYPE_CHECKING:
 
         # Best effort within a time limit; never raises.
         def notify(self, title: str, text: str) -> None: ...
-
-    class Workspace(Protocol):
-        """The files of attempts: log, input, outputs, checkpoint."""
-
-        # Makes the attempt's folders, that of its owner and its input file, and says where everything is. `CannotWrite`
-        # when it cannot.
-        def prepare(
-            self, run_id: str, task_id: str, number: int, given: Mapping[str, Json], tenant: str | None = None
-        ) -> AttemptFiles: ...
-
-        # Where the attempt's files are, whether or not they exist.
-        def files(self, run_id: str, task_id: str, number: int) -> AttemptFiles: ...
-
-        # Removes what the attempt was given and what it handed on, once that is known; it may hold secrets.
-        def clear(self, files: AttemptFiles) -> None: ...
-
-        # What the task appended as JSON lines, later keys winning. `ValueError` with the line when it cannot be read.
-        def outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
-
-        # The same without secrets, as its wrapper has left it.
-        def masked_outputs(self, files: AttemptFiles) -> Mapping[str, Json]: ...
-
-        # Gives the new run the checkpoint folders of the first of the earlier runs that has some, or that of the `task`
-        # of the first that has left something in it; returns which that is. `CannotWrite` when it cannot.
-        def carry_over(self, earlier: Sequence[str], run_id: str, task: str | None = None) -> str | None: ...
-
-        # Where the attempt's log is, whether or not it exists.
-        def log_path(self, run_id: str, task_id: str, number: int) -> str: ...
-
-        # Makes the run's own new log file, `orchestrator_YYYYmmdd_HHMMSS[_n].log`, and points `latest` at it.
-        def open_log(self, now: datetime) -> str: ...
-
-        # Bytes of all files of the run, as far as they can be seen.
-        def size(self, run: Run) -> int: ...
-
-        # Removes all files of the run. `CannotWrite` when one stays.
-        def remove(self, run: Run) -> None: ...
-
-        # What the run found around itself, as `core.around` reads it; "" where it has noted nothing.
-        def around(self, run_id: str) -> str: ...
-
-        # The last lines of the log as text, at most `limit` bytes of it.
-        def tail(self, log: str, limit: int = 4096) -> str: ...
-
-    class Strays(Protocol):
-        """Files that are called like those of runs and belong to none, and what was left half made."""
-
-        # Unchanged since `idle_since`, runs' own logs also since `logs_since`. `runs` are all there are.
-        def find(self, runs: Iterable[Run], idle_since: datetime, logs_since: datetime) -> list[Stray]: ...
-
-        # `CannotWrite` when it stays.
-        def remove(self, stray: Stray) -> None: ...

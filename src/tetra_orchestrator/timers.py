@@ -36,12 +36,15 @@ def wake(by: str, project: Project, name: str) -> None:
 
 
 def leave(by: str, project: Project, name: str, options: Sequence[str]) -> None:
-    """Start the guard of a schedule with further options in a process that outlives us."""
+    """Start the guard of a schedule with further options in a process that outlives us.
+
+    One for a slot, woken without a scheduler, writes where we do: to the output of who waits for the times.
+    """
     spec = _spec(by, project, name)
     own = [name if word == "--boot" else word for word in spec.argv]
     argv = [*own, *options]
     if by == FOREGROUND:
-        return wire_timers.detach(argv, os.environ, spec.cwd, spec.log)
+        return wire_timers.detach(argv, os.environ, spec.cwd, None if options else spec.log)
     unit = "-".join([project.name, name, *(word.strip("-").replace(":", "") for word in options)])
     return wire_timers.timers(by).dispatch(unit, argv, dict(spec.env), spec.cwd, spec.log)
 

@@ -26,18 +26,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.engine.materials import InputFiles
     from tetra_orchestrator.engine.reconcile import Scene
     from tetra_orchestrator.engine.start import World
-    from tetra_orchestrator.ports import (
-        Clock,
-        Locks,
-        Notifier,
-        Processes,
-        Reporter,
-        Runner,
-        Store,
-        Strays,
-        Subject,
-        Workspace,
-    )
+    from tetra_orchestrator.file_ports import Strays, Workspace
+    from tetra_orchestrator.ports import Clock, Locks, Notifier, Processes, Reporter, Runner, Store, Subject
     from tetra_orchestrator.watch_ports import Probe
 
 
@@ -56,11 +46,15 @@ def clock() -> Clock:
     return SystemClock()
 
 
-def processes() -> Processes:
-    """The process table of this machine."""
+def processes(root: str) -> Processes:
+    """The process table of this machine and, where the project in `root` has had any, its jobs on others."""
     from tetra_orchestrator.adapters.runner.process import ProcessTable
 
-    return ProcessTable()
+    if not os.path.isdir(os.path.join(root, STATE, "jobs")):
+        return ProcessTable()
+    from tetra_orchestrator import wire_remote
+
+    return wire_remote.everywhere(ProcessTable(), root)
 
 
 def abilities() -> list[Diagnosis]:
@@ -162,14 +156,14 @@ def _others(
     """What tells of others that run the project in `root`: on this host, and on all where its store can be reached."""
     here = locks(root)
     if not is_postgres(url):
-        yield processes(), here
+        yield processes(root), here
         return
     from tetra_orchestrator.adapters.locks.advisory import AdvisoryTable
     from tetra_orchestrator.adapters.locks.presence import Presence
 
     everywhere = AdvisoryTable(here, url, host.timeout_s, shared)
     try:
-        yield Presence(processes(), everywhere), everywhere
+        yield Presence(processes(root), everywhere), everywhere
     finally:
         everywhere.close()
 
@@ -246,12 +240,16 @@ def runner(project: Project, environ: Mapping[str, str]) -> Runner:
 def _runner(project: Project, waiter: Waiter) -> Runner:
     from tetra_orchestrator.adapters.runner.local import LocalRunner
 
-    processes = LocalRunner(waiter)
-    if not project.sessions:
-        return processes
-    from tetra_orchestrator.adapters.runner.dispatch import Dispatch
+    here: Runner = (processes := LocalRunner(waiter))
+    if project.sessions:
+        from tetra_orchestrator.adapters.runner.dispatch import Dispatch
 
-    return Dispatch(processes)
+        here = Dispatch(processes)
+    if not project.runners:
+        return here
+    from tetra_orchestrator import wire_remote
+
+    return wire_remote.several(here, project)
 
 
 def crew(argv: Sequence[str]) -> Crew:
@@ -381,20 +379,3 @@ def prune(project: Project, world: World) -> None:
         retention.prune(project.logs.keep, world.store, world.workspace, world.clock, telling=telling)
     except Exception as error:
         warn(f"old runs are left: {error}")
-
-
-def log_refusal(project: Project, text: str, *, aloud: bool) -> None:
-    """Leave a refused request in a log of its own and, `aloud`, on standard output, as a wrapper's user expects it."""
-    from tetra_orchestrator.adapters.report.narration import stamp
-
-    now = clock().now()
-    line = f"{stamp(now)} {text}\n"
-    if project.logs.format == "json":
-        from tetra_orchestrator.wire_reports import service_line
-
-        line = service_line(text, now, "error")
-    with open(workspace(project).open_log(now), "a", encoding="utf-8") as log:
-        log.write(line)
-    if aloud:
-        sys.stdout.write(line)
-        sys.stdout.flush()

@@ -140,12 +140,19 @@ def to_errors(text: str, level: int, environ: Mapping[str, str]) -> str:
 
 
 def service_line(text: str, now: datetime, level: str = "info") -> str:
-    """What is said of no run, as a line of a JSON log; a warning says so itself."""
-    from tetra_orchestrator.adapters.report.entries import WARNING, Entry
+    """What is said of no run, as a line of a JSON log; a warning or an error says so itself."""
+    from tetra_orchestrator.adapters.report.entries import ERROR, WARNING, Entry
     from tetra_orchestrator.adapters.report.forms import json_line
 
-    level = WARNING if text.startswith("warning: ") else level
+    level = {"warning": WARNING, "error": ERROR}.get(text.partition(": ")[0], level)
     return json_line(Entry(now, level, "service", text, {}), str)
+
+
+def plain_line(text: str, now: datetime) -> str:
+    """The same as a line for people."""
+    from tetra_orchestrator.adapters.report.narration import stamp
+
+    return f"{stamp(now)} {text}\n"
 
 
 def masking(secrets: tuple[str, ...]) -> Callable[[str], str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from tetra_orchestrator.core.export.job import Exported, Rendered
     from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.units import Placement, TimerSpec, UnitFile
     from tetra_orchestrator.engine.foreground import Guards
@@ -108,18 +109,18 @@ def site_of(project: Project, backend: TimerBackend, *, gone: bool = False) -> S
     )
 
 
-def detach(argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str) -> None:
-    """Start a command that outlives us, in nobody's care."""
+def detach(argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str | None) -> None:
+    """Start a command that outlives us, in nobody's care; without a log it writes where we do."""
     from tetra_orchestrator.adapters.timer import detached
 
     detached.start(argv, env, cwd, log)
 
 
-def guards(argv_for: Callable[[str | None], Sequence[str]], cwd: str) -> Guards:
-    """The guards that are woken without a scheduler."""
-    from tetra_orchestrator.adapters.guards import GuardProcesses
+def guards(argv_for: Callable[[str | None], Sequence[str]], cwd: str, *, overheard: bool) -> Guards:
+    """The guards that are woken without a scheduler; `overheard`, what is wrong is not told by themselves."""
+    from tetra_orchestrator.adapters.guards import GuardProcesses, Overheard
 
-    return GuardProcesses(argv_for, cwd)
+    return GuardProcesses(argv_for, cwd, Overheard() if overheard else None)
 
 
 def caught() -> AbstractContextManager[Interrupts]:
@@ -127,6 +128,13 @@ def caught() -> AbstractContextManager[Interrupts]:
     from tetra_orchestrator.adapters.interrupts import SignalInterrupts
 
     return SignalInterrupts()
+
+
+def on_terminal() -> bool:
+    """Whether a terminal is ours, which sends HUP when it goes."""
+    from tetra_orchestrator.adapters.interrupts import has_terminal
+
+    return has_terminal()
 
 
 def is_first_since_boot(root: str) -> bool:
@@ -199,6 +207,14 @@ def units_elsewhere(family: str, specs: Sequence[TimerSpec], root: str, now: dat
     from tetra_orchestrator.adapters.timer.launchd import text
 
     return text.plists(specs, root, now, zone, text.USER, "")
+
+
+def ejected_units(exported: Exported, project: Project) -> Rendered:
+    """Units of systemd that run the project's tasks without us."""
+    from tetra_orchestrator.adapters.timer.systemd.ejected import ejected
+    from tetra_orchestrator.core.units import timer_specs
+
+    return ejected(exported, timer_specs(project, placement(project, "systemd-user")), wire.clock().now())
 
 
 def systemd_complaints(units: Sequence[UnitFile], starts: str, since: datetime) -> list[str] | None:

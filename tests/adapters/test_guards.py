@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.waiting import until
-from tetra_orchestrator.adapters.guards import GuardProcesses
+from tetra_orchestrator.adapters.guards import GuardProcesses, Overheard
 from tetra_orchestrator.errors import CannotWrite
 
 if TYPE_CHECKING:
@@ -126,3 +127,21 @@ def test_a_guard_that_cannot_be_started_is_an_error_with_the_place(
         given.start("nightly")
     assert str(caught.value) == cause.format(tmp_path, python=sys.executable) + "\n  hint: see that both are there"
     assert not given.running()
+
+
+def test_what_guards_complain_of_is_heard_with_what_is_indented_below_it(tmp_path: Path) -> None:
+    script = 'echo shown; printf "error: it is busy\\n  hint: wait\\n\\nwarning: $1\\n" >&2'
+    given = GuardProcesses(lambda name: ["/bin/sh", "-c", script, "sh", name or "all"], str(tmp_path), Overheard())
+    assert given.said() == []
+    given.start("nightly")
+    until(lambda: given.ended() == ["nightly"])
+    assert select.select(given.descriptors(), [], [], PATIENCE_S)[0] == given.descriptors()
+    assert given.said() == ["error: it is busy\n  hint: wait", "warning: nightly"]
+    assert (given.said(), select.select(given.descriptors(), [], [], 0)[0]) == ([], [])
+
+
+def test_guards_that_nobody_listens_to_speak_for_themselves(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    given = guards(tmp_path, "echo warning: $1 >&2")
+    given.start("nightly")
+    until(lambda: given.ended() == ["nightly"])
+    assert (capfd.readouterr().err, given.said(), given.descriptors()) == ("warning: nightly\n", [], [])

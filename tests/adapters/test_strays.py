@@ -122,3 +122,20 @@ def test_what_cannot_be_removed_is_told(strays: FolderStrays) -> None:
     assert str(caught.value) == (
         f"{'x' * 300}: cannot be removed: File name too long\n  hint: remove it yourself, or make it yours"
     )
+
+
+def test_jobs_that_began_elsewhere_and_have_not_stirred_for_a_day_are_found_and_those_that_wait_are_not(
+    strays: FolderStrays, tmp_path: Path
+) -> None:
+    jobs = tmp_path / "state/jobs/my.cluster"
+    over, waits, runs, gone = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
+    put(jobs / over / "claim", 2)
+    put(jobs / waits / "request.json", 2)
+    put(jobs / runs / "claim", 2)
+    put(jobs / runs / "lease", 0.5)
+    put(jobs / f"{gone}.gone" / "claim", 2)
+    for name in (over, runs, gone):
+        put(jobs / f"{name}.begun", 2)
+    put(jobs / "clock", 2)
+    left = [over, f"{gone}.begun", f"{gone}.gone"]
+    assert found(strays, tmp_path, RUN) == [f"state/jobs/my.cluster/{name}" for name in left]

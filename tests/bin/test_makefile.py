@@ -102,7 +102,7 @@ def test_test_installs_its_own_needs_and_serves_run_too(project: Project):
     assert project.make("test", "ARGS=-k one").returncode == 0
     assert project.make("run").returncode == 0
     assert len(project.calls("-m venv")) == 1
-    assert [call.split()[-1] for call in project.calls("pip install")] == [".[docs,example,test]"]
+    assert [call.split()[-1] for call in project.calls("pip install")] == [".[dagster,docs,example,test]"]
     assert project.calls("-m pytest") == ["-m pytest -n auto -m not long -k one"]
     assert project.calls("-m mypy") == ["-m mypy"]
 

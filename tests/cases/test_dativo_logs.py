@@ -62,7 +62,7 @@ def test_D_109_what_is_refused_is_a_json_line_too(ingest):
 
 def test_D_063_the_service_tells_each_schedule_in_a_json_line(ingest):
     started = ingest.begin("start", "orchestrated", "--runner-config", ENHANCED)
-    lines = [json.loads(started.stdout.readline()) for _ in range(3)]
+    _, *lines = [json.loads(started.stdout.readline()) for _ in range(4)]
     started.terminate()
     rest = [json.loads(line) for line in started.communicate(timeout=30)[0].splitlines()]
     assert [line["message"] for line in lines] == [
@@ -251,9 +251,7 @@ def test_D_164_the_configuration_in_effect_shows_the_level_and_that_the_log_is_j
 
 
 def test_a_program_that_stands_for_a_job_tells_what_it_has_reported_and_null_for_the_rest(ingest):
-    (ingest.folder / "app" / "jobs" / "acme" / "line.json").write_text(
-        '{"records_processed": 12, "metrics": {"files_written": 3}}\n'
-    )
+    (ingest.folder / "app" / "line.json").write_text('{"records_processed": 12, "metrics": {"files_written": 3}}\n')
     program = "bindings: {maintenance: {shell: 'cp line.json \"$TETRA_OUTPUT\"'}}\n"
     (ingest.folder / "own.yaml").write_text(f"path_map: {{/app: ./app}}\n{program}")
     lines = told(ingest, MAINTENANCE, bindings="own.yaml")

@@ -27,11 +27,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tetra_orchestrator.cli.main import run as run_here
 
 OWN = Path(__file__).parent / "own"
 DIALECTS = ("tetra", "recomart", "stages", "tauro", "dativo")
@@ -39,6 +42,7 @@ CASES = sorted(path.parent for dialect in DIALECTS for path in (OWN / dialect).g
 WRONG = sorted(
     path for dialect in DIALECTS for path in (OWN / dialect / "wrong").glob("*.y*ml") if path.stem != "bindings"
 )
+Command = Callable[..., subprocess.CompletedProcess[str]]
 UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -57,6 +61,23 @@ def _tetra(cwd: Path, *args: str, env: dict[str, str] | None = None) -> subproce
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done
+
+
+@pytest.fixture
+def tetra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The same in this process, for what is about reading files: one of its own would import all that reads them."""
+
+    def command(cwd: Path, *args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        monkeypatch.delenv("PIPELINE_CONFIG", raising=False)
+        for name, value in (env or {}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(cwd)
+        code = run_here(args)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err, out + err
+        return subprocess.CompletedProcess(args, code, out, err)
+
+    return command
 
 
 def _name(path: Path) -> str:
@@ -110,9 +131,11 @@ def _env(expect: dict[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in expect.get("env", {}).items()}
 
 
-def test_file_is_recognised_and_ordered(case: tuple[Path, dict[str, Any]], request: pytest.FixtureRequest) -> None:
+def test_file_is_recognised_and_ordered(
+    case: tuple[Path, dict[str, Any]], tetra: Command, request: pytest.FixtureRequest
+) -> None:
     folder, expect = case
-    done = _tetra(folder, "validate", "--json", *_options(folder, expect), env=_env(expect))
+    done = tetra(folder, "validate", "--json", *_options(folder, expect), env=_env(expect))
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["ok"] is True
@@ -124,11 +147,11 @@ def test_file_is_recognised_and_ordered(case: tuple[Path, dict[str, Any]], reque
         assert _levels(report["modes"][mode]["groups"]) == _levels(groups), mode
 
 
-def test_converted_file_has_its_values_and_the_same_order(case: tuple[Path, dict[str, Any]]) -> None:
+def test_converted_file_has_its_values_and_the_same_order(case: tuple[Path, dict[str, Any]], tetra: Command) -> None:
     folder, expect = case
     written = folder / expect["file"]
     native = written.with_name("converted_orchestration.yaml")
-    done = _tetra(folder, "config", "convert", *_options(folder, expect), "--out", str(native), env=_env(expect))
+    done = tetra(folder, "config", "convert", *_options(folder, expect), "--out", str(native), env=_env(expect))
     assert done.returncode == 0, done.stdout + done.stderr
     converted = yaml.safe_load(native.read_text(encoding="utf-8"))
     wrong = {
@@ -137,7 +160,7 @@ def test_converted_file_has_its_values_and_the_same_order(case: tuple[Path, dict
         if not _same(_value(converted, path), value)
     }
     assert not wrong, f"{wrong}\n{native.read_text(encoding='utf-8')}"
-    done = _tetra(folder, "validate", "--json", "--config", str(native), env=_env(expect))
+    done = tetra(folder, "validate", "--json", "--config", str(native), env=_env(expect))
     assert done.returncode == 0, done.stdout + done.stderr + native.read_text(encoding="utf-8")
     report = json.loads(done.stdout)
     assert report["dialect"] == "native"
@@ -168,21 +191,21 @@ def test_runs_of_the_file(case: tuple[Path, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("path", WRONG, ids=_name)
-def test_wrong_file_is_refused_with_its_reason(path: Path, tmp_path: Path) -> None:
+def test_wrong_file_is_refused_with_its_reason(path: Path, tetra: Command, tmp_path: Path) -> None:
     folder = _copy(path.parent, tmp_path)
     first = path.read_text(encoding="utf-8-sig").splitlines()[0]
     phrase = re.sub(r"^#\s*expect:\s*", "", first)
     assert phrase != first, "the first line must be `# expect: <words of the error>`"
 
-    checked = _tetra(folder, "validate", "--json", "--config", str(folder / path.name))
+    checked = tetra(folder, "validate", "--json", "--config", str(folder / path.name))
     assert checked.returncode == 78, checked.stdout + checked.stderr
     report = json.loads(checked.stdout)
     assert report["ok"] is False
     texts = [f"{error['message']} {error['hint'] or ''}".replace(path.name, "") for error in report["errors"]]
     assert any(phrase.lower() in text.lower() for text in texts), f"{phrase!r} is in none of {texts}"
 
-    for command in ("validate", "run"):
-        plain = _tetra(folder, command, "--config", str(folder / path.name))
+    for by, command in ((tetra, "validate"), (_tetra, "run")):
+        plain = by(folder, command, "--config", str(folder / path.name))
         assert plain.returncode == 78
         assert phrase.lower() in (plain.stdout + plain.stderr).lower()
 

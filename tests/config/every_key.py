@@ -28,6 +28,17 @@ logs:
 host: {cpu: 7.5, memory: 16GB, gpu: 1, max_parallel: 4, timeout: 90s}
 timers: {sandbox: strict, at_once: 2, spread: 5m}
 pools: {warehouse: 2, api: {size: 5, scope: host}}
+runner: local
+runners:
+  big:
+    type: slurm
+    partition: long
+    account: lab
+    qos: high
+    options: [--constraint=ssd]
+    max_jobs: 500
+    poll: 1.5s
+    lease: 1m
 sessions:
   etl: {threads: 2, python: python3}
 params:
@@ -78,6 +89,7 @@ pipelines:
     expected: 10m
     tags: {team: sales}
     tenant: acme
+    runner: big
     cache: {inputs: ["data/{params.region}/*.csv", src], max_age: 24h}
     idempotent: true
     on_lost: resume

@@ -81,6 +81,17 @@ def test_the_root_is_above_a_folder_called_config() -> None:
     assert project_root("/orchestration.yaml") == "/"
 
 
+@pytest.mark.parametrize("place", ["jobs/job.yaml", "jobs/acme/job.yaml"])
+def test_D_154_a_job_file_beside_configs_is_of_the_same_project_as_the_runner_file_there(
+    tmp_path: Path, place: str
+) -> None:
+    file = tmp_path / place
+    assert project_root(str(file)) == str(file.parent)
+    (tmp_path / "configs").mkdir()
+    assert project_root(str(file)) == str(tmp_path)
+    assert project_root(str(tmp_path / "jobs" / "acme" / "older" / "job.yaml")) == str(tmp_path / "jobs/acme/older")
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / "x.yaml")
     assert refusal(path) == f"{path}: cannot be read: No such file or directory\n  hint: check the path and its rights"

@@ -1,6 +1,6 @@
-"""What every Runner must do, held against the local runner (bare, with its filter, by a wrapper) and that of sessions
-(with and without a filter), with each waiter; then what only processes can do. Numbers are those of the fault catalogue
-in docs: one sentence, one fault."""
+"""What every Runner must do, held against the local runner (bare, with its filter, by a wrapper), that of sessions
+(with and without a filter), and a remote one over an engine of the tests, with each waiter; then what only processes
+can do. Numbers are those of the fault catalogue in docs: one sentence, one fault."""
 
 from __future__ import annotations
 
@@ -15,11 +15,21 @@ from pathlib import Path
 
 import pytest
 
+from support.fake_engine import FakeEngine
+from support.waiting import until
 from tetra_orchestrator.adapters.clock import SystemClock
 from tetra_orchestrator.adapters.interrupts import SignalInterrupts
 from tetra_orchestrator.adapters.runner.dispatch import Dispatch
 from tetra_orchestrator.adapters.runner.local import LocalRunner
-from tetra_orchestrator.adapters.runner.process import become_subreaper, identity, is_alive, signal_process
+from tetra_orchestrator.adapters.runner.process import (
+    ProcessTable,
+    become_subreaper,
+    identity,
+    is_alive,
+    signal_process,
+)
+from tetra_orchestrator.adapters.runner.remote.processes import Everywhere
+from tetra_orchestrator.adapters.runner.remote.runner import RemoteRunner
 from tetra_orchestrator.adapters.runner.waiters import choose_waiter
 from tetra_orchestrator.core.outcome import Exited, Signalled, SpawnFailed
 from tetra_orchestrator.ports import Call, Launch
@@ -27,8 +37,11 @@ from tetra_orchestrator.worker import START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tetra_orchestrator.core.facts import Facts
     from tetra_orchestrator.core.outcome import Outcome
+    from tetra_orchestrator.ports import Runner
 
 LINUX = sys.platform == "linux"
 linux = pytest.mark.skipif(not LINUX, reason="needs /proc or a sub-reaper")
@@ -43,7 +56,8 @@ class Bench:
 
     def __init__(self, folder: Path, waiter: str, interrupts: SignalInterrupts) -> None:
         self.folder = folder
-        self.runner: LocalRunner | Dispatch = LocalRunner(choose_waiter(waiter))
+        self.waiter = waiter
+        self.runner: Runner = LocalRunner(choose_waiter(waiter))
         self.clock = SystemClock()
         self.interrupts = interrupts
         self.facts: dict[str, Facts] = {}
@@ -90,12 +104,26 @@ class Bench:
         self.clock.wait(fds, longest_s if wakeup.within_s is None else min(longest_s, wakeup.within_s))
         self.interrupts.take()
 
+    def begin(self, launch: Launch) -> str:
+        """Start it, and wait until it has begun."""
+        handle = self.start(launch)
+        until(lambda: self.runner.poll(()) == [] and self.runner.begun([handle]))
+        return handle
+
+    def lives(self, lasting: str) -> bool:
+        """Whether others find what this lasting handle names."""
+        return is_alive(lasting.partition("#")[0])
+
     def outcome(self, line: str) -> Outcome:
         handle, _ = self.shell(line)
         return self.ended(handle)[handle]
 
     def failure(self, launch: Launch) -> SpawnFailed:
         (answer,) = self.runner.submit([launch])
+        return self.failed(answer)
+
+    def failed(self, answer: str | SpawnFailed) -> SpawnFailed:
+        """Why what was submitted did not start."""
         assert isinstance(answer, SpawnFailed), answer
         return answer
 
@@ -113,15 +141,44 @@ class WrappedBench(Bench):
     def equip(self, launch: Launch) -> Launch:
         return launch._replace(record=f"{launch.log}.record")
 
-    def failure(self, launch: Launch) -> SpawnFailed:
-        (answer,) = self.runner.submit([launch])
+    def failed(self, answer: str | SpawnFailed) -> SpawnFailed:
         failed = self.ended(answer)[answer] if isinstance(answer, str) else answer
         assert isinstance(failed, SpawnFailed), failed
         return failed
 
 
+class RemoteBench(WrappedBench):
+    """The same as jobs of an engine, each in the care of a worker that this starts."""
+
+    poll_s = 0.05
+    lease_s = 6.0
+
+    def __init__(self, folder: Path, waiter: str, interrupts: SignalInterrupts) -> None:
+        super().__init__(folder, waiter, interrupts)
+        self.jobs = folder / "jobs"
+        self.engine = self.new_engine()
+        self.runner: RemoteRunner = self.new_runner()
+
+    def new_engine(self) -> Any:
+        """What starts its workers."""
+        return FakeEngine(self.folder / "engine")
+
+    def new_runner(self) -> RemoteRunner:
+        """A runner as every process that looks after these jobs has one."""
+        folder = str(self.jobs / "far")
+        return RemoteRunner("far", self.engine, folder, poll_s=self.poll_s, lease_s=self.lease_s)
+
+    def processes(self) -> Everywhere:
+        """What tells other commands of these jobs."""
+        return Everywhere(ProcessTable(), str(self.jobs), lambda settings: self.engine)
+
+    def lives(self, lasting: str) -> bool:
+        token = lasting.partition(":")[2]
+        return self.processes().survived({token: lasting}) == {token}
+
+
 PROCESSES = [Bench, FilteredBench, WrappedBench]
-ALL = ["bare", "filtered", "wrapped", "call", "filtered-call"]
+ALL = ["bare", "filtered", "wrapped", "call", "filtered-call", "remote"]
 SECRET = b"not-for-any-log"
 
 
@@ -169,11 +226,15 @@ def main():
 
 
 @pytest.fixture(params=WAITERS)
-def waiter(request: pytest.FixtureRequest) -> str:
+def waiter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("TETRA_WAITER", request.param)  # for wrappers and workers
     return str(request.param)
 
 
-@pytest.fixture(params=PROCESSES, ids=["bare", "filtered", "wrapped"])
+@pytest.fixture(
+    params=[*PROCESSES, pytest.param(RemoteBench, marks=pytest.mark.long)],
+    ids=["bare", "filtered", "wrapped", "remote"],
+)
 def kind(request: pytest.FixtureRequest) -> type[Bench]:
     kind: type[Bench] = request.param
     return kind
@@ -187,10 +248,20 @@ def bench(kind: type[Bench], tmp_path: Path, waiter: str):
         bench.runner.close()
 
 
-@pytest.fixture(params=[*PROCESSES, CallBench, FilteredCallBench], ids=ALL)
-def any_bench(request: pytest.FixtureRequest, tmp_path: Path, waiter: str):
+#: Every runner with every waiter. A worker is a wrapper in another place: with one of them, by `make test`.
+WAYS = [
+    pytest.param((kind, waiter), id=f"{name}-{waiter}", marks=[pytest.mark.long] * (name == "remote" and bool(number)))
+    for name, kind in zip(ALL, [*PROCESSES, CallBench, FilteredCallBench, RemoteBench], strict=True)
+    for number, waiter in enumerate(WAITERS)
+]
+
+
+@pytest.fixture(params=WAYS)
+def any_bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    kind, waiter = request.param
+    monkeypatch.setenv("TETRA_WAITER", waiter)
     with SignalInterrupts() as interrupts:
-        bench: Bench = request.param(tmp_path, waiter, interrupts)
+        bench: Bench = kind(tmp_path, waiter, interrupts)
         yield bench
         bench.runner.close()
 
@@ -246,7 +317,7 @@ def test_every_attempt_has_a_private_log_with_its_output_and_errors_in_order(any
 
 
 def test_cancel_ends_an_obedient_attempt_before_its_grace_is_over(any_bench: Bench) -> None:
-    handle = any_bench.start(any_bench.job("sleep 60", grace_s=30.0))
+    handle = any_bench.begin(any_bench.job("sleep 60", grace_s=30.0))
     any_bench.runner.cancel(handle)
     assert any_bench.ended(handle) == {handle: any_bench.interrupted}
 
@@ -290,12 +361,12 @@ def test_an_attempt_is_found_by_its_token_while_it_lasts(any_bench: Bench) -> No
 
 @linux
 def test_the_lasting_handle_names_the_process_to_others_and_no_stranger_later(any_bench: Bench) -> None:
-    handle = any_bench.start(any_bench.job("sleep 60"))
-    named = any_bench.runner.lasting(handle).partition("#")[0]
-    assert is_alive(named)
+    handle = any_bench.begin(any_bench.job("sleep 60"))
+    named = any_bench.runner.lasting(handle)
+    assert any_bench.lives(named)
     any_bench.runner.kill(handle)
     any_bench.ended(handle)
-    assert not is_alive(named)
+    assert not any_bench.lives(named)
     assert any_bench.runner.lasting(handle) == handle
 
 
@@ -307,9 +378,9 @@ def test_an_attempt_whose_folder_or_log_is_missing_does_not_start(any_bench: Ben
 
 
 @linux
-def test_close_leaves_nothing_of_what_was_running_or_waiting(any_bench: Bench, tmp_path: Path, waiter: str) -> None:
+def test_close_leaves_nothing_of_what_was_running_or_waiting(any_bench: Bench, tmp_path: Path) -> None:
     with SignalInterrupts() as interrupts:
-        bench = type(any_bench)(tmp_path, waiter, interrupts)
+        bench = type(any_bench)(tmp_path, any_bench.waiter, interrupts)
         launches = [bench.job("sleep 60", grace_s=30.0) for _ in range(3)]
         bench.runner.submit(launches)
         eventually(lambda: bench.runner.find(launches[0].token))
@@ -375,7 +446,7 @@ def test_arguments_arrive_as_written_without_a_shell(bench: Bench) -> None:
 
 
 def test_cancel_ends_an_obedient_child_by_term_before_the_grace_is_over(bench: Bench) -> None:
-    handle, _ = bench.shell("exec sleep 60", grace_s=30.0)
+    handle = bench.begin(bench.job("sleep 60", grace_s=30.0))
     bench.runner.cancel(handle)
     assert bench.ended(handle) == {handle: Signalled(signal.SIGTERM)}
 
@@ -601,7 +672,7 @@ def test_one_launch_that_fails_does_not_keep_the_others_from_starting(bench: Ben
     first, second, third = bench.runner.submit(
         [bench.launch("true"), bench.launch("no-such-program"), bench.launch("false")]
     )
-    assert isinstance(second, SpawnFailed)
+    assert bench.failed(second).error == "ENOENT"
     assert bench.ended(first, third) == {first: Exited(0), third: Exited(1)}
 
 

@@ -184,7 +184,7 @@ def test_100_000_tasks_with_300_000_edges_run_to_their_end_in_memory() -> None:
 def test_what_waits_for_a_full_pool_is_not_looked_at_again_every_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
     fits = Room.fits
-    monkeypatch.setattr(Room, "fits", lambda room, share: looks.append(share) or fits(room, share))
+    monkeypatch.setattr(Room, "fits", lambda room, *share: looks.append(share) or fits(room, *share))
     names = [f"t{i}" for i in range(5000)]
     tasks = [task(name, pool=(("db", 1 + i % 3),)) for i, name in enumerate(names)]
     tasks += [task(f"free{i}") for i in range(5000)]

@@ -480,7 +480,7 @@ def test_a_failure_before_20_000_tasks_in_a_chain_blocks_them_all_without_recurs
 def test_a_cancel_after_the_last_task_changes_nothing_about_the_verdict():
     plan = Plan([task("a")], Limits(1), {})
     plan.decide(0.0)
-    plan.started("a")
+    plan.started("a", 0.0, 0.0)
     plan.ended("a", Exited(0), 1.0)
     plan.cancel(Reason("interrupted", "too late"))
     assert plan.verdict()[0] is RunState.SUCCEEDED

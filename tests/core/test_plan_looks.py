@@ -90,12 +90,12 @@ def test_a_task_whose_service_starts_anew_while_it_is_looked_at_starts_once_when
     flaky = task("s", service=Service(), retry=RetryPolicy(max_attempts=2))
     plan = plan_of(flaky, cached("a", "s", conditions=(("s", "ready"),)))
     plan.decide(0.0)
-    plan.started("s")
+    plan.started("s", 0.0, 0.0)
     plan.ready("s")
     assert looks(plan) == ["a"]
     plan.ended("s", Exited(1), 1.0)
     assert [name for name, _ in starts(plan, 1.0)] == ["s"]
-    plan.started("s")
+    plan.started("s", 0.0, 0.0)
     plan.ready("s")
     assert plan.decide(2.0).starts == ()
     plan.changed("a", MADE)

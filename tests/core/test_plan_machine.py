@@ -244,7 +244,7 @@ class PlanMachine(RuleBasedStateMachine):
     def start(self, data: st.DataObject) -> None:
         """A process is there."""
         name = data.draw(st.sampled_from([name for name, state in self.state.items() if state == "submitted"]))
-        self.plan.started(name)
+        self.plan.started(name, 0.0, 0.0)
         self.state[name] = "running"
 
     @precondition(lambda self: self.starting())

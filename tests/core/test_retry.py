@@ -17,7 +17,7 @@ from tetra_orchestrator.core.outcome import (
     SpawnFailed,
     TimedOut,
 )
-from tetra_orchestrator.core.retry import PERMANENT_SPAWN_ERRORS, delay_s, refusal
+from tetra_orchestrator.core.retry import LEFT, PERMANENT_SPAWN_ERRORS, delay_s, refusal
 
 POLICIES = st.builds(
     RetryPolicy,
@@ -35,6 +35,14 @@ def waits(policy: RetryPolicy, count: int) -> list[float]:
 
 def test_a_delay_without_backoff_is_the_same_each_time() -> None:
     assert waits(RetryPolicy(max_attempts=3, delay_s=60), 2) == [60, 60]
+
+
+def test_what_somebody_else_tries_again_is_left_to_him_as_long_as_the_policy_allows_it() -> None:
+    policy = RetryPolicy(max_attempts=3, on_exit_codes=(4,), before=1)
+    assert refusal(policy, 2, Exited(4)) == Reason(LEFT, "whoever asked for it tries it again")
+    assert refusal(policy, 3, Exited(4)) == Reason("attempts_exhausted", "all 3 attempts failed")
+    unfit = Reason("not_retryable", "it is not tried again: `on_exit_codes` has only 4")
+    assert refusal(policy, 2, Exited(3)) == unfit
 
 
 def test_backoff_multiplies_the_delay_until_the_cap() -> None:

@@ -138,7 +138,7 @@ def test_a_task_is_not_forced_in_upon_what_other_runs_hold() -> None:
     user = task("user", "broker", conditions=(("broker", "ready"),), pool=(("db", 1),))
     run = Run(broker, user, pools={"db": 1})
     assert starts(run, {}) == ["broker"]
-    run.plan.started("broker")
+    run.plan.started("broker", 0.0, 0.0)
     run.plan.ready("broker")
     decision = run.plan.decide(1.0, None, {"db": 1})
     assert decision.starts == ()
@@ -149,10 +149,10 @@ def test_a_task_is_not_forced_in_upon_what_other_runs_hold() -> None:
 def test_services_go_on_while_a_task_waits_for_other_runs() -> None:
     run = Run(task("stream", service=Service()), *pooled("a"), pools={"db": 1})
     assert starts(run, {"db": 1}) == ["stream"]
-    run.plan.started("stream")
+    run.plan.started("stream", 0.0, 0.0)
     assert run.plan.decide(9.0, None, {"db": 1}).stops == ()
     assert starts(run, {}) == ["a"]
-    run.plan.started("a")
+    run.plan.started("a", 0.0, 0.0)
     run.end("a")
     assert [stop.task.id for stop in run.plan.decide(10.0).stops] == ["stream"]
     run.end("stream", Signalled(15))
@@ -169,7 +169,7 @@ def test_a_run_that_has_waited_for_a_while_goes_before_one_that_has_not() -> Non
     assert "wanted db" not in late.plan.in_use()
     assert starts(late, busy.plan.in_use(), now=PATIENCE_S) == []
     assert late.plan.in_use() == {"wanted db": 1}
-    busy.plan.started("a1")
+    busy.plan.started("a1", 0.0, 0.0)
     busy.end("a1")
     assert starts(busy, late.plan.in_use(), now=PATIENCE_S) == []
     assert busy.plan.waiting()["a2"].text == "it takes 1 of the pool db, and 0 of 1 are free; other runs take 1"
@@ -249,7 +249,7 @@ class Machine:
             others.update(amounts if other != number else {})
         decision = run.plan.decide(self.now, None, dict(others))
         for start in decision.starts:
-            run.plan.started(start.task.id)
+            run.plan.started(start.task.id, self.now, self.now)
             self.live[number].append(start.task.id)
         self.published[number] = run.plan.in_use()
         if not run.plan.finished and not self.live[number]:

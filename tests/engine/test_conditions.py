@@ -190,6 +190,7 @@ def test_what_may_run_at_the_same_time_is_the_least_of_host_project_and_mode():
         "max_retries": None,
         "barriers": False,
         "places": 4,
+        "tasks": 0,
     }
     wide = Mode("wide", (), run=RunPolicy(stop_after=2, max_parallel=9))
     assert limits(given, wide)[0] == 4

@@ -199,7 +199,7 @@ def test_fault_96_a_secret_in_the_output_never_reaches_the_disk(site, observed, 
 
 BAD_OUTPUTS = {
     "huge": ("truncate -s 1G made", f"{1 << 30} bytes are more than the limit of {MB}"),
-    "binary": ("head -c 1000 /dev/urandom >made", "line 1: "),
+    "binary": (r"{ printf '\377'; head -c 1000 /dev/urandom; } >made", "line 1: "),
     "partial": ("""printf '{"rows": 1}\\n{"rows": 2' >made""", "line 2: "),
     "a list": ("echo [1] >made", "line 1: an object such as "),
     "no file": ("mkfifo made", "is not a regular file"),

@@ -151,9 +151,16 @@ MUTANTS = (
         (f"{PLAN}::test_a_pool_holds_back_what_does_not_fit_and_lets_others_pass",),
     ),
     Mutant(
+        "a task is spread over several workers",
+        "core/workers.py",
+        " and any(_covers(free, wanted) for free in self._free)",
+        "",
+        ("tests/core/test_workers.py::test_no_task_is_spread_over_two_workers_though_they_have_enough_together",),
+    ),
+    Mutant(
         "what a task took is not given back",
         "core/plan.py",
-        "        self._room.give_back(node.place, node.share)\n",
+        "        node.share = self._room.give_back(node.place, node.share)\n",
         "",
         (f"{PLAN}::test_a_pool_holds_back_what_does_not_fit_and_lets_others_pass",),
     ),
@@ -174,7 +181,7 @@ MUTANTS = (
     Mutant(
         "the handle of an attempt is not kept",
         "engine/loop.py",
-        "            self._journal.add(AttemptRunning(self._run_id, task_id, start.attempt, handle))\n",
+        "            self._journal.add(AttemptRunning(self._run_id, task_id, start.attempt, lasting))\n",
         "",
         (f"{LOOP}::test_the_handle_is_saved_while_a_long_task_runs",),
     ),

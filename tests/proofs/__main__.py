@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 #: Every proof is a module of that name with a `main(argv)`; its last line is the figure, its code 1 for any loss.
-PROOFS = ("sweep", "powercut", "race", "truncation", "storefaults", "contention", "graphs")
+PROOFS = ("sweep", "powercut", "race", "truncation", "storefaults", "contention", "graphs", "slurm")
 
 
 def main(argv: list[str]) -> int:

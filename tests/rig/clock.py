@@ -19,17 +19,25 @@ _COUNT, _SETTING = struct.Struct("=Q"), struct.Struct("=3d")
 class Clock:
     """Shows `start`, such as `2026-11-01 04:40:00` (UTC), from now on, and runs `rate` times as fast as the real one.
 
-    The monotonic clocks stay real: durations and time limits are.
+    The monotonic clocks stay real: durations and time limits are. The programs find what they read at `inside`: where
+    no machine of its own has it there, that is `folder / "clock"`, and they have `library` in their LD_PRELOAD.
     """
 
-    def __init__(self, folder: Path, start: str, rate: float = 1.0) -> None:
+    def __init__(self, folder: Path, start: str, rate: float = 1.0, inside: str | Path = INSIDE) -> None:
         self.rate = rate
         self._count = 0
         self._path = folder / "clock"
         self._path.write_bytes(bytes(_SIZE))
-        compiler = ("gcc", "-O2", "-Wall", "-shared", "-fPIC", f'-DCLOCK_FILE="{INSIDE}"')
-        subprocess.run([*compiler, "-o", str(folder / "clock.so"), str(SOURCE)], check=True)
+        self.library = folder / "clock.so"
+        compiler = ("gcc", "-O2", "-Wall", "-shared", "-fPIC", f'-DCLOCK_FILE="{inside}"')
+        subprocess.run([*compiler, "-o", str(self.library), str(SOURCE)], check=True)
         self.set(start)
+
+    def go(self, rate: float = 1.0) -> None:
+        """Have it run at another rate from what it shows now."""
+        shown = self.now()
+        self.rate = rate
+        self.set(shown)
 
     def set(self, to: str | datetime) -> None:
         """Have it show another time at once, as after clock_settime(2) or a night in which the lid was closed."""

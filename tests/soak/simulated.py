@@ -138,6 +138,9 @@ class SimRunner:
         self.over[handle] = Ended(handle, outcome)
         return True
 
+    def begun(self, handles):
+        return handles
+
     def poll(self, handles):
         return [self.over.pop(handle) for handle in list(handles) if handle in self.over]
 

@@ -44,7 +44,10 @@ class FakeClock:
 
 
 class FakeRunner:
-    """Jobs end as `script(task_id, number)` says: (seconds until the end, outcome, outputs)."""
+    """Jobs end as `script(task_id, number)` says: (seconds until the end, outcome, outputs).
+
+    Those elsewhere wait for `queued_s` before they begin.
+    """
 
     def __init__(self, clock, workspace, script):
         self.clock = clock
@@ -55,6 +58,9 @@ class FakeRunner:
         self.cancelled = []
         self.killed = []
         self.on_submit = lambda launches: None
+        self.queued_s = 0.0
+        self.lasted_s = None
+        self.begins = {}
 
     def submit(self, launches):
         self.on_submit(launches)
@@ -67,16 +73,20 @@ class FakeRunner:
         if not isinstance(outcome, (Exited, Signalled)):
             return outcome
         handle = f"job-{len(self.launches)}"
-        self.jobs[handle] = (self.clock.seconds + seconds, outcome)
+        self.begins[handle] = self.clock.seconds + (0.0 if launch.runner == "local" else self.queued_s)
+        self.jobs[handle] = (self.begins[handle] + seconds, outcome)
         self.workspace.written[launch.env["TETRA_OUTPUT"]] = outputs
         return handle
 
     def something_ended(self):
         return any(due <= self.clock.seconds for due, _ in self.jobs.values())
 
+    def begun(self, handles):
+        return [handle for handle in handles if self.begins[handle] <= self.clock.seconds]
+
     def poll(self, handles):
         ended = [h for h in handles if h in self.jobs and self.jobs[h][0] <= self.clock.seconds]
-        return [Ended(handle, self.jobs.pop(handle)[1]) for handle in ended]
+        return [Ended(handle, self.jobs.pop(handle)[1], lasted_s=self.lasted_s) for handle in ended]
 
     def cancel(self, handle):
         self.cancelled.append(handle)
@@ -94,6 +104,7 @@ class FakeRunner:
 
     def wakeup(self):
         due = [when for when, _ in self.jobs.values()]
+        due += [when for handle, when in self.begins.items() if handle in self.jobs and when > self.clock.seconds]
         return Wakeup(None, max(min(due) - self.clock.seconds, 0.0) if due else None)
 
     def close(self):

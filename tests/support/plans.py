@@ -41,7 +41,7 @@ class Run:
     def decide(self, now: float = 0.0, elapsed: float | None = None) -> Decision:
         decision = self.plan.decide(now, elapsed)
         for start in decision.starts:
-            self.plan.started(start.task.id)
+            self.plan.started(start.task.id, now, now if elapsed is None else elapsed)
         return decision
 
     def end(self, name: str, outcome: Outcome = OK, now: float = 0.0, **evidence: Any) -> Outcome:

@@ -58,7 +58,7 @@ def simulate(
         decision = plan.decide(now)
         for start in decision.starts:
             task_id = start.task.id
-            plan.started(task_id)
+            plan.started(task_id, now, now)
             live[task_id] = (start.attempt, now)
             if start.task.service is None:
                 heappush(running, (now + durations[task_id], task_id, start.attempt))

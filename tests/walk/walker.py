@@ -18,6 +18,8 @@ from walk.page import LeftOut, Step, Typed, Waited, Written, steps
 #: The reader is called Anna, and has installed with pipx.
 READER, USER = "anna", "tester"
 INSTALLED = f"/home/{READER}/.local/share/pipx/venvs/tetra-orchestrator"
+#: What the reader has installed for a page besides our commands.
+BESIDES = {"dagster": ("dagster",)}
 #: A Monday's evening. The clock goes slowly, so that a busy computer changes no minute that a page shows.
 CLOCK = ("2026-03-02 17:00:05", 0.1)
 #: How long it may take until what the reader came back for has happened.
@@ -47,13 +49,12 @@ class Walker:
         self._runs: dict[str, str] = {}
         self.printed: dict[Typed, tuple[int, Sequence[str]]] = {}
         self._waiting = False
-        bin_ = f"{HOME}/.local/bin"
-        programs = " ".join(shlex.quote(f"{sys.prefix}/bin/{name}") for name in ("tetra", "tetra-orchestrator"))
-        self._typed(f"mkdir -p {bin_} && ln -s {programs} {bin_} && cd")
+        self._install("tetra", "tetra-orchestrator")
 
     def walk(self, page: Path) -> list[LeftOut]:
         """Do what the page says, and return what it leaves out. Raises `Mismatch`, `PageError`."""
         left: list[LeftOut] = []
+        self._install(*BESIDES.get(page.stem, ()))
         for step in steps(page.read_text()):
             self._told(f"{page.name}:{step.line}: {_summary(step)}")
             match step:
@@ -67,6 +68,11 @@ class Walker:
                 case LeftOut():
                     left.append(step)
         return left
+
+    def _install(self, *names: str) -> None:
+        bin_ = f"{HOME}/.local/bin"
+        for name in names:
+            self._typed(f"mkdir -p {bin_} && ln -s {shlex.quote(f'{sys.prefix}/bin/{name}')} {bin_} && cd")
 
     def _type(self, page: Path, step: Typed) -> None:
         """What comes after a wait may be a moment late: it is typed again until it fits."""

@@ -19,6 +19,15 @@ def _note(signum: int, frame: FrameType | None) -> None:
     """Nothing: the interpreter has written the number to the wakeup descriptor."""
 
 
+def has_terminal() -> bool:
+    """Whether this process belongs to a terminal, be its streams what they may."""
+    try:
+        os.close(os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 class SignalInterrupts:
     """Catches INT, TERM and HUP between `__enter__` and `__exit__`. Use it in the main thread.
 

@@ -20,6 +20,7 @@ _RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]{6}", re.ASCII)
 _LOG = re.compile(r"orchestrator_\d{8}_\d{6}(_\d+)?\.log", re.ASCII)
 #: What is written beside its place and renamed, which takes no time.
 _DRAFTS = {"": re.compile(r".+\.\d+\.new", re.ASCII), "cache": re.compile(r".+\.\d+", re.ASCII)}
+_JOB = re.compile(r"[0-9a-f]{32}(\.begun|\.ended|\.gone)?", re.ASCII)
 _LATEST = re.compile(r"latest\.\d+", re.ASCII)
 
 
@@ -51,6 +52,7 @@ class FolderStrays:
             *_unchanged(logs, _LATEST, idle),
             *(one for name, draft in _DRAFTS.items() for one in _unchanged(os.path.join(state, name), draft, idle)),
             *_unchanged(f"{state}/checkpoints", _RUN, idle),
+            *_jobs(f"{state}/jobs", idle),
         ]
         attempts = [one for one in _unchanged(f"{state}/attempts", _RUN, idle) if _name(one) not in held]
         return [*sorted(one for one in found if _name(one) not in known), *sorted(attempts)]
@@ -67,6 +69,15 @@ class FolderStrays:
         except OSError as error:
             message = f"cannot be removed: {error.strerror}"
             raise CannotWrite(message, hint="remove it yourself, or make it yours", where=stray.path) from error
+
+
+def _jobs(folder: str, since: float) -> Iterator[Stray]:
+    """What is left of jobs elsewhere. One that nobody has begun may wait for days, and one that runs changes."""
+    for runner in os.listdir(folder) if os.path.isdir(folder) else ():
+        for stray in _unchanged(f"{folder}/{runner}", _JOB, since):
+            job = os.path.splitext(stray.path)[0]
+            if os.path.exists(f"{job}/claim") if job == stray.path else not os.path.isdir(job):
+                yield stray
 
 
 def _name(stray: Stray) -> str:

@@ -12,6 +12,7 @@ from tetra_orchestrator.cli.project import (
     ConfigOption,
     DialectOption,
     JsonOption,
+    OnOption,
     OverlayOption,
     SetOption,
 )
@@ -52,6 +53,7 @@ def start(
     no_retry: Annotated[bool, typer.Option("--no-retry", help="Try every task once, whatever the file says.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run although it is paused or lacks what it needs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; start nothing.")] = False,
+    on: OnOption = None,
     progress: Annotated[Shown, typer.Option(help="lines: one for each slice; plain: as `run`.")] = "auto",
     config: ConfigOption = None,
     overlay: OverlayOption = None,
@@ -94,6 +96,7 @@ def start(
         config=config,
         overlays=tuple(overlay or ()),
         sets=tuple(set_ or ()),
+        on=on,
         dialect=dialect,
         bindings=bindings,
         as_json=as_json,

@@ -63,6 +63,7 @@ def run_slices(order: Order, project: Project) -> int:
         config=order.config,
         overlays=order.overlays,
         sets=order.sets,
+        on=order.on,
         dialect=order.dialect,
         bindings=order.bindings,
         as_json=order.as_json and order.dry_run,

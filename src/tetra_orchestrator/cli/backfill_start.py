@@ -49,6 +49,7 @@ class Asked(Record):
     config: str | None = None
     overlays: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
+    on: str | None = None
     dialect: str | None = None
     bindings: str | None = None
     as_json: bool = False
@@ -58,7 +59,7 @@ def begin(asked: Asked, options: tuple[str, str] = OPTIONS) -> int:
     """Do what is asked for and return the exit code. `options` are the names of those that give the dates."""
     if asked.mode is None:
         raise UsageError("a backfill runs a mode: --mode is missing", hint="`tetra backfill list` shows earlier ones")
-    loaded = load(Source(asked.config, asked.overlays, asked.sets, asked.dialect, asked.bindings))
+    loaded = load(Source(asked.config, asked.overlays, asked.sets, asked.dialect, asked.bindings, asked.on))
     project = adjusted(loaded.project, asked.max_parallel, no_retry=asked.no_retry)
     loaded = loaded._replace(project=project)
     selection = select(project, asked.mode)

@@ -37,6 +37,14 @@ class Checkup:
         """What is to be said of what this process finds."""
         return premises(self._needs, self._shell, wire.clock().now())
 
+    def runners(self) -> list[Diagnosis]:
+        """What is to be said of the runners on other machines that the project names."""
+        if not self._project.runners:
+            return []
+        from tetra_orchestrator import wire_remote
+
+        return wire_remote.diagnose(self._project)
+
     def timers(self) -> list[Diagnosis]:
         """What is to be said of the timers and of the scheduler; nothing where the project neither has nor wants any.
 

@@ -9,7 +9,7 @@ SECTIONS = {
     "Look": ("status", "history", "list", "show", "why", "logs", "report"),
     "Schedules": ("schedule", "start", "stop", "pause", "unpause", "why-not", "fire"),
     "Watch": ("monitor", "alerts", "doctor"),
-    "Configuration": ("init", "validate", "graph", "config", "schema"),
+    "Configuration": ("init", "validate", "graph", "config", "schema", "export"),
     "Store": ("prune", "cache", "state"),
     "Other": ("completion", "version"),
 }

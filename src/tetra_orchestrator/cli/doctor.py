@@ -71,4 +71,4 @@ def _project(config: str | None, in_job: bool, by: str | None, system: bool) -> 
         remedy = "tetra validate shows each problem with its place"
         return [Diagnosis("configuration", ERROR, f"{place}{error.message}", remedy)]
     checkup = Checkup(loaded, by, system)
-    return [*checkup.here(), *checkup.timers(), *(checkup.in_job() if in_job else ())]
+    return [*checkup.here(), *checkup.runners(), *checkup.timers(), *(checkup.in_job() if in_job else ())]

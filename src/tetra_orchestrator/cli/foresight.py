@@ -60,6 +60,13 @@ class Foresight(Record):
                 "this run would not end before the year 10000", hint="give shorter times, with `expected` or --slower"
             ) from None
 
+    def seconds(self, added_s: float) -> dict[str, float]:
+        """What each task takes, as far as is known, and so much more; a service takes nothing."""
+        return {
+            task.id: 0.0 if task.service else self.expected_s.get(task.id, 0.0) + added_s
+            for task in self.request.selection.tasks
+        }
+
     def body(self) -> dict[str, Any]:
         """What `--json` publishes of it."""
         found = self.outlook

@@ -123,6 +123,10 @@ def _quick_answer(command: list[str], options: list[str]) -> int | None:
         from tetra_orchestrator.cli import completing
 
         return completing.answer(options)
+    if command == ["__task"]:
+        from tetra_orchestrator.cli import one_task
+
+        return one_task.answer()
     if command == ["validate"]:
         from tetra_orchestrator.cli import verdict
 

@@ -35,6 +35,16 @@ def command(
     parallel: Annotated[
         list[str] | None, typer.Option("--parallel", metavar="N,N", help="Tasks at a time to simulate. [1,2,4,8]")
     ] = None,
+    workers: Annotated[
+        list[str] | None, typer.Option("--workers", metavar="N,N", help="Machines to simulate it on. [1,2,4,8]")
+    ] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option("--worker", metavar="cpu=8,memory=32GB", help="What each has; also gpu=1, max_parallel=4. [host]"),
+    ] = None,
+    overhead: Annotated[
+        str | None, typer.Option("--overhead", metavar="TIME", help="Added to each task simulated, such as 0.2s.")
+    ] = None,
     slower: Annotated[
         list[str] | None, typer.Option("--slower", metavar="TASK=2x", help="As if it took twice as long. Repeatable.")
     ] = None,
@@ -48,11 +58,13 @@ def command(
     Each task's times are told by how long tasks took before.
 
     Examples: `plan --mode weekly`, `plan -p report`, `plan --mode weekly --simulate --parallel 2,4,8`,
+    `plan --mode weekly --workers 1,4,16 --worker cpu=8,memory=32GB`,
     `plan --mode weekly --slower extract=2x`.
     """
     from tetra_orchestrator.cli.foresight import foresee
     from tetra_orchestrator.cli.output import print_json
     from tetra_orchestrator.cli.plan_view import print_plan, print_scenarios
+    from tetra_orchestrator.cli.plan_workers import on_workers, overhead_s, print_workers, worker_of
     from tetra_orchestrator.cli.running import Order, requested
 
     order = Order(
@@ -68,10 +80,20 @@ def command(
         overlays=tuple(overlay or ()),
         sets=tuple(set_ or ()),
     )
-    counts = _counts(parallel or ())
+    counts, machines = _counts("--parallel", parallel or ()), _counts("--workers", workers or ())
+    elsewhere = bool(machines) or worker is not None
+    if counts and elsewhere:
+        raise UsageError("--parallel asks about this machine, --workers about others", hint="ask for one of them")
+    if overhead is not None and not (simulate or counts or elsewhere):
+        raise UsageError("--overhead is added to what is simulated", hint="say also --simulate")
+    size, added_s = worker_of(worker) if worker is not None else None, overhead_s(overhead)
     request = requested(order)
     found = foresee(request, _factors(slower or (), request))
-    tried = _scenarios(found, counts or USUAL) if simulate or counts else []
+    if elsewhere:
+        answer = on_workers(found, size, sorted({*(machines or USUAL)}), added_s)
+        print_json("plan", {**found.body(), "workers": answer.body(found)}) if as_json else print_workers(found, answer)
+        return Exit.OK
+    tried = _scenarios(found, counts or USUAL, added_s) if simulate or counts else []
     if as_json:
         print_json("plan", {**found.body(), **({"scenarios": [_row(one, found) for one in tried]} if tried else {})})
     elif tried:
@@ -81,11 +103,12 @@ def command(
     return Exit.OK
 
 
-def _counts(texts: Iterable[str]) -> list[int]:
+def _counts(option: str, texts: Iterable[str]) -> list[int]:
     words = [word.strip() for text in texts for word in text.split(",")]
     for word in words:
         if not word.isdecimal() or not 1 <= int(word[:6]) <= MOST:
-            raise UsageError(f"--parallel {word!r} is not a number of tasks", hint=f"1 to {MOST}, such as 1,2,4,8")
+            of = "tasks" if option == "--parallel" else "workers"
+            raise UsageError(f"{option} {word!r} is not a number of {of}", hint=f"1 to {MOST}, such as 1,2,4,8")
     return [int(word) for word in words]
 
 
@@ -105,12 +128,11 @@ def _factors(texts: Sequence[str], request: Request) -> dict[str, float]:
     return found
 
 
-def _scenarios(found: Foresight, counts: Iterable[int]) -> list[Scenario]:
+def _scenarios(found: Foresight, counts: Iterable[int], added_s: float) -> list[Scenario]:
     from tetra_orchestrator.core.what_if import scenario
 
     skipped = found.outlook.skipped
-    tasks = found.request.selection.tasks
-    seconds = {task.id: found.expected_s.get(task.id, 0.0) for task in tasks}
+    tasks, seconds = found.request.selection.tasks, found.seconds(added_s)
     tried = sorted({*counts, found.limits.max_parallel})
     return [scenario(tasks, found.limits, seconds, count, skipped) for count in tried]
 

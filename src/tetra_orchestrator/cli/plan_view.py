@@ -33,7 +33,7 @@ LEGEND = f"{CRITICAL} on the critical path  {OTHER} others  {SLACK} slack: it ma
 def print_plan(found: Foresight) -> None:
     """Print what would run, when, and why."""
     running = [row for row in found.rows if row["decision"] == "run" and row["start_s"] is not None]
-    print(_wrapped(f"Would run {_subject(found).removeprefix('of ')}, {_at_a_time(found)}:") + "\n")
+    print(_wrapped(f"Would run {subject(found).removeprefix('of ')}, {_at_a_time(found)}:") + "\n")
     shown = running if len(running) <= SHOWN else [row for row in running if row["on_critical_path"]][:SHOWN]
     if shown and found.outlook.most_s:
         print("\n".join((*_chart(shown, found), "")))
@@ -46,7 +46,7 @@ def print_plan(found: Foresight) -> None:
 def print_scenarios(found: Foresight, tried: Sequence[Scenario]) -> None:
     """Print what the run would be with other numbers of tasks at the same time."""
     if not any(found.expected_s.values()):
-        print(f"Nobody knows yet how long any task {_subject(found)} takes. {REMEDY}")
+        print(f"Nobody knows yet how long any task {subject(found)} takes. {REMEDY}")
         return
     now = found.limits.max_parallel
     rows = [
@@ -59,14 +59,15 @@ def print_scenarios(found: Foresight, tried: Sequence[Scenario]) -> None:
         )
         for one in tried
     ]
-    print(_wrapped(f"If other numbers of tasks {_subject(found)} ran at a time:") + "\n")
+    print(_wrapped(f"If other numbers of tasks {subject(found)} ran at a time:") + "\n")
     print_table(("at a time", "takes", "ends", "used", "bounded by"), rows)
     print("\nused: of the places, while the run lasts. More places help only a run that is\nbounded by the places.")
-    for line in _unknown(found):
+    for line in unknown(found):
         print(line)
 
 
-def _subject(found: Foresight) -> str:
+def subject(found: Foresight) -> str:
+    """What the run is of, in words."""
     chosen = found.request.selection
     many = chosen.mode is None and len(chosen.pipelines) > NAMED
     return f"of {len(chosen.pipelines)} pipelines" if many else title(chosen)
@@ -124,7 +125,7 @@ def _path(found: Foresight) -> Iterator[str]:
 def _sure(found: Foresight) -> Iterator[str]:
     """When it is over, and what that rests on."""
     known = found.outlook
-    yield from _unknown(found)
+    yield from unknown(found)
     if found.finish is None:
         least = f"; not before {local(found.at(known.least_s))}" if known.least_s else f". {REMEDY}"
         yield f"expected finish: unknown{least}"
@@ -135,7 +136,8 @@ def _sure(found: Foresight) -> Iterator[str]:
         yield f"{least} to {most}, were every task as quick, or as slow, as in its last 10 successes"
 
 
-def _unknown(found: Foresight) -> Iterator[str]:
+def unknown(found: Foresight) -> Iterator[str]:
+    """Which tasks count as nothing, if any."""
     names = found.outlook.unknown
     if names:
         yield _wrapped(f"counted as nothing, as nobody knows how long they take: {_named(names)}")

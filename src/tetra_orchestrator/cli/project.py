@@ -26,4 +26,8 @@ BindingsOption = Annotated[
     str | None,
     typer.Option("--bindings", metavar="FILE", help="What runs for names left open. [default: bindings.yaml beside]"),
 ]
+OnOption = Annotated[
+    str | None,
+    typer.Option("--on", metavar="RUNNER", help="Run tasks there: local, slurm, or one of `runners`."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

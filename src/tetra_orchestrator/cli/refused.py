@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 
+from tetra_orchestrator import wire, wire_reports
 from tetra_orchestrator.cli.records import began
 from tetra_orchestrator.config import cache
 from tetra_orchestrator.config.find import find_config, project_root
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tetra_orchestrator.core.history import Run
+    from tetra_orchestrator.core.model import Project
     from tetra_orchestrator.core.why_support import Said
 
 #: What is kept, beside the projects: when, the code, the pipelines (none: all), the text and the hint.
@@ -36,6 +39,18 @@ def keep(error: TetraError, pipelines: Sequence[str], config: str | None, now: d
         _line(error.hint or ""),
     ]
     cache.write(file, "", (), lines)
+
+
+def log(project: Project, text: str, *, aloud: bool) -> None:
+    """Leave a refused request in a log of its own and, `aloud`, on standard output, as a wrapper's user expects it."""
+    now = wire.clock().now()
+    as_json = project.logs.format == "json"
+    line = wire_reports.service_line(text, now, "error") if as_json else wire_reports.plain_line(text, now)
+    with open(wire.workspace(project).open_log(now), "a", encoding="utf-8") as file:
+        file.write(line)
+    if aloud:
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
 
 def refused(pipeline: str | None, run: Run | None, config: str | None, said: Said) -> list[Reason]:

@@ -11,6 +11,7 @@ from tetra_orchestrator.cli.project import (
     BindingsOption,
     ConfigOption,
     DialectOption,
+    OnOption,
     OverlayOption,
     SetOption,
 )
@@ -52,6 +53,7 @@ def command(
     overlap: Annotated[
         Overlap, typer.Option(help="While another run has one of the pipelines: give up, wait, end that, or go beside.")
     ] = "skip",
+    on: OnOption = None,
     notify: Annotated[str | None, typer.Option(metavar="desktop", help="Tell the desktop at the end.")] = None,
     config: ConfigOption = None,
     overlay: OverlayOption = None,
@@ -65,7 +67,7 @@ def command(
     """Run a mode, or single pipelines, as they depend on each other.
 
     Examples: `run --mode weekly`, `run --mode full --dry-run`, `run --pipeline metrics_pipeline --force`, `run --mode
-    weekly --from features.build`.
+    weekly --from features.build`, `run --mode weekly --on slurm`.
     """
     from tetra_orchestrator.cli.running import Order, run
 
@@ -87,6 +89,7 @@ def command(
         overlap=overlap,
         progress=progress,
         notify=notify,
+        on=on,
         config=config,
         overlays=tuple(overlay or ()),
         sets=tuple(set_ or ()),

@@ -38,6 +38,7 @@ STAGES = "stages"
 _FLAGS = {"--force": "force", "--json": "as_json", "--no-retry": "no_retry", "--dry-run": "dry_run"}
 _FLAGS |= {"--no-cache": "no_cache"}
 _TEXTS = {"--mode": "mode", "-m": "mode", "--config": "config", "--start-date": "start_date", "--end-date": "end_date"}
+_TEXTS |= {"--on": "on"}
 _CHOICES = {"--progress": ("progress", PROGRESS), "--overlap": ("overlap", OVERLAPS)}
 _NUMBERS = {"--max-parallel": "max_parallel", "--max-workers": "max_parallel"}
 _LISTS = {"--pipeline": "pipelines", "-p": "pipelines", "--param": "params", "--overlay": "overlays", "--set": "sets"}
@@ -72,6 +73,7 @@ class Order(Record):
     sets: tuple[str, ...] = ()
     dialect: str | None = None
     bindings: str | None = None
+    on: str | None = None
     as_json: bool = False
     checkpoint_dir: str | None = None
     no_checkpoint: bool = False
@@ -156,7 +158,9 @@ def _run(order: Order) -> int:
         request = _request(order, loaded, given)
     except UsageError as error:
         if not order.as_json:
-            wire.log_refusal(loaded.project, error.message, aloud=style == "plain")
+            from tetra_orchestrator.cli.refused import log
+
+            log(loaded.project, error.message, aloud=style == "plain")
         raise
     keeping = None
     if not _is_without_checkpoints(order, loaded.project):
@@ -193,7 +197,7 @@ def _is_without_checkpoints(order: Order, project: Project) -> bool:
 
 def _load(order: Order) -> Loaded:
     """The configuration, with what the command line changes about its project."""
-    loaded = load(Source(order.config, order.overlays, order.sets, order.dialect, order.bindings))
+    loaded = load(Source(order.config, order.overlays, order.sets, order.dialect, order.bindings, order.on))
     return loaded._replace(project=adjusted(loaded.project, order.max_parallel, no_retry=order.no_retry))
 
 
@@ -236,7 +240,7 @@ def _request(order: Order, loaded: Loaded, given: dict[str, str]) -> Request:
         from tetra_orchestrator.core.narrowing import Cut, narrowed
 
         selection = narrowed(project, selection, Cut(order.first, order.last, order.only))
-    given, partition = _dated(project, selection.mode, given, (order.start_date, order.end_date))
+    given, partition = dated(project, selection.mode, given, (order.start_date, order.end_date))
     params = values_of(project, selection.mode, given)
     return Request(
         project,
@@ -258,7 +262,7 @@ def to_name(project: Project) -> str | None:
     return None if os.path.basename(project.file) in map(os.path.basename, FILES) else project.file
 
 
-def _dated(
+def dated(
     project: Project, mode: Mode | None, given: dict[str, str], dates: tuple[str | None, str | None]
 ) -> tuple[dict[str, str], Partition | None]:
     """The parameters that are given, and the range of dates; most runs have neither."""

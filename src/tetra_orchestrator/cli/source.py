@@ -21,6 +21,7 @@ class Source(Record):
     sets: tuple[str, ...] = ()
     dialect: str | None = None
     bindings: str | None = None
+    on: str | None = None
 
 
 def load(source: Source) -> Loaded:
@@ -39,4 +40,5 @@ def options(source: Source) -> dict[str, Any]:
         "sets": source.sets,
         "dialect": source.dialect,
         "bindings": source.bindings,
+        "on": source.on,
     }

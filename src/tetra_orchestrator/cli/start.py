@@ -16,6 +16,15 @@ from tetra_orchestrator.errors import UsageError
 
 #: The word with which the document of dativo starts its service.
 ORCHESTRATED = "orchestrated"
+#: Where that document has its runner file.
+RUNNER_FILE = "configs/runner.yaml"
+#: The loader's word for a runner file that no schedule of is due. Such files never come from the cache.
+ONCE = "oneshot"
+#: What the service of that document says of the page that it had.
+NO_PAGE = (
+    "nothing is served on a port: `tetra status` and `tetra show` tell how it is, and `dagster dev` shows a page of "
+    "this file's jobs, see `tetra_orchestrator.dagster`"
+)
 
 
 def command(
@@ -39,18 +48,28 @@ def command(
     if how not in (None, ORCHESTRATED):
         hint = f"`start` installs the timers, `start --foreground` (or `start {ORCHESTRATED}`) waits for their times"
         raise UsageError(f"start does not know {how!r}", hint=hint)
-    if foreground or how == ORCHESTRATED:
-        return _watch(runner_config or config)
-    return _arm(runner_config or config, by, system, as_json)
+    if runner_config and config:
+        raise UsageError("--runner-config and --config name the same file", hint="leave out one of the two")
+    if not (foreground or how or runner_config):
+        return _arm(config, by, system, as_json)
+    if by or system:
+        raise UsageError("--by and --system are for timers", hint="who waits for the times here installs none")
+    return _watch(runner_config or config or (_runner_file() if how else None), NO_PAGE if how or runner_config else "")
 
 
-def _watch(config: str | None) -> int:
+def _runner_file() -> str | None:
+    """The runner file of this folder, where nothing else says what the configuration is."""
+    return None if "PIPELINE_CONFIG" in os.environ or not os.path.isfile(RUNNER_FILE) else RUNNER_FILE
+
+
+def _watch(config: str | None, note: str) -> int:
     from tetra_orchestrator.cli.output import local
     from tetra_orchestrator.config.find import find_config
     from tetra_orchestrator.foreground import keep_watch
 
     path = find_config(config, os.environ, os.getcwd())  # once: guards are started in the project's folder
-    as_json = load(Source(path)).project.logs.format == "json"
+    loaded = load(Source(path))
+    as_json = loaded.project.logs.format == "json"
 
     def say(text: str) -> None:
         now = wire.clock().now()
@@ -59,7 +78,14 @@ def _watch(config: str | None) -> int:
         sys.stdout.flush()
 
     sys.stdout.flush()
-    return keep_watch(lambda: load(Source(path)).project, say)
+    if any(warning.code == ONCE for warning in loaded.warnings):
+        say("with `mode: oneshot` every enabled job is run once, and nothing waits for a schedule")
+        from tetra_orchestrator.cli.running import Order, run
+
+        return run(Order(config=path))
+    if note:
+        say(note)
+    return keep_watch(loaded, lambda: load(Source(path)).project, say, overheard=as_json)
 
 
 def _arm(config: str | None, by: str | None, system: bool, as_json: bool) -> int:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config import scalars
-from tetra_orchestrator.config.build_task import Surroundings, build_task, session_pool, tenant_pool
+from tetra_orchestrator.config.build_task import Surroundings, build_task, runner_pool, session_pool, tenant_pool
 from tetra_orchestrator.config.build_watching import alerting, data_sources, hooks, monitoring, on_failure
 from tetra_orchestrator.config.calendars import zone_name
 from tetra_orchestrator.core.model import (
@@ -25,6 +25,7 @@ from tetra_orchestrator.core.model import (
     Session,
     Timers,
 )
+from tetra_orchestrator.core.runners import BUILT_IN, Remote
 from tetra_orchestrator.core.store_address import is_postgres
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def build(
         alerting=alerting(document),
         monitor=monitoring(document.monitor, root),
         hooks=hooks(document.hooks),
+        runners=_runners(document),
     )
 
 
@@ -93,7 +95,7 @@ def task_ids(name: str, pipeline: CheckedPipeline) -> dict[str, str]:
 def _pipelines(document: schema.Document, root: str) -> tuple[Pipeline, ...]:
     types = {name: target for plugin in document.plugins for name, target in plugin.items() if name}
     tenants = {name: tenant.env for name, tenant in document.tenants.items()}
-    around = Surroundings(root, document.defaults.task, types, tenants)
+    around = Surroundings(root, document.defaults.task, types, tenants, document.runner)
     sinks = {name: _sinks(name, pipeline) for name, pipeline in document.pipelines.items()}
     return tuple(
         Pipeline(
@@ -156,7 +158,22 @@ def _pools(document: schema.Document) -> tuple[tuple[str, int], ...]:
     sessions = ((session_pool(name), session.threads) for name, session in document.sessions.items())
     tenants = ((tenant_pool(name), tenant.concurrency) for name, tenant in document.tenants.items())
     pools = ((name, pool.size) for name, pool in document.pools.items())
-    return (*pools, *sessions, *tenants)
+    runners = ((runner_pool(runner.name), runner.max_jobs) for runner in _runners(document))
+    return (*pools, *sessions, *tenants, *runners)
+
+
+def _runners(document: schema.Document) -> tuple[Remote, ...]:
+    """Those of the file, and those that are there without a word and chosen."""
+    said = {name: _remote(name, runner) for name, runner in document.runners.items()}
+    chosen = {document.runner}
+    for pipeline in document.pipelines.values():
+        chosen |= {pipeline.runner, *(task.runner for task in (pipeline.tasks or {}).values())}
+    return (*said.values(), *(each for each in BUILT_IN if each.name in chosen and each.name not in said))
+
+
+def _remote(name: str, given: schema_operations.Runner) -> Remote:
+    account = given.partition, given.account, given.qos
+    return Remote(name, given.type, *account, tuple(given.options), given.max_jobs, given.poll, given.lease)
 
 
 def _schedule(name: str, given: schema_operations.Schedule, document: schema.Document) -> Schedule:

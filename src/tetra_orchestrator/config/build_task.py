@@ -6,9 +6,11 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from tetra_orchestrator.config.runner_checks import runner_of
 from tetra_orchestrator.config.schema_tasks import MOST_OUTPUT
-from tetra_orchestrator.core.admission import SESSION
+from tetra_orchestrator.core.admission import RUNNER, SESSION
 from tetra_orchestrator.core.model import (
+    LOCAL,
     Cache,
     Command,
     ContinueOn,
@@ -44,6 +46,7 @@ class Surroundings(Record):
     defaults: schema.TaskDefaults
     types: Mapping[str, str]
     tenants: Mapping[str, Mapping[str, str]]
+    runner: str | None = None
 
 
 def build_task(
@@ -61,6 +64,7 @@ def build_task(
     defaults = around.defaults
     name, owner = pipeline
     grace = _first(defaults.kill_grace, KILL_GRACE_S)
+    runner = runner_of(task, owner, around.runner)
     run_if = _run_if(task, ids) if task.run_if else ()
     # a condition on how a task ended wants it ended, however
     needs = {**needs, **{each.task: "finished" for each in run_if}} if run_if else needs
@@ -78,7 +82,7 @@ def build_task(
         kill_grace_s=_first(task.kill_grace, grace),
         retry=_retry(task.retry, defaults.retry),
         outputs=tuple(task.outputs.items()),
-        pool=_pools(task, owner.tenant),
+        pool=_pools(task, owner.tenant, runner),
         priority=task.priority,
         enabled=task.enabled,
         expected_s=task.expected,
@@ -97,6 +101,7 @@ def build_task(
         tags=_merged(owner.tags, task.tags),
         tenant=task.tenant or owner.tenant,
         cache=_cache(task.cache, owner.max_data_age),
+        runner=runner,
     )
 
 
@@ -118,12 +123,18 @@ def tenant_pool(name: str) -> str:
     return f"{TENANT}{name}"
 
 
-def _pools(task: schema.Task, owner: str | None) -> tuple[tuple[str, int], ...]:
+def runner_pool(name: str) -> str:
+    """The pool in which a runner's jobs wait for each other."""
+    return f"{RUNNER}{name}"
+
+
+def _pools(task: schema.Task, owner: str | None, runner: str) -> tuple[tuple[str, int], ...]:
     tenant = task.tenant or owner
-    if not (task.pool or task.session or tenant):
+    if not (task.pool or task.session or tenant or runner != LOCAL):
         return ()
     implied = [session_pool(task.session)] if task.session else []
     implied += [tenant_pool(tenant)] if tenant else []
+    implied += [runner_pool(runner)] if runner != LOCAL else []
     return (*task.pool.items(), *((pool, 1) for pool in implied))
 
 

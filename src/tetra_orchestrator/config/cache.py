@@ -50,16 +50,21 @@ def load(
     sets: Sequence[str] = (),
     dialect: str | None = None,
     bindings: str | None = None,
+    on: str | None = None,
 ) -> Loaded:
     """The checked project of a configuration, without its warnings; raises what `load_project` raises."""
-    said = (*sets, f"dialect={dialect}", f"bindings={bindings}") if dialect or bindings else tuple(sets)
+    said = tuple(sets)
+    if dialect or bindings or on:
+        said += (f"dialect={dialect}", f"bindings={bindings}", f"on={on}")
     file = os.path.join(project_root(path), FOLDER, f"project-{_variant(overlays, said)}")
     known = _decoded(read(file, lambda more: key_of(path, environ, overlays, said, more)), environ)
     if known:
         return known
     from tetra_orchestrator.config.load import load_project
 
-    loaded = load_project(path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
+    loaded = load_project(
+        path, environ=environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings, on=on
+    )
     more = further(path, overlays, loaded)
     key = key_of(path, environ, overlays, said, more, loaded) if _may_be_kept(loaded) else None
     if key:

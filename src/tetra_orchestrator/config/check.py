@@ -24,7 +24,7 @@ RESERVED = ("params", "partition", "run")
 BY_NAME = "pipelines depend on pipelines, and a task on tasks of its own pipeline, by their short names"
 MAX_CYCLES = 20
 #: Keys of a pipeline that has tasks which would say something of a task.
-OF_A_TASK = tuple(key for key in Task.model_fields if key not in ("depends_on", "enabled", "tags", "tenant"))
+OF_A_TASK = tuple(key for key in Task.model_fields if key not in ("depends_on", "enabled", "runner", "tags", "tenant"))
 
 
 def check(sheet: Sheet) -> None:

@@ -42,11 +42,15 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: str) -> s
 
 
 def project_root(file: str) -> str:
-    """The folder of the file, or the one above `config`, `configs` or `bin/config`. `file` is absolute."""
+    """The folder of the file, or the one above `config`, `configs` or `bin/config`. `file` is absolute.
+
+    A job file of dativo, in `jobs` or `jobs/TENANT` beside `configs`, is of the same project as the files there.
+    """
     folder, name = os.path.split(os.path.dirname(file))
-    if name not in ("config", "configs"):
-        return os.path.join(folder, name)
-    return os.path.dirname(folder) if os.path.basename(folder) == "bin" else folder
+    if name in ("config", "configs"):
+        return os.path.dirname(folder) if os.path.basename(folder) == "bin" else folder
+    above = folder if name == "jobs" else os.path.dirname(folder) if os.path.basename(folder) == "jobs" else None
+    return above if above and os.path.isdir(os.path.join(above, "configs")) else os.path.join(folder, name)
 
 
 def module_on_disk(folder: str, name: str, pythonpath: Sequence[str]) -> bool:

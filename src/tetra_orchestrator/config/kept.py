@@ -81,7 +81,7 @@ def _escaped(line: str) -> str:
 def _shape(line: str) -> tuple[Any, list[None], tuple[Any, ...]]:
     """Of the records that begin so: the class, a None for each value that follows, and the defaults for the rest."""
     name, _, count = line[1:].partition(" ")
-    record = getattr(model, name, None) or _watching(name)
+    record = getattr(model, name, None) or _seldom(name)
     given, defaults = int(count), tuple(record._field_defaults.values())
     missing = len(record._fields) - given
     if not 0 <= missing <= len(defaults):
@@ -89,11 +89,11 @@ def _shape(line: str) -> tuple[Any, list[None], tuple[Any, ...]]:
     return record, [None] * given, defaults[len(defaults) - missing :]
 
 
-def _watching(name: str) -> Any:
+def _seldom(name: str) -> Any:
     """A record of what most projects do not have, so that they do not pay for its import."""
-    from tetra_orchestrator.core import watching
+    from tetra_orchestrator.core import runners, watching
 
-    return getattr(watching, name)
+    return getattr(watching, name, None) or getattr(runners, name)
 
 
 def _without_defaults(record: Any) -> list[Any]:

@@ -50,6 +50,7 @@ def load_project(
     sets: Sequence[str] = (),
     dialect: str | None = None,
     bindings: str | None = None,
+    on: str | None = None,
     check_modules: bool = True,
     snapshot: str | None = None,
 ) -> Loaded:
@@ -66,6 +67,7 @@ def load_project(
             sets=sets,
             dialect=dialect,
             bindings=bindings,
+            on=on,
             snapshot=snapshot,
         )
         project = _project(found, path, environ, check_modules)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tetra_orchestrator.config.dialects.registry import recognise
+from tetra_orchestrator.config.elsewhere import elsewhere
 from tetra_orchestrator.config.find import MAX_BYTES, matching, project_root, read_bytes
 from tetra_orchestrator.config.hidden import Hidden
 from tetra_orchestrator.config.interpolate import interpolate, read_dotenv, variables_in
@@ -42,11 +43,13 @@ def read(
     sets: Sequence[str] = (),
     dialect: str | None = None,
     bindings: str | None = None,
+    on: str | None = None,
     snapshot: str | None = None,
 ) -> Configuration:
     """The document in `path`, in the native form, before anything in it is checked.
 
-    With a `snapshot` that is taken for what the file says: a native document with its references unresolved.
+    `on` names a runner for its tasks. With a `snapshot` that is taken for what the file says: a native document with
+    its references unresolved.
 
     Raises `ConfigError` with every problem met so far, `UsageError` for an unknown dialect or a `--set` that does not
     fit.
@@ -57,12 +60,14 @@ def read(
     if form is None:
         tree = tree if snapshot is not None else _with_includes(tree, shelf)
         _check_version(tree, shelf.problems)
+        tree = elsewhere(tree, on) if on else tree
         text = to_json(tree)
         shelf.hide(own_secrets(tree))
         told = with_tenant_secrets(tree, shelf.problems)
         tree = shelf.filled(told, text if told is tree else to_json(told))
     else:
         tree = shelf.unresolved(_translated(form, shelf.filled(tree, to_json(tree)), bindings, shelf))
+        tree = elsewhere(tree, on) if on else tree
         text = to_json(tree)
         shelf.hide(own_secrets(tree))
     name = form.NAME if form else "native"

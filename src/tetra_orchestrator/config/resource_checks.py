@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from tetra_orchestrator.config.runner_checks import runner_of
 from tetra_orchestrator.config.yaml_tree import Scalar, find
+from tetra_orchestrator.core.model import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,23 +42,25 @@ def warn_of_resources(sheet: Sheet) -> None:
 def _doubts(sheet: Sheet) -> Iterator[tuple[str, Path, str, str]]:
     """(code, path, message, hint) of everything."""
     common = sheet.document.defaults.task
-    yield from _of_any(sheet, ("defaults", "task"), common)
+    yield from _of_any(("defaults", "task"), common, common)
+    if common.resources and sheet.document.runner in (None, LOCAL):
+        yield from _beyond(sheet, ("defaults", "task", "resources"), common.resources)
     for path, task in sheet.tasks():
-        yield from _of_any(sheet, path, task)
+        yield from _of_any(path, task, common)
         if task.resources:
             place = (*path, "resources")
             yield from _idle_growth(place, task, common)
-            yield from _beyond_share(sheet, place, task.resources)
+            if runner_of(task, sheet.document.pipelines[str(path[1])], sheet.document.runner) == LOCAL:
+                yield from _beyond(sheet, place, task.resources)
+                yield from _beyond_share(sheet, place, task.resources)
             if task.session is not None:
                 yield from _of_a_call(place, task.resources)
 
 
-def _of_any(sheet: Sheet, path: Path, task: TaskDefaults) -> Iterator[tuple[str, Path, str, str]]:
+def _of_any(path: Path, task: TaskDefaults, common: TaskDefaults) -> Iterator[tuple[str, Path, str, str]]:
     """Of what a task and the defaults of all tasks may say."""
     yield from _too_small(path, task)
-    yield from _idle_limit(path, task, sheet.document.defaults.task)
-    if task.resources:
-        yield from _beyond(sheet, (*path, "resources"), task.resources)
+    yield from _idle_limit(path, task, common)
 
 
 def _beyond(sheet: Sheet, path: Path, resources: Resources) -> Iterator[tuple[str, Path, str, str]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tetra_orchestrator.config import scalars
-from tetra_orchestrator.config.schema_operations import Schedule, Secret, Tenant
+from tetra_orchestrator.config.schema_operations import Runner, Schedule, Secret, Tenant
 from tetra_orchestrator.config.schema_tasks import Pipeline, TaskDefaults
 from tetra_orchestrator.config.schema_watching import Alerting, Hooks, Monitor, Notifications
 from tetra_orchestrator.config.values import (
@@ -278,6 +278,12 @@ class Document(Closed):
     host: Host = Field(default=Host(), description="what this machine gives to all tasks of a run together")
     pools: dict[Name, Annotated[Pool, BeforeValidator(_pool, json_schema_input_type=Pool | Count)]] = Field(
         default_factory=dict, description="how many may use something at the same time: a number, or size and scope"
+    )
+    runner: Name | None = Field(
+        default=None, description="where tasks run that do not say: local, slurm, or one of `runners`"
+    )
+    runners: dict[Name, Runner] = Field(
+        default_factory=dict, description="engines on other machines by name; slurm is there without a word"
     )
     sessions: dict[Name, Session] = Field(default_factory=dict, description="workers that function tasks share")
     params: dict[Name, Annotated[Param, BeforeValidator(_param, json_schema_input_type=Param | _Default)]] = Field(

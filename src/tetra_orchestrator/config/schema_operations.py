@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from tetra_orchestrator.config.values import (
     Closed,
@@ -19,6 +20,8 @@ from tetra_orchestrator.config.values import (
     VariableName,
     Variables,
     Whole,
+    fault,
+    text_of,
 )
 
 Policy = Literal["none", "latest", "all"]
@@ -80,6 +83,34 @@ class Schedule(Closed):
     heartbeat: Filled | None = Field(
         default=None, description="an address that is told of each start, success and failure, as healthchecks.io wants"
     )
+
+
+_OPTION = "^--[a-z]"
+
+
+def _option(value: Any) -> str:
+    text = text_of(value)
+    if not re.match(_OPTION, text):
+        raise fault("is not an option of sbatch", "write it like --constraint=ssd")
+    return text
+
+
+Option = Annotated[str, PlainValidator(_option), WithJsonSchema({"type": "string", "pattern": _OPTION})]
+
+
+class Runner(Closed):
+    """An engine on other machines that starts tasks."""
+
+    type: Literal["slurm"] = Field(description="slurm: by sbatch, squeue and scancel")
+    partition: Filled | None = Field(default=None, description="its partition; default that of Slurm")
+    account: Filled | None = Field(default=None, description="whom it counts for")
+    qos: Filled | None = Field(default=None, description="its quality of service")
+    options: list[Option] = Field(
+        default_factory=list, description="further options of sbatch, such as --constraint=ssd"
+    )
+    max_jobs: Count = Field(default=1000, description="jobs that wait or run there at the same time, of all runs")
+    poll: Limit = Field(default=2.0, description="how often it is asked how they stand")
+    lease: Limit = Field(default=30.0, description="a job that has not been heard of for so long is lost")
 
 
 class Secret(Closed):

@@ -227,6 +227,9 @@ class Task(TaskDefaults):
     cache: Cache | None = Field(default=None, description="skip it while what it makes its result of is as it was")
     survive: Switch = Field(default=False, description="its attempts outlive us and are found again")
     until: Literal["stopped"] | None = Field(default=None, description="it runs until nothing in the run needs it")
+    runner: Name | None = Field(
+        default=None, description="where it runs: local, slurm, or one of `runners`; default the project's"
+    )
     ready_when: Pattern | None = Field(default=None, description="such a line in its log says that it is ready")
 
 

@@ -8,6 +8,7 @@ from tetra_orchestrator.config.alert_checks import check_alerting
 from tetra_orchestrator.config.name_checks import check_names
 from tetra_orchestrator.config.owner_checks import warn_of_owner_tags, warn_of_places
 from tetra_orchestrator.config.resource_checks import warn_of_resources
+from tetra_orchestrator.config.runner_checks import check_runners
 from tetra_orchestrator.config.watch_checks import check_watching
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def check_settings(sheet: Sheet) -> None:
     """Report what is wrong, and warn of what deserves a look."""
     check_alerting(sheet)
     check_watching(sheet)
+    check_runners(sheet)
     for name, mode in sheet.document.modes.items():
         check_names(sheet, ("modes", name, "params"), tuple(mode.params), "parameter", "params")
     if sheet.document.default_mode is not None:

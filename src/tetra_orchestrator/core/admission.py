@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.model import LOCAL, Reason
 from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 PLACES, CPU, MEMORY, GPU = "host.places", "host.cpu", "host.memory", "host.gpu"
 #: How the pools of sessions begin, whose workers belong to one run. No user's pool can begin so.
 SESSION = "session "
+#: How the pools of runners on other machines begin, whose tasks take no place here.
+RUNNER = "runner "
+#: The tasks of one run on all runners together.
+TASKS = f"{SESSION}of all runners"
 #: Before a name: so much of it a run waits for. Seconds after which it says so, and from which on it goes first.
 WANTED, PATIENCE_S = "wanted ", 1.0
 #: CPUs are counted in thousandths, because sums of fractions drift.
@@ -28,7 +32,8 @@ class Limits(Record):
 
     `places` are the host's for the tasks of all runs together; pools and the rest of the host are shared with other
     runs, too. After `stop_after` failed tasks nothing more is started; after `timeout_s` seconds everything is ended.
-    All tasks together get `max_retries` retries; with `barriers` they start level by level.
+    All tasks together get `max_retries` retries; with `barriers` they start level by level. `tasks` bounds those on all
+    runners together, where some run on other machines and the run says how many may (0: nothing said).
     """
 
     max_parallel: int
@@ -41,6 +46,7 @@ class Limits(Record):
     max_retries: int | None = None
     barriers: bool = False
     places: int = 0
+    tasks: int = 0
 
 
 class Room:
@@ -55,6 +61,9 @@ class Room:
         host = {CPU: round(limits.cpu * MILLI), MEMORY: limits.memory_bytes, GPU: limits.gpu}
         self._host = {name: size for name, size in host.items() if size > 0}
         self._size = {PLACES: limits.places or limits.max_parallel, **dict(limits.pools), **self._host}
+        self._all = ((TASKS, 1),) if limits.tasks else ()
+        self._size.update((name, limits.tasks) for name, _ in self._all)
+        self._batch = [name for name in self._size if name == PLACES or name.startswith(RUNNER)]
         self._taken = dict.fromkeys(self._size, 0)
         self._before = self._taken
         self._left = self._size
@@ -90,31 +99,35 @@ class Room:
         return taken | {f"{WANTED}{name}": n for name, n in self._wanted.items()} if self._wanted else taken
 
     @property
+    def sizes(self) -> Mapping[str, int]:
+        """What there is of everything, taken or not."""
+        return self._size
+
+    @property
     def places(self) -> int:
         """How many more tasks may start; services take no place."""
         return max(min(self._most, self._left[PLACES]) - self._taken[PLACES], 0)
 
     @property
     def idle(self) -> bool:
-        """True when no task of this run takes a place."""
-        return not self._taken[PLACES]
+        """True when no task of this run takes a place, here or elsewhere."""
+        return not any(self._taken[name] for name in self._batch)
 
     def share(self, task: Task, attempt: int = 1) -> Share:
-        """What an attempt of the task takes while it runs: of its pools, and of what the host declares.
+        """What an attempt of the task takes while it runs: of its pools, and here of what the host declares.
 
         Of the host it takes no more than there is, so that it does not wait for ever.
         """
-        if task.resources is None or not self._host:
-            return task.pool
+        own = task.pool + self._all if self._all and task.service is None else task.pool
+        if task.resources is None or not self._host or task.runner != LOCAL:
+            return own
         cpu, memory_bytes, gpu = task.resources[:3]
         memory_bytes = grown(memory_bytes, task.resources.grow, attempt, self._host.get(MEMORY, 0))
         wanted = {CPU: round(cpu * MILLI), MEMORY: memory_bytes, GPU: gpu}
-        return task.pool + tuple(
-            (name, min(wanted[name], size)) for name, size in self._host.items() if wanted[name] > 0
-        )
+        return own + tuple((name, min(wanted[name], size)) for name, size in self._host.items() if wanted[name] > 0)
 
-    def fits(self, share: Share) -> bool:
-        """True when all of it is free."""
+    def fits(self, share: Share, place: int = 1) -> bool:
+        """True when all of it is free, where there are `places`."""
         return all(self._left[name] - self._taken[name] >= amount for name, amount in share) if share else True
 
     def spares(self, share: Share) -> bool:
@@ -141,17 +154,19 @@ class Room:
                 return _lack(name, amount, max(free, 0), size, size - left)
         return None
 
-    def take(self, place: int, share: Share) -> None:
-        """Take it, whether or not it is free."""
+    def take(self, place: int, share: Share) -> Share:
+        """Take it, whether or not it is free; returns what is to be given back."""
         self._taken[PLACES] += place
         for name, amount in share:
             self._taken[name] += amount
+        return share
 
-    def give_back(self, place: int, share: Share) -> None:
-        """Free what was taken."""
+    def give_back(self, place: int, share: Share) -> Share:
+        """Free what was taken; returns it as it was asked for."""
         self._taken[PLACES] -= place
         for name, amount in share:
             self._taken[name] -= amount
+        return share
 
 
 def grown(amount: int, grow: float, attempt: int, most: int) -> int:
@@ -164,6 +179,11 @@ def grown(amount: int, grow: float, attempt: int, most: int) -> int:
 
 def _lack(name: str, *amounts: int) -> Reason:
     """`amounts` are what a task takes, what is free, what there is, and what other runs take."""
+    if name == TASKS:
+        return Reason("places", "as many tasks of the run are under way as may at the same time")
+    if name.startswith(RUNNER):
+        text = f"as many jobs of the {name} wait or run as may at the same time{_beside(amounts[3])}"
+        return Reason("runner", text)
     wanted, free, size, others = [n / MILLI if name == CPU else n for n in amounts]
     of = f"the host's {name.removeprefix('host.')}" if name in (CPU, MEMORY, GPU) else f"the pool {name}"
     unit = " bytes" if name == MEMORY else ""

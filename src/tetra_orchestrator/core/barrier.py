@@ -41,4 +41,4 @@ class Barrier:
 
 
 def _batch(level: list[Node]) -> list[Node]:
-    return [node for node in level if node.place]
+    return [node for node in level if node.batch]

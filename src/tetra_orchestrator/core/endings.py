@@ -6,7 +6,7 @@ from tetra_orchestrator.core.condition import tolerated
 from tetra_orchestrator.core.model import FAIL, Reason
 from tetra_orchestrator.core.outcome import Cancelled, Unkillable, code_of, describe, ending
 from tetra_orchestrator.core.reasons import COMPLETED, FALLBACK, listed, not_run_behind
-from tetra_orchestrator.core.retry import NOT_RETRYABLE, RETRY_BUDGET, refusal
+from tetra_orchestrator.core.retry import LEFT, NOT_RETRYABLE, RETRY_BUDGET, refusal
 from tetra_orchestrator.core.states import TERMINAL, Event, RunState, TaskState
 
 TYPE_CHECKING = False
@@ -51,6 +51,8 @@ def failure(
     if cancelled and out_of_time and isinstance(outcome, Cancelled):
         return Event.CANCEL, cancelled
     rule, text = node.task.continue_on, describe(outcome)
+    if why.code == LEFT:
+        return ending(outcome), Reason(LEFT, f"{text}; {why.text}")
     if rule is not None and node.rescue is None and not cancelled and tolerated(rule, outcome, tail):
         return Event.DEGRADE, Reason("continued", f"{text}; `continue_on` lets the run go on")
     if node.rescue is not None:
@@ -62,7 +64,7 @@ def failure(
 
 def completed(ended: Ending, recovery: Recovery, items: int) -> Ending:
     """How a task ends that would end so, and says that it has completed so many items."""
-    if not (recovery.partial and items) or ended[0] is Event.DEGRADE:
+    if not (recovery.partial and items) or ended[0] is Event.DEGRADE or ended[1].code == LEFT:
         return ended
     count = "one completed item counts" if items == 1 else f"{items} completed items count"
     return Event.DEGRADE, Reason(COMPLETED, f"{ended[1].text}; its {count}")
@@ -73,7 +75,7 @@ def rescue(recovery: Recovery, outcome: Outcome, ended: Ending) -> Rescue | None
 
     Two attempts never run side by side, so no program starts while the task's own processes cannot be ended.
     """
-    if recovery.name is None or ended[0] is Event.DEGRADE:
+    if recovery.name is None or ended[0] is Event.DEGRADE or ended[1].code == LEFT:
         return None
     if isinstance(outcome, Unkillable) and recovery.instead is not None:
         return None

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from tetra_orchestrator.core.admission import Limits
+    from tetra_orchestrator.core.admission import Limits, Room
     from tetra_orchestrator.core.model import Reason, Task
 
 
@@ -72,11 +72,18 @@ def opening(
 
 
 def spans(
-    tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float], skipped: Iterable[str] = ()
+    tasks: Sequence[Task],
+    limits: Limits,
+    seconds: Mapping[str, float],
+    skipped: Iterable[str] = (),
+    room: Room | None = None,
 ) -> dict[str, Span]:
-    """When each task that runs starts and ends, with these seconds by task id; `skipped` ones are left out."""
+    """When each task that runs starts and ends, with these seconds by task id; `skipped` ones are left out.
+
+    They come in the order of their starts. `room` is what they run in, where that is not this host.
+    """
     inside = _without(tasks, frozenset(skipped))
-    return simulated(Plan(inside, limits._replace(timeout_s=None), seconds), seconds)
+    return simulated(Plan(inside, limits._replace(timeout_s=None), seconds, room=room), seconds)
 
 
 def end_of(found: Mapping[str, Span]) -> float:
@@ -113,7 +120,7 @@ def simulated(plan: Plan, seconds: Mapping[str, float]) -> dict[str, Span]:
     while not plan.finished:
         decision = plan.decide(now)
         for start in decision.starts:
-            plan.started(start.task.id)
+            plan.started(start.task.id, now, now)
             found[start.task.id] = Span(now, now)
             if start.task.service is None:
                 heappush(running, (now + seconds[start.task.id], start.task.id))

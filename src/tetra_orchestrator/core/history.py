@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.facts import NO_FACTS
+from tetra_orchestrator.core.model import LOCAL as LOCAL
 from tetra_orchestrator.core.record import Record
 
 TYPE_CHECKING = False
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.model import Json, Reason
 
 
-#: The runner of an attempt that is ended with its run's owner, and of one that outlives that.
-LOCAL, WRAPPED = "local", "wrapped"
+#: The runner of an attempt on this machine that outlives its run's owner; that of one that does not is `LOCAL`.
+WRAPPED = "wrapped"
+#: The trigger of a run that is one task of a job of Dagster.
+DAGSTER = "dagster"
 #: So much longer than the run that it was in may something have lasted by another clock.
 ROUNDING_S = 1.0
 

@@ -34,7 +34,7 @@ class Looks:
         if name in self._answered:
             return not self._answered[name]
         self._answered[name] = False
-        self._room.take(node.place, node.share)
+        node.share = self._room.take(node.place, node.share)
         self._asked.append(node.task)
         return True
 
@@ -42,7 +42,7 @@ class Looks:
         """Free the room that the task has kept; returns it unless it was ended meanwhile."""
         node = self._nodes[task_id]
         self._answered[task_id] = True
-        self._room.give_back(node.place, node.share)
+        node.share = self._room.give_back(node.place, node.share)
         return node if node.state is TaskState.PENDING else None
 
     def take(self) -> tuple[Task, ...]:

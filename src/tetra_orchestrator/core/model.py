@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
+    from tetra_orchestrator.core.runners import Remote
     from tetra_orchestrator.core.watching import Alerting, DataSource, Hooks, Monitoring, OnFailure
 
     Json = None | bool | int | float | str | list[Any] | dict[str, Any]
@@ -22,6 +23,8 @@ SQLITE = "sqlite:///"
 HOST_TIMEOUT_S = 60.0
 
 
+#: The runner of a task that says nothing: a process on this machine.
+LOCAL = "local"
 #: What happens to an attempt of which nobody knows how it ended: `on_lost` of its task.
 FAIL, RETRY, RESUME = "fail", "retry", "resume"
 
@@ -38,6 +41,8 @@ class RetryPolicy(Record):
 
     Where `on_exit_codes`, `on_output` (regular expressions) or `on_errors` (error classes) are given, only a failure
     that fits each of them is tried again; one of a class in `not_on_errors` never is.
+
+    With `before`, somebody else decides when it is tried again: he has had so many attempts made, and this is one more.
     """
 
     max_attempts: int = 1
@@ -49,6 +54,7 @@ class RetryPolicy(Record):
     on_output: tuple[str, ...] = ()
     on_errors: tuple[str, ...] = ()
     not_on_errors: tuple[str, ...] = ()
+    before: int | None = None
 
 
 class Command(Record):
@@ -162,7 +168,7 @@ class Task(Record):
 
     `timeout_s` counts while the machine is awake, `wall_timeout_s` also while it sleeps.
     `conditions` names the dependencies that need not have succeeded: `(task id, "finished" or "ready")`. `config` is
-    JSON text.
+    JSON text. `runner` is where it runs: `local`, or the name of one of the project's.
     """
 
     id: str
@@ -197,6 +203,7 @@ class Task(Record):
     wall_timeout_s: float | None = None
     log_limit_bytes: int = 0
     cache: Cache | None = None
+    runner: str = LOCAL
 
 
 class Pipeline(Record):
@@ -368,6 +375,7 @@ class Project(Record):
     alerting: Alerting | None = None
     monitor: Monitoring | None = None
     hooks: Hooks | None = None
+    runners: tuple[Remote, ...] = ()
 
     def pipeline(self, name: str) -> Pipeline | None:
         """The pipeline called `name`, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetra_orchestrator.core.condition import FINISHED, READY
+from tetra_orchestrator.core.model import LOCAL
 from tetra_orchestrator.core.states import SATISFIED, TaskState
 
 TYPE_CHECKING = False
@@ -23,16 +24,17 @@ class Node:
     """One task. `unmet` is how many things it waits for; `behind` are the nodes that want it succeeded.
 
     `others` are those that want it finished or ready. A service counts the unfinished tasks that `use` it while it
-    runs; `place` is how many of the run's places the task takes, `share` what of its pools and of the host. `order` is
-    its turn among all that could start, `since` the time (seconds) at which it could, `passed` how often others have
-    gone before it meanwhile. `delayed` is true until the time of its retry, `done` where an earlier run did the task.
+    runs; what is no service is `batch`. `place` is how many of the run's places the task takes, `share` what of its
+    pools and of the host. `order` is its turn among all that could start, `since` the time (seconds) at which it could,
+    `passed` how often others have gone before it meanwhile. `delayed` is true until the time of its retry, `done` where
+    an earlier run did the task.
     `why` is a reason of its own for its first attempt, `rescue` what stands in for it since it has failed for good.
     """
 
     __slots__ = (
-        "attempts", "behind", "delayed", "done", "failures", "order", "others", "passed", "place", "position", "queued",
-        "ready", "rescue", "share", "since", "state", "stopping", "task", "unmet", "used", "users", "uses", "version",
-        "why",
+        "attempts", "batch", "behind", "delayed", "done", "failures", "order", "others", "passed", "place", "position",
+        "queued", "ready", "rescue", "share", "since", "state", "stopping", "task", "unmet", "used", "users", "uses",
+        "version", "why",
     )  # fmt: skip
 
     def __init__(self, task: Task, position: int, share: Share):
@@ -40,11 +42,11 @@ class Node:
         self.position = position
         self.order = position
         self.share = share
-        self.place = 1 if task.service is None else 0
+        self.batch = task.service is None
+        self.place = 1 if self.batch and task.runner == LOCAL else 0
         self.state = TaskState.PENDING
         self.version = 0
-        self.attempts = 0
-        self.failures = 0
+        self.attempts = self.failures = task.retry.before or 0
         self.unmet = 0
         self.behind: list[Node] = []
         self.others: list[tuple[Node, str]] | None = None

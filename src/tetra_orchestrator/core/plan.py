@@ -1,7 +1,6 @@
 """The pure plan: told what happened, it answers what to do next, each time with a reason.
 
-It never sees a process or a clock. `now` is a monotonic time in seconds that the caller supplies, so the same plan
-drives real processes, a dry run and a simulation.
+It sees no process and no clock: the caller gives it the time, so that it drives processes, dry runs and simulations.
 
 Its parts: `nodes` (the tasks, tied together), `progress` (their states), `queue` and `admission` (what starts),
 `looks` (what need not), `endings` (what an end means for its task) and `settlement` (for the others), `services`,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.outcome import Outcome
     from tetra_orchestrator.core.recovery import Recovery
 
-
 #: Seconds between two looks at what other runs take: nothing tells when they give it back.
 LOOK_S = 0.25
 #: What other runs take where there are none.
@@ -64,8 +62,8 @@ class Plan:
     earlier run did, each with the reason why it is skipped: what depends on them may start. A service among them that
     is needed again runs again. `paused` are the tasks that this run leaves out, with why; what depends on them is
     skipped, too. `why` is what is told of a task's first attempt instead of what let it start. `recovery` says how some
-    that fail for good may be rescued. `searched` holds the ids of tasks at whose end the plan wants to know what their
-    log says.
+    that fail for good may be rescued. `room` is what they run in, where that is not this host. `searched` holds the ids
+    of tasks at whose end the plan wants to know what their log says.
 
     With `barriers` in the limits a level starts when all tasks of the level before are over. Where one of them failed,
     the others of its level still run, and all later levels are cancelled, independent tasks included (`level_failed`).
@@ -81,9 +79,10 @@ class Plan:
         paused: Mapping[str, Reason] | None = None,
         why: Mapping[str, Reason] | None = None,
         recovery: Mapping[str, Recovery] | None = None,
+        room: Room | None = None,
     ):
         self._limits = limits
-        self._room = Room(limits)
+        self._room = room or Room(limits)
         self._nodes = tied(tasks, expected_s, self._room)
         self._progress = Progress(self._nodes)
         self._queue = Queue(self._nodes, self._room)
@@ -106,9 +105,10 @@ class Plan:
 
     # -- what happened ------------------------------------------------------------------------------------------
 
-    def started(self, task_id: str) -> None:
-        """The runner holds the task's process."""
+    def started(self, task_id: str, now: float, elapsed: float) -> None:
+        """The attempt has begun. Its limits count from here where it may have waited for that on another machine."""
         node = self._nodes[task_id]
+        self._timetable.begins(node, now, elapsed)
         self._progress.advance(node, Event.START, why_start(node) if node.rescue else None)
 
     def ready(self, task_id: str) -> None:
@@ -140,15 +140,15 @@ class Plan:
     ) -> Outcome:
         """The attempt is over and its process tree gone; returns the outcome that counts.
 
-        Where we had asked for its end, that cause counts and not how the process died of it, if it did. `tail` is the
-        end of its log, `error_class` the exception that it reported; both matter only for the tasks in `searched`.
-        `items` is how many items it says that it has completed. Ask `wants_earlier` afterwards.
+        Where we had asked for its end, that cause counts and not how the process died of it. `tail` is the end of its
+        log, `error_class` the exception it reported; both matter only for the tasks in `searched`. `items` is how many
+        items it has completed. Ask `wants_earlier` afterwards.
         """
         node = self._nodes[task_id]
         if node.stopping is not None and not isinstance(outcome, Unkillable):
             outcome = node.stopping
         node.stopping = None
-        self._room.give_back(node.place, node.share)
+        node.share = self._room.give_back(node.place, node.share)
         self._settlement.remember(node, outcome, tail)
         if succeeded(outcome):
             self._close(node, *endings.success(node, outcome))
@@ -293,8 +293,8 @@ class Plan:
 
     def _start(self, node: Node, now: float, elapsed: float) -> Start:
         node.attempts += 1
-        self._room.take(node.place, node.share)
-        self._timetable.limit(node, now, elapsed)
+        node.share = self._room.take(node.place, node.share)
+        self._timetable.starts(node, now, elapsed)
         reason, rescue = why_start(node), node.rescue
         self._progress.advance(node, Event.SUBMIT, reason)
         if rescue is not None and rescue.instead is not None:

@@ -46,7 +46,8 @@ class Queue:
         """Remove and return the task whose turn it is among those that there is room for."""
         held_back: list[Node] = []
         for node in self._heads(self._room.places):
-            if self._room.fits(node.share) and not (held_back and _keepers(node, held_back, self._patience)):
+            fits = self._room.fits(node.share, node.place)
+            if fits and not (held_back and _keepers(node, held_back, self._patience)):
                 for other in held_back:
                     other.passed += _meet(node.share, other.share)
                 return self._remove(node)
@@ -59,12 +60,12 @@ class Queue:
         What other runs hold is left to them.
         """
         heads = [node for node in self._heads(self._room.places) if self._room.spares(node.share)]
-        fitting = [node for node in heads if self._room.fits(node.share)]
+        fitting = [node for node in heads if self._room.fits(node.share, node.place)]
         return self._remove((fitting or heads)[0]) if heads else None
 
     def batch_waits(self) -> bool:
         """True when a task could start that is no service."""
-        return any(node.place for node in self._heads())
+        return any(node.batch for node in self._heads())
 
     def waits_for(self) -> dict[str, int]:
         """The most of each thing that a task lacks which could start, and of which other runs take some."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NOT_RETRYABLE = "not_retryable"
 #: The code of a failure that comes when all retries of the run are used up.
 RETRY_BUDGET = "retry_budget"
+#: The code of a failure after which somebody else tries the task again.
+LEFT = "left_to_try_again"
 #: Starting again cannot mend these: the file, its rights or its arguments are wrong, or an output is missing.
 PERMANENT_SPAWN_ERRORS = frozenset({"ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EISDIR", "E2BIG", "EINVAL", "template"})
 
@@ -54,6 +56,8 @@ def refusal(
     if attempts >= policy.max_attempts:
         return Reason("attempts_exhausted", f"all {policy.max_attempts} attempts failed")
     unfit = _wrong_class(policy, outcome, evidence) or _wrong_end(policy, outcome, evidence)
+    if unfit is None and policy.before is not None:
+        return Reason(LEFT, "whoever asked for it tries it again")
     return Reason(NOT_RETRYABLE, f"it is not tried again: {unfit}") if unfit else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+from tetra_orchestrator.core.model import LOCAL
 from tetra_orchestrator.core.outcome import TimedOut
 from tetra_orchestrator.core.states import ACTIVE, TERMINAL, TaskState
 
@@ -32,8 +33,17 @@ class Timetable:
         self._wall: Entries = []
         self._retries: list[tuple[float, int, Node]] = []
 
-    def limit(self, node: Node, now: float, elapsed: float) -> None:
-        """The attempt starts, and its limits count from here."""
+    def starts(self, node: Node, now: float, elapsed: float) -> None:
+        """The attempt starts; on this machine its limits count from here."""
+        if node.task.runner == LOCAL:
+            self._limit(node, now, elapsed)
+
+    def begins(self, node: Node, now: float, elapsed: float) -> None:
+        """The attempt runs; on another machine, where it may have waited for that, its limits count from here."""
+        if node.task.runner != LOCAL:
+            self._limit(node, now, elapsed)
+
+    def _limit(self, node: Node, now: float, elapsed: float) -> None:
         task = node.task
         if task.timeout_s is not None:
             heappush(self._awake, (now + task.timeout_s, node.order, node.attempts, node))
@@ -75,7 +85,7 @@ class Timetable:
 
     def retrying(self) -> bool:
         """True while a task that is no service waits for the time of its next attempt."""
-        return any(node.place and node.state is TaskState.WAITING_RETRY for _, _, node in self._retries)
+        return any(node.batch and node.state is TaskState.WAITING_RETRY for _, _, node in self._retries)
 
     def wake_at(self, now: float, elapsed: float) -> float | None:
         """The next time (of the clock of `now`) at which something is due, or at which to look at the other clock."""

@@ -7,6 +7,7 @@ from tetra_orchestrator.core.alerting import Escalation
 from tetra_orchestrator.core.alerts import RULE
 from tetra_orchestrator.core.findings import FINDINGS
 from tetra_orchestrator.core.gauges import OF_HOST
+from tetra_orchestrator.core.history import DAGSTER
 from tetra_orchestrator.core.rule_text import names_in
 from tetra_orchestrator.core.states import RunState, TaskState
 from tetra_orchestrator.core.watching import Alerting, OnFailure
@@ -69,7 +70,7 @@ class Told:
     def of_end(self, run: Run) -> tuple[str, ...]:
         """Who is told how a run has ended; somebody wanted it who has cancelled one."""
         if run.state == RunState.SUCCEEDED:
-            return self.alerting.on_success
+            return () if run.trigger == DAGSTER else self.alerting.on_success  # one task is no success of the whole
         return () if run.state == RunState.CANCELLED else self.alerting.on_failure
 
     def on_failure(self, pipeline: str) -> OnFailure:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.admission import CPU, GPU, MEMORY, MILLI, PLACES, SESSION, Room
+from tetra_orchestrator.core.admission import CPU, GPU, MEMORY, PLACES, RUNNER, SESSION, TASKS, Room
 from tetra_orchestrator.core.forecast import end_of, spans
 from tetra_orchestrator.core.graph import remaining_s
-from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.model import LOCAL, Reason
 from tetra_orchestrator.core.nodes import within
 from tetra_orchestrator.core.record import Record
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.admission import Limits
     from tetra_orchestrator.core.model import Task
+
+
+#: The name of the bound that is no thing to share.
+PATH = "critical_path"
 
 
 class Scenario(Record):
@@ -39,31 +43,37 @@ def scenario(
     planned = spans(tasks, of, seconds, skipped)
     running, finish = [task for task in tasks if task.id in planned], end_of(planned)
     work = sum(seconds[task.id] for task in running)
-    return Scenario(parallel, finish, work / (parallel * finish) if finish else 0.0, _bottleneck(running, of, seconds))
+    bottleneck = highest(bounds(running, of, seconds), "host")
+    return Scenario(parallel, finish, work / (parallel * finish) if finish else 0.0, bottleneck)
 
 
-def _bottleneck(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> Reason:
-    """Of all bounds on the time that no order of the tasks can go below, the highest one."""
+def bounds(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> dict[str, float]:
+    """The times in seconds that no order of the tasks can go below: the critical path, and what they share."""
     path = max(remaining_s(within(tasks), seconds).values(), default=0.0)
-    bounds = {"critical_path": path, **_shared(tasks, limits, seconds)}
+    return {PATH: path, **shared(tasks, limits, seconds)}
+
+
+def highest(bounds: Mapping[str, float], owner: str) -> Reason:
+    """What bounds most; `owner` is whose the CPUs are, the host's or the workers'."""
     name = max(bounds, key=lambda each: bounds[each])  # the first of equals: the path
-    if name == "critical_path":
+    if name == PATH:
         return Reason(name, "the critical path")
     if name == PLACES:
         return Reason("places", "the places")
     if name in (CPU, MEMORY, GPU):
-        return Reason("host", f"the host's {name.removeprefix('host.')}")
-    return Reason("pool", f"the {name}" if name.startswith(SESSION) else f"the pool {name}")
+        return Reason(owner, f"the {owner}'{'' if owner.endswith('s') else 's'} {name.removeprefix('host.')}")
+    if name == TASKS:
+        return Reason("places", "the run's own `max_parallel`")
+    return Reason("pool", f"the {name}" if name.startswith((RUNNER, SESSION)) else f"the pool {name}")
 
 
-def _shared(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> dict[str, float]:
+def shared(tasks: Sequence[Task], limits: Limits, seconds: Mapping[str, float]) -> dict[str, float]:
     """By what tasks share, the seconds that they need it for at least."""
     room = Room(limits)
-    host = {CPU: limits.cpu * MILLI, MEMORY: limits.memory_bytes, GPU: limits.gpu}
-    sizes = {PLACES: limits.max_parallel, **dict(limits.pools), **host}
+    sizes = {**room.sizes, PLACES: limits.max_parallel}
     taken = dict.fromkeys(sizes, 0.0)
     for task in tasks:
-        shares = ((PLACES, int(task.service is None)), *room.share(task))
-        for name, amount in shares:
+        place = int(task.service is None and task.runner == LOCAL)
+        for name, amount in ((PLACES, place), *room.share(task)):
             taken[name] += amount * seconds[task.id]
     return {name: amount / sizes[name] for name, amount in taken.items() if amount}

@@ -10,6 +10,7 @@ from tetra_orchestrator.core import causes
 from tetra_orchestrator.core.alerting import Look
 from tetra_orchestrator.core.findings import FINDINGS, HOST_CODES, ON
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.retry import LEFT
 from tetra_orchestrator.core.states import TaskState
 from tetra_orchestrator.core.told import FINDING_OF, HOST, key_of, speaks_of
 from tetra_orchestrator.engine.filing import file
@@ -57,7 +58,11 @@ def judge_runs(desk: Desk, now: datetime, enough: Callable[[], bool] = lambda: F
 def _judge_run(run: Run, desk: Desk, now: datetime) -> list[Aloud]:
     store, told = desk.store, desk.told
     past = Past(store)
-    parts = causes.parts(run, past.tasks(run.run_id), store.attempts(run.run_id))
+    tasks = past.tasks(run.run_id)
+    if any(task.reason is not None and task.reason.code == LEFT for task in tasks):
+        file(desk, Look([], ()), now, {}, [run.run_id])  # what comes of it, the run of the next attempt tells
+        return []
+    parts = causes.parts(run, tasks, store.attempts(run.run_id))
     seen = [(part, _measured(part, past, desk, now)) for part in parts if part.state is not None]
     found: list[Cause] = []
     keys: list[str] = []

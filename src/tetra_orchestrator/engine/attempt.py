@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.model import Command, Function, Module, Shell, Typed
-from tetra_orchestrator.engine.bounds import bounds
+from tetra_orchestrator.core.history import WRAPPED
+from tetra_orchestrator.core.model import LOCAL, Command, Function, Module, Shell, Typed
+from tetra_orchestrator.engine.bounds import bounds, wants
 from tetra_orchestrator.engine.environment import in_span, interpreter, of_attempt, of_run, resolve, surroundings
 from tetra_orchestrator.engine.filling import fill, fill_shell, fill_value, texts_in, values_in
 from tetra_orchestrator.engine.inputs import arguments, writers
@@ -47,14 +48,16 @@ class Context:
         self.secrets = secrets if project.logs.redact else ()
         self.patterns = tuple(pattern.encode() for pattern in project.logs.patterns)
         self._environ = dict(environ)
-        self._surroundings: dict[str, dict[str, str]] = {}
+        self._surroundings: dict[tuple[str, bool], dict[str, str]] = {}
         self._writers: Mapping[str, tuple[str, ...]] | None = None
 
-    def surroundings(self, python: str) -> dict[str, str]:
-        """The environment that all attempts with this interpreter have in common."""
-        found = self._surroundings.get(python)
+    def surroundings(self, python: str, runner: str) -> dict[str, str]:
+        """The environment that all attempts with this interpreter there have in common."""
+        key = python, runner == LOCAL
+        found = self._surroundings.get(key)
         if found is None:
-            found = self._surroundings[python] = surroundings(self.project, self.run, self._environ, python)
+            here = surroundings(self.project, self.run, self._environ, python, here=key[1])
+            found = self._surroundings[key] = here
         return found
 
     def told(self, outcome: Outcome) -> Outcome:
@@ -150,7 +153,7 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
     session = _session(task, project)
     python = interpreter(project.root, (session and session.python) or task.python or project.python)
     argv, variables = command_line(task, python, value_of)
-    env = context.surroundings(python)
+    env = context.surroundings(python, task.runner)
     own = {name: fill(text, value_of) for name, text in task.env}
     own.update(variables)
     if isinstance(task.program, Typed):
@@ -165,7 +168,7 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
         call, own, cwd = Call(session.name, session.threads, task.program.path, own, cwd), {}, project.root
     env = env | own
     # a pattern may take for ever, which must hold up nobody but the wrapper that matches it
-    wrapped = call is None and (task.survive or bool(context.patterns))
+    wrapped = call is None and (runner_of(task) != LOCAL or bool(context.patterns))
     return Launch(
         token,
         argv,
@@ -179,7 +182,14 @@ def launch(task: Task, number: int, token: str, files: AttemptFiles, context: Co
         context.patterns,
         files.record if wrapped else None,
         task.background,
+        task.runner,
+        None if task.runner == LOCAL else wants(task, number),
     )
+
+
+def runner_of(task: Task) -> str:
+    """What the attempt's row says of where it runs."""
+    return WRAPPED if task.runner == LOCAL and task.survive else task.runner
 
 
 def _hidden(task: Task, texts: list[str], context: Context, known: Known) -> tuple[bytes, ...]:

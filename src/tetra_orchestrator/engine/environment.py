@@ -27,10 +27,15 @@ _HEX = frozenset("0123456789abcdef")
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-def surroundings(project: Project, run: Run, environ: Mapping[str, str], python: str) -> dict[str, str]:
-    """What all tasks of a run that use this interpreter have in common. `environ` is our own environment."""
+def surroundings(
+    project: Project, run: Run, environ: Mapping[str, str], python: str, *, here: bool = True
+) -> dict[str, str]:
+    """What all tasks of a run that use this interpreter have in common. `environ` is our own environment.
+
+    Of that, an attempt that is not `here` inherits what the file names, and the base names: it is of this machine.
+    """
     rule = project.environment
-    if rule.inherit == "all":
+    if rule.inherit == "all" and here:
         env = {name: value for name, value in environ.items() if name not in OURS}
     else:
         env = {name: environ[name] for name in (*BASE_NAMES, *rule.passed) if name in environ}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.condition import found_in
-from tetra_orchestrator.core.outcome import succeeded
+from tetra_orchestrator.core.outcome import OutputsInvalid, succeeded
+from tetra_orchestrator.engine.attempt import check_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +13,8 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.model import Json, Task
     from tetra_orchestrator.core.outcome import Outcome
-    from tetra_orchestrator.ports import AttemptFiles, Workspace
+    from tetra_orchestrator.file_ports import Workspace
+    from tetra_orchestrator.ports import AttemptFiles
 
 #: How much of the end of a log is searched.
 SEARCHED_BYTES = 64 * 1024
@@ -31,6 +34,19 @@ def searched_log(files: AttemptFiles, outcome: Outcome, workspace: Workspace) ->
     bases = reported.get("error_classes")
     names = bases if isinstance(bases, list) else [reported.get("error_class")]
     return workspace.tail(files.log, SEARCHED_BYTES), " ".join(name for name in names if isinstance(name, str)) or None
+
+
+def checked_outputs(
+    task: Task, outcome: Outcome, files: AttemptFiles, workspace: Workspace
+) -> tuple[Outcome, Mapping[str, Json]]:
+    """What an attempt that succeeded hands on; that it failed where that is not what its task declares."""
+    try:
+        outputs = workspace.outputs(files)
+        check_outputs(task, outputs)
+    except ValueError as error:
+        return OutputsInvalid(str(error)), {}
+    failpoints.hit("outputs.read")
+    return outcome, outputs
 
 
 def left_behind(files: AttemptFiles, workspace: Workspace) -> Mapping[str, Json]:

@@ -11,10 +11,11 @@ from datetime import timedelta
 from tetra_orchestrator.core.model import Schedule
 from tetra_orchestrator.core.schedule import slots_of
 from tetra_orchestrator.core.slots import EXPECTED, dispatches
+from tetra_orchestrator.core.spoken import duration
 from tetra_orchestrator.core.units import MONITOR, is_monitored, look_every_s
 from tetra_orchestrator.engine.ledger import DISPATCHED
-from tetra_orchestrator.errors import Exit, StateConflict, TetraError
-from tetra_orchestrator.signals import SIGINT, SIGTERM
+from tetra_orchestrator.errors import ConfigError, Exit, StateConflict, TetraError
+from tetra_orchestrator.signals import SIGHUP, SIGINT, SIGTERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,57 +43,88 @@ if TYPE_CHECKING:
         # Asks all of them to end.
         def stop(self) -> None: ...
 
+        # Each becomes readable when one of them has said what is told in another form.
+        def descriptors(self) -> list[int]: ...
+
+        # What they have said since the last call.
+        def said(self) -> list[str]: ...
+
 
 #: Seconds between two looks at whether a process that was told to end has done so.
 POLL_S = 0.1
 #: So often the time and the file are looked at: a sleeping machine's timers sleep, too.
 LOOK_S = 30.0
+LOOK = timedelta(seconds=LOOK_S)
 
 
 class Watch:
-    """One loop. `load` gives the project as its file is now, and raises `TetraError` where that cannot be used.
+    """One loop. `load` gives the project as its file is then, and raises `TetraError` where that cannot be used.
 
-    `waiting` gives the schedules with slots that nobody is about to run.
+    `waiting` gives the schedules with slots that nobody is about to run. HUP has the file be read again, or ends the
+    loop as TERM does where it is `on_terminal`, which says by it that it is gone.
     """
 
     def __init__(
         self,
+        project: Project,
         load: Callable[[], Project],
         guards: Guards,
         clock: Clock,
         interrupts: Interrupts,
         tell: Callable[[str], None],
         waiting: Callable[[], set[str]],
+        *,
+        on_terminal: bool = False,
     ):
         self._waiting = waiting
+        self._on_terminal = on_terminal
         self._load, self._guards, self._clock, self._interrupts, self._tell = load, guards, clock, interrupts, tell
-        self._project = load()
+        self._project = project
         self._looked_at = clock.now()
+        self._read_at: datetime | None = self._looked_at
         self._owed: set[str] = set()
         self._complaint: str | None = None
+        self._in_vain: set[str] = set()  # woken with a file that cannot be used: once more when it can
 
     def keep(self) -> int:
         """Wake guards until a signal comes, then end them; returns the exit code."""
         self._start(None)
         while True:
             self._wake_due()
-            self._clock.wait([self._interrupts.fileno()], self._pause_s())
-            if None in self._guards.ended():  # all is settled: what that has left waits to be run
+            self._wait(self._pause_s())
+            if None in self._ended():  # all is settled: what that has left waits to be run
                 self._owed |= self._waiting()
             for number in self._interrupts.take():
-                return self._end(number)
+                if number != SIGHUP or self._on_terminal:
+                    return self._end(number)
+                self._read_at = None
+
+    def _wait(self, seconds: float) -> None:
+        self._clock.wait([self._interrupts.fileno(), *self._guards.descriptors()], seconds)
+
+    def _ended(self) -> list[str | None]:
+        """The guards that have ended, after telling what they have said."""
+        ended = self._guards.ended()
+        for text in self._guards.said():
+            self._tell(text if text.startswith(("error: ", "warning: ")) else f"error: {text}")
+        return ended
 
     def _wake_due(self) -> None:
         """Start a guard for each schedule with a slot since the last look; one that runs is followed by another."""
-        self._refresh()
         now = self._clock.now()
         since = min(self._looked_at, now)
+        if self._is_to_be_read(now) or any(_is_due(schedule, since, now) for schedule in self._enabled()):
+            self._refresh(now)
         for schedule in self._enabled():
-            if (slot := next(slots_of(schedule, since), None)) is not None and slot <= now:
+            if _is_due(schedule, since, now):
                 self._owed.add(schedule.name)
             if schedule.name in self._owed and (dispatches(schedule) or not self._guards.running(schedule.name)):
                 self._start(schedule.name)
         self._looked_at = now
+
+    def _is_to_be_read(self, now: datetime) -> bool:
+        """Whether the file is read again. Not at every wake: reading it may start processes, whose end is a wake."""
+        return self._read_at is None or not self._read_at <= now < self._read_at + LOOK
 
     def _start(self, name: str | None) -> None:
         """Start a guard; where that fails, it is tried again at the next look."""
@@ -102,15 +134,23 @@ class Watch:
             self._tell(f"warning: {error}")
         else:
             self._owed.discard(name or "")
+            if self._complaint is not None and name is not None:
+                self._in_vain.add(name)
 
-    def _refresh(self) -> None:
+    def _refresh(self, now: datetime) -> None:
+        self._read_at = now
         try:
-            self._project = self._load()
+            before, self._project = self._project, self._load()
             self._complaint = None
+            self._owed |= self._in_vain
+            self._in_vain = set()
+            for text in _changes(before, self._project):
+                self._tell(text)
         except TetraError as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
-                self._tell(f"warning: {error}; going by how the file was before")
+                what = error.first if isinstance(error, ConfigError) else error
+                self._tell(f"warning: {what}; going by how the file was before")
 
     def _enabled(self) -> list[Schedule]:
         """Those of a higher priority first; the monitor is one more, and the last."""
@@ -129,10 +169,31 @@ class Watch:
         self._tell("stopping: the runs that are active are ended")
         self._guards.stop()
         while self._guards.running():
-            self._clock.wait([self._interrupts.fileno()], POLL_S)
+            self._wait(POLL_S)
             self._interrupts.take()
-            self._guards.ended()
+            self._ended()
         return Exit.INTERRUPTED if number == SIGINT else Exit.OK
+
+
+def _is_due(schedule: Schedule, since: datetime, until: datetime) -> bool:
+    slot = next(slots_of(schedule, since), None)
+    return slot is not None and slot <= until
+
+
+def about(schedule: Schedule) -> str:
+    """What a schedule does, for the log (D-063)."""
+    times = [schedule.cron, schedule.every_s and f"every {duration(schedule.every_s)}", schedule.at]
+    due = [str(time) for time in times if time] + ["at startup"] * schedule.on_startup
+    state = "enabled" if schedule.enabled else "switched off"
+    return f"schedule {schedule.name}: {', '.join(due)} {schedule.timezone}, {state}"
+
+
+def _changes(before: Project, after: Project) -> list[str]:
+    """What schedules do that are new or other than before, and which are gone."""
+    known = {schedule.name: about(schedule) for schedule in before.schedules}
+    now = {schedule.name: about(schedule) for schedule in after.schedules}
+    gone = [f"schedule {name}: gone from the file" for name in known if name not in now]
+    return [text for name, text in now.items() if text != known.get(name)] + gone
 
 
 def _monitor(project: Project) -> Schedule:

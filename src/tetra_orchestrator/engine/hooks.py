@@ -9,9 +9,9 @@ from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.progress import FAILURES
 from tetra_orchestrator.core.slots import GRACE_S
 from tetra_orchestrator.core.states import RunState, TaskState
+from tetra_orchestrator.engine.conclusion import EXIT_CODES
 from tetra_orchestrator.engine.environment import interpreter, surroundings
 from tetra_orchestrator.engine.hook_story import Moment, recovered_from, story
-from tetra_orchestrator.engine.loop import EXIT_CODES
 from tetra_orchestrator.engine.secrets import given_secrets
 from tetra_orchestrator.watch_ports import HookCall
 

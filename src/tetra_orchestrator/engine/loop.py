@@ -6,17 +6,18 @@ from tetra_orchestrator import failpoints
 from tetra_orchestrator.core import events
 from tetra_orchestrator.core.changes import AttemptClosed, AttemptOpened, AttemptRunning, OutputsSaved, RunMoved
 from tetra_orchestrator.core.facts import NO_FACTS
-from tetra_orchestrator.core.history import LOCAL, WRAPPED, Attempt
+from tetra_orchestrator.core.history import Attempt
 from tetra_orchestrator.core.identity import token
-from tetra_orchestrator.core.model import Reason
-from tetra_orchestrator.core.outcome import SIGNALS, Cancelled, OutputsInvalid, SpawnFailed, succeeded
+from tetra_orchestrator.core.model import LOCAL, Reason
+from tetra_orchestrator.core.outcome import SIGNALS, Cancelled, SpawnFailed, succeeded
 from tetra_orchestrator.core.reasons import ASKED, slow
 from tetra_orchestrator.core.states import SATISFIED, VERDICTS, RunState, TaskState, advance_run
-from tetra_orchestrator.engine.attempt import check_outputs, given, launch, values
-from tetra_orchestrator.engine.evidence import is_ready, left_behind, searched_log
+from tetra_orchestrator.engine.attempt import given, launch, runner_of, values
+from tetra_orchestrator.engine.conclusion import exit_code_of
+from tetra_orchestrator.engine.evidence import checked_outputs, is_ready, left_behind, searched_log
 from tetra_orchestrator.engine.excess import naming_excess
 from tetra_orchestrator.engine.journal import Journal
-from tetra_orchestrator.errors import CannotWrite, Exit, StateConflict, StoreError, TetraError
+from tetra_orchestrator.errors import CannotWrite, StateConflict, StoreError, TetraError
 from tetra_orchestrator.signals import SIGINT
 
 TYPE_CHECKING = False
@@ -31,17 +32,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.engine.attempt import Context
     from tetra_orchestrator.engine.keeping import Keeper
     from tetra_orchestrator.engine.rescue import Rescuer
-    from tetra_orchestrator.ports import (
-        AttemptFiles,
-        Clock,
-        Interrupts,
-        Launch,
-        Reporter,
-        Runner,
-        Shares,
-        Store,
-        Workspace,
-    )
+    from tetra_orchestrator.file_ports import Workspace
+    from tetra_orchestrator.ports import AttemptFiles, Clock, Interrupts, Launch, Reporter, Runner, Shares, Store
 
 #: Seconds without news after which handles are saved by themselves instead of with the next transition.
 LINGER_S = 0.02
@@ -51,14 +43,6 @@ TICK_S = 0.25
 READY_POLL_S = 0.2
 #: The code of the error of a store that has gone away during a run and may come back.
 AWAY = "store_lost"
-
-EXIT_CODES = {
-    RunState.SUCCEEDED: Exit.OK,
-    RunState.PARTIAL: Exit.PARTIAL,
-    RunState.FAILED: Exit.FAILED,
-    RunState.TIMED_OUT: Exit.FAILED,
-    RunState.CANCELLED: Exit.FAILED,
-}
 
 
 class Execution:
@@ -118,13 +102,13 @@ class Execution:
         self._take_signals()
         try:
             while True:
+                self._save_handles(LINGER_S)
                 with self._shares.turn() as others:
                     decision = self._plan.decide(self._clock.monotonic(), self._clock.elapsed(), others)
                     self._starting = decision.starts
                     self._shares.take(self._plan.in_use())
                 self._look_at(decision.looks)
                 launches = [self._prepare(start) for start in decision.starts]
-                self._save_handles(LINGER_S)
                 self._journal.moves(self._plan.take_moves())
                 if self._plan.finished and not self._is_keeping():
                     return self._finish(began)
@@ -171,7 +155,7 @@ class Execution:
         task, fence, began = start.task, token(self._entropy(16)), self._clock.now()
         self._began[task.id] = self._clock.monotonic()
         attempt = Attempt(
-            self._run_id, task.id, start.attempt, fence, "submitted", "", WRAPPED if task.survive else LOCAL,
+            self._run_id, task.id, start.attempt, fence, "submitted", "", runner_of(task),
             started_at=began, waited_s=start.waited_s,
         )  # fmt: skip
         try:
@@ -206,14 +190,24 @@ class Execution:
                 self._unsaved[start.task.id] = start, self._clock.monotonic()
         return failed
 
-    def _save_handles(self, older_s: float) -> None:
-        """Record that what was submitted so long ago runs; a short attempt ends before that is worth a change."""
-        before = self._clock.monotonic() - older_s
-        for task_id in [name for name, (_, since) in self._unsaved.items() if since <= before]:
+    def _save_handles(self, older_s: float) -> bool:
+        """Record that what was submitted so long ago runs; a short attempt ends before that is worth a change.
+
+        True when limits count from now on that the last decision knew nothing of.
+        """
+        now = self._clock.monotonic()
+        older = {self._handles[name]: name for name, (_, since) in self._unsaved.items() if since <= now - older_s}
+        away = False
+        for handle in self._runner.begun(older) if older else ():
+            task_id = older[handle]
             start, _ = self._unsaved.pop(task_id)
-            handle = self._runner.lasting(self._handles[task_id])
-            self._plan.started(task_id)
-            self._journal.add(AttemptRunning(self._run_id, task_id, start.attempt, handle))
+            if start.task.runner != LOCAL:
+                self._began[task_id] = now
+                away = True
+            self._plan.started(task_id, now, self._clock.elapsed())
+            lasting = self._runner.lasting(handle)
+            self._journal.add(AttemptRunning(self._run_id, task_id, start.attempt, lasting))
+        return away
 
     # -- beat two: wait -----------------------------------------------------------------------------------------
 
@@ -225,7 +219,8 @@ class Execution:
         until += [wake_at] if wake_at is not None else []
         if self._clock.wait(fds, min([LINGER_S, *(t - self._clock.monotonic() for t in until)])):
             return
-        self._save_handles(0.0)
+        if self._save_handles(0.0):
+            return
         self._journal.moves(self._plan.take_moves())
         self._commit()
         until += [now + READY_POLL_S] if self._plan.starting() else []
@@ -247,21 +242,22 @@ class Execution:
             failpoints.hit("child.exited")
             self._unsaved.pop(start.task.id, None)
             del self._handles[start.task.id]
-            self._close(start, one.outcome, one.facts)
+            self._close(start, one.outcome, one.facts, one.lasted_s)
 
-    def _close(self, start: Start, outcome: Outcome, facts: Facts = NO_FACTS) -> None:
+    def _close(self, start: Start, outcome: Outcome, facts: Facts = NO_FACTS, lasted_s: float | None = None) -> None:
         """Settle one attempt: its outputs, its row, and what the plan makes of it."""
         task_id, files = start.task.id, self._files.pop(start.task.id, None)
         outputs: Mapping[str, Json] | None = None
         if files and succeeded(outcome):
-            outcome, outputs = self._read_outputs(start, outcome, files)
+            outcome, outputs = checked_outputs(start.task, outcome, files, self._workspace)
         searched = files if task_id in self._plan.searched else None
         evidence = searched_log(searched, outcome, self._workspace) if searched else ("", None)
         outcome = self._context.told(outcome)
         items = self._rescuer.items(task_id, files) if self._rescuer and files and not succeeded(outcome) else 0
         outcome = self._plan.ended(task_id, outcome, (now := self._clock.monotonic()), *evidence, items)
         tail = None if files is None or succeeded(outcome) else self._workspace.tail(files.log)
-        at, lasted = self._clock.now(), now - self._began.pop(task_id)
+        at, since_start = self._clock.now(), now - self._began.pop(task_id)
+        lasted = since_start if lasted_s is None else lasted_s
         self._journal.add(AttemptClosed(self._run_id, task_id, start.attempt, outcome, at, tail, facts, lasted))
         if self._rescuer and not succeeded(outcome):
             outputs = self._rescuer.settle(start, self._plan, self._journal, self._outlast)
@@ -280,15 +276,6 @@ class Execution:
             self._journal.add(OutputsSaved(self._run_id, task_id, self._context.kept({"metrics": metrics})))
         if files and self._context.secrets:
             self._spent.append(files)
-
-    def _read_outputs(self, start: Start, outcome: Outcome, files: AttemptFiles) -> tuple[Outcome, Mapping[str, Json]]:
-        try:
-            outputs = self._workspace.outputs(files)
-            check_outputs(start.task, outputs)
-        except ValueError as error:
-            return OutputsInvalid(str(error)), {}
-        failpoints.hit("outputs.read")
-        return outcome, outputs
 
     def _take_signals(self) -> None:
         numbers, self._signals = [*self._signals, *self._interrupts.take()], []
@@ -356,9 +343,7 @@ class Execution:
         if fault is not None and state is RunState.CANCELLED:
             state = RunState.FAILED
         after = advance_run(RunState.RUNNING, VERDICTS[state])
-        exit_code = EXIT_CODES[after] if fault is None else fault.exit_code
-        if self._interrupted_by is not None and after is RunState.CANCELLED:
-            exit_code = Exit.INTERRUPTED if self._interrupted_by == SIGINT else Exit.TERMINATED
+        exit_code = exit_code_of(after, self._interrupted_by) if fault is None else fault.exit_code
         lasted = self._clock.monotonic() - began
         self._journal.add(RunMoved(self._run_id, RunState.RUNNING, after, self._clock.now(), lasted, exit_code, reason))
         self._journal.event(events.RUN_FINISHED, state=after.value, reason=reason)

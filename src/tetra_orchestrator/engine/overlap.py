@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 #: What is done while another run of one of the pipelines is active.
 SKIP, QUEUE, REPLACE, ALLOW = "skip", "queue", "replace", "allow"
 OVERLAPS = (SKIP, QUEUE, REPLACE, ALLOW)
-#: For the runs of a backfill: they go beside each other, and wait for all others.
+#: For the runs of a backfill, or of one job of Dagster: they go beside each other, and wait for all others.
 TOGETHER = "together"
+#: How the tag begins that says which job of Dagster the run is a part of.
+JOB = "dagster_run="
 #: Seconds between two tries of a run that waits.
 POLL_S = 0.25
 #: Seconds that a run which is to be replaced gets for its end.
@@ -107,9 +109,14 @@ def _gives_way(other: Run, run: Run) -> bool:
 
     A backfill starts one run after the other, and would leave whoever waits no moment to get in.
     """
-    if run.backfill is None:
+    if _family(run) is None:
         return other.state == RunState.QUEUED
-    return other.backfill == run.backfill or (other.state == RunState.QUEUED and other.run_id > run.run_id)
+    return _family(other) == _family(run) or (other.state == RunState.QUEUED and other.run_id > run.run_id)
+
+
+def _family(run: Run) -> str | None:
+    """What the runs have in common that go beside each other: their backfill, or the job of another scheduler."""
+    return run.backfill or next((tag for tag in run.tags if tag.startswith(JOB)), None)
 
 
 def _others(pipelines: Sequence[str], world: World) -> list[Run]:

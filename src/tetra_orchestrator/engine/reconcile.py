@@ -7,7 +7,7 @@ the care of a wrapper lives on, and is taken up with its outcome and outputs onc
 
 from __future__ import annotations
 
-from tetra_orchestrator.core.history import WRAPPED
+from tetra_orchestrator.core.history import LOCAL
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.states import RunState
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from tetra_orchestrator.core.history import Attempt, Run
     from tetra_orchestrator.core.model import Schedule
-    from tetra_orchestrator.ports import Clock, Locks, Processes, Store, Workspace
+    from tetra_orchestrator.file_ports import Workspace
+    from tetra_orchestrator.ports import Clock, Locks, Processes, Store
 
 #: Seconds between TERM and KILL for what survived its owner.
 GRACE_S = 2.0
@@ -72,7 +73,7 @@ def reconcile(scene: Scene, *, end_survivors: bool) -> list[str]:
 
 def survivors(run_id: str, scene: Scene) -> list[Attempt]:
     """The attempts of a run that live although its owner may have died: those in the care of a wrapper."""
-    open_ = [one for one in scene.store.attempts(run_id) if one.kind is None and one.runner == WRAPPED]
+    open_ = [one for one in scene.store.attempts(run_id) if one.kind is None and one.runner != LOCAL]
     alive = scene.processes.survived({one.token: one.handle for one in open_}) if open_ else set()
     return [one for one in open_ if one.token in alive]
 

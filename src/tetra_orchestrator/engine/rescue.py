@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.plan import Plan
     from tetra_orchestrator.core.recovery import Recovery, Told
     from tetra_orchestrator.engine.journal import Journal
-    from tetra_orchestrator.ports import AttemptFiles, Launch, Store, Workspace
+    from tetra_orchestrator.file_ports import Workspace
+    from tetra_orchestrator.ports import AttemptFiles, Launch, Store
 
 #: How many of a pipeline's latest runs are looked through for one that is for no dates.
 RECENT = 100

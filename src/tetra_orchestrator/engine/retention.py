@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.core.history import Run
     from tetra_orchestrator.core.model import Keep, Reason
     from tetra_orchestrator.core.retention import Stray
-    from tetra_orchestrator.ports import Clock, Store, Strays, Workspace
+    from tetra_orchestrator.file_ports import Strays, Workspace
+    from tetra_orchestrator.ports import Clock, Store
     from tetra_orchestrator.store_parts import Alerts, Ledger
 
 #: More runs than a store ever has.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tetra_orchestrator import failpoints
 from tetra_orchestrator.core.facts import NO_FACTS
-from tetra_orchestrator.core.history import WRAPPED
+from tetra_orchestrator.core.history import LOCAL
 from tetra_orchestrator.core.orphaned import Found, settling
 from tetra_orchestrator.core.outcome import OutputsInvalid, succeeded
 from tetra_orchestrator.core.reasons import ASKED
@@ -34,7 +34,7 @@ def settle(run: Run, scene: Scene, *, end_survivors: bool) -> bool:
     if any(one.handle is None for one in attempts):
         scene.clock.wait((), STARTING_S)
     living = survivors(run.run_id, scene)
-    bare = {one.token: one.handle for one in attempts if one.runner != WRAPPED}
+    bare = {one.token: one.handle for one in attempts if one.runner == LOCAL}
     if end_survivors and bare:
         scene.processes.end_trees(bare, GRACE_S)
     found = [_found(one, scene) for one in attempts if one not in living]
@@ -68,7 +68,7 @@ def _files(attempt: Attempt, scene: Scene) -> AttemptFiles:
 def _found(attempt: Attempt, scene: Scene) -> Found:
     """How the attempt ended: by its wrapper's record. A bare one may have one, too, for its log; we have ended it."""
     files = _files(attempt, scene)
-    left = scene.processes.left(files.record, attempt.token) if attempt.runner == WRAPPED else None
+    left = scene.processes.left(files.record, attempt.token) if attempt.runner != LOCAL else None
     if left is None:
         return Found(attempt, None, NO_FACTS, None, scene.workspace.tail(attempt.log))
     outcome, facts = left

@@ -32,17 +32,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.engine.keeping import Keeper
     from tetra_orchestrator.engine.materials import InputFiles
     from tetra_orchestrator.engine.rescue import Rescuer
-    from tetra_orchestrator.ports import (
-        Clock,
-        Interrupts,
-        Locks,
-        Processes,
-        Reporter,
-        Runner,
-        Shares,
-        Store,
-        Workspace,
-    )
+    from tetra_orchestrator.file_ports import Workspace
+    from tetra_orchestrator.ports import Clock, Interrupts, Locks, Processes, Reporter, Runner, Shares, Store
 
 
 class Done(Record):
@@ -265,6 +256,7 @@ def limits(project: Project, mode: Mode | None = None) -> Limits:
         max_retries=rule.max_retries,
         barriers=bool(rule.barriers),
         places=host.max_parallel,
+        tasks=(rule.max_parallel or 0) if project.runners else 0,
     )
 
 

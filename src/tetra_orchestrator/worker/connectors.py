@@ -54,6 +54,7 @@ class DativoJob(TaskType):
 
     def execute(self, inputs: Mapping[str, Mapping[str, Any]]) -> Result:
         """Move every record; what a connector raises ends the job."""
+        sys.dont_write_bytecode = True  # the folder of the connectors is only read
         transfer = Transfer(Job(self.config), strict=self.get("validation") == "strict")
         try:
             self._prepare(transfer)

@@ -273,6 +273,8 @@ def test_a_pipe_that_nobody_reads_holds_up_nobody(tmp_path):
 
 def test_a_line_of_the_service_is_json_with_its_level():
     assert json.loads(wire_reports.service_line("no such mode", NOW, "error"))["level"] == "ERROR"
+    assert json.loads(wire_reports.service_line("error: no such file", NOW))["level"] == "ERROR"
+    assert json.loads(wire_reports.service_line("the next slot: tomorrow", NOW))["level"] == "INFO"
     line = json.loads(wire_reports.service_line("warning: no such file", NOW))
     assert line == {
         "timestamp": "2026-03-01T20:00:00.000000Z",

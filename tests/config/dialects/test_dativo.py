@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import textwrap
 
 import pytest
@@ -499,7 +500,7 @@ def test_a_job_file_becomes_the_configuration_of_our_task_type(site):
         "validation": "strict",
         "redaction": False,
         "level": "WARNING",
-        "root": str(site.path),
+        "root": ".",
         "source": {
             "call": f"{CALL}fake",
             "options": {"records": 1000, "invalid": 5, "files": 2},
@@ -538,8 +539,17 @@ def test_paths_are_relative_where_the_projects_root_is_the_folder_above_configs(
     assert native["logs"] == {"format": "json"}
 
 
-def test_paths_of_a_job_file_alone_are_absolute_for_its_project_is_its_own_folder(site):
+def test_D_016_paths_of_a_job_file_are_those_of_the_runner_file_beside_whose_folder_it_is(site):
     site.job()
+    native = site.native("jobs/acme/job.yaml")
+    assert native["pythonpath"] == ["connectors", "."]
+    assert native["logs"] == {"format": "json"}
+    assert "state" not in native
+
+
+def test_paths_of_a_job_file_without_configs_are_absolute_for_its_project_is_its_own_folder(site):
+    site.job()
+    shutil.rmtree(site.path / "configs")
     native = site.native("jobs/acme/job.yaml")
     assert native["pythonpath"] == [f"{site.path}/connectors", str(site.path)]
     assert native["state"] == f"sqlite:///{site.path}/state/tetra.db"

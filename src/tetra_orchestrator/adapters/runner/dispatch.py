@@ -34,6 +34,10 @@ class Dispatch:
         """Handles of the live calls and processes that carry the fencing token, whoever started them."""
         return self._sessions.find(token)
 
+    def begun(self, handles: Collection[str]) -> Collection[str]:
+        """All of them: what is here runs at once."""
+        return handles
+
     def poll(self, handles: Collection[str]) -> list[Ended]:
         """Those of `handles` that have ended, each once. Also takes whatever is under way a step further."""
         return [*self._processes.poll(handles), *self._sessions.poll(handles)]

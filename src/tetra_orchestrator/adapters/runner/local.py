@@ -206,6 +206,10 @@ class LocalRunner:
         """Handles of the attempts that carry the fencing token; where we hold none, of the processes that do."""
         return [job.handle for job in self._jobs.values() if job.launch.token == token] or find(token)
 
+    def begun(self, handles: Collection[str]) -> Collection[str]:
+        """All of them: here nothing waits."""
+        return handles
+
     def poll(self, handles: Collection[str]) -> list[Ended]:
         """Those of `handles` that have ended, each once. Also takes whatever is under way a step further."""
         for pid, outcome, usage in self.waiter.ended():

@@ -28,11 +28,14 @@ def personal() -> dict[str, str]:
     return {name: os.environ[name] for name in _PERSONAL if name in os.environ}
 
 
-def start(argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str) -> int:
-    """Start it in a session of its own, with nothing of ours open; its pid. Raises `CannotWrite` where it cannot be."""
+def start(argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str | None) -> int:
+    """Start it in a session of its own; its pid. Without a log it has our own output, else nothing of ours is open.
+
+    Raises `CannotWrite` where it cannot be started.
+    """
     import subprocess
 
-    output = open_log(log)
+    output = None if log is None else open_log(log)
     try:
         child = subprocess.Popen(
             argv,
@@ -47,6 +50,7 @@ def start(argv: Sequence[str], env: Mapping[str, str], cwd: str, log: str) -> in
         message = f"cannot start {argv[0]} in {cwd}: {error.strerror}"
         raise CannotWrite(message, hint="see that both are there") from error
     finally:
-        os.close(output)
+        if output is not None:
+            os.close(output)
     child.returncode = 0  # nobody waits for it; without a code it would be complained about when it is let go of
     return child.pid

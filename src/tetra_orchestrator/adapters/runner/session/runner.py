@@ -117,6 +117,10 @@ class SessionRunner:
         """Handles of the calls that carry the fencing token; where there is none, of the processes that do."""
         return [job.handle for job in self._jobs.values() if job.launch.token == token] or self._processes.find(token)
 
+    def begun(self, handles: Collection[str]) -> Collection[str]:
+        """All of them: here nothing waits."""
+        return handles
+
     def poll(self, handles: Collection[str]) -> list[Ended]:
         """Those of `handles` that have ended, each once. Also takes whatever is under way a step further."""
         sessions = {session.worker.handle: session for session in self._sessions.values() if session.worker}

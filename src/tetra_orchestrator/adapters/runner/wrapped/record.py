@@ -62,11 +62,12 @@ def write_whole(path: str, data: bytes) -> None:
         file.flush()
         os.fsync(fd)
     os.rename(draft, path)
-    _sync_folder(os.path.dirname(path))
+    sync_folder(os.path.dirname(path))
     failpoints.hit("record.write.commit")
 
 
-def _sync_folder(path: str) -> None:
+def sync_folder(path: str) -> None:
+    """Have the names in a folder survive a power cut. Raises OSError when that cannot be done."""
     fd = os.open(path or ".", os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

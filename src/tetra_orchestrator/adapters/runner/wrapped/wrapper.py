@@ -36,11 +36,7 @@ def main() -> int:
     become_subreaper()
     ended = run(launch, choose_waiter(os.environ.get("TETRA_WAITER")), signals)
     try:
-        if launch.redact and OUTPUT in launch.env:
-            mask_outputs(launch.env[OUTPUT], launch.redact)
-        elif os.path.isfile(outputs := launch.env.get(OUTPUT, "")):
-            sync(outputs)
-        write_record(record, launch.token, ended.outcome, ended.facts)
+        leave(launch, record, ended)
     except OSError as error:
         # its errors go to the attempt's log
         os.write(2, f"cannot write how the attempt ended to {record}: {error.strerror}\n".encode())
@@ -61,6 +57,15 @@ def read_launch(request: bytes) -> tuple[Launch, str]:
     return Launch(**content), record
 
 
+def leave(launch: Launch, record: str, ended: Ended) -> None:
+    """Leave how the attempt ended, after its outputs, durably. Raises OSError when that cannot be done."""
+    if launch.redact and OUTPUT in launch.env:
+        mask_outputs(launch.env[OUTPUT], launch.redact)
+    elif os.path.isfile(outputs := launch.env.get(OUTPUT, "")):
+        sync(outputs)
+    write_record(record, launch.token, ended.outcome, ended.facts)
+
+
 def mask_outputs(path: str, secrets: tuple[bytes, ...]) -> None:
     """Leave the outputs without secrets beside them: whoever takes them up after our owner's death knows no secret."""
     from tetra_orchestrator.adapters.runner.output.redaction import Redactor
@@ -75,7 +80,7 @@ def mask_outputs(path: str, secrets: tuple[bytes, ...]) -> None:
 
 
 def sync(path: str) -> None:
-    """Have the outputs survive a power cut, before a record does that says that the attempt succeeded."""
+    """Have a file survive a power cut, before a record does that says that the attempt succeeded."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -88,6 +93,11 @@ class Signals:
 
     TERM and INT were blocked when we were started, so that none is lost before.
     """
+
+    #: Seconds after which to look although none has come; None where there is no need to.
+    within_s: float | None = None
+    #: Whether we were told to end.
+    ending = False
 
     def __init__(self) -> None:
         self.fd, writing = os.pipe()
@@ -128,11 +138,12 @@ def run(launch: Launch, waiter: Waiter, signals: Signals) -> Ended:
 
 def _wait(runner: LocalRunner, signals: Signals) -> None:
     wakeup = runner.wakeup()
+    within_s = min((s for s in (wakeup.within_s, signals.within_s) if s is not None), default=None)
     poll = select.poll()
     for fd in (signals.fd, wakeup.fd):
         if fd is not None:
             poll.register(fd, select.POLLIN)
-    poll.poll(None if wakeup.within_s is None else wakeup.within_s * 1000)
+    poll.poll(None if within_s is None else within_s * 1000)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tetra_orchestrator.ports import Launch
 
 _MODULE = "tetra_orchestrator.adapters.runner.wrapped.wrapper"
-_ROOT = __file__.rsplit(os.sep, 5)[0]
+#: Where our package is imported from.
+ROOT = __file__.rsplit(os.sep, 5)[0]
 # What it needs of our environment: where users' services are asked for a scope, and where messages are in a language.
 _KEPT = (
     *("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"),
@@ -30,7 +31,7 @@ PATIENCE_S = 10.0
 def means_of(launch: Launch, request: int) -> Means:
     """What to spawn for the launch: its wrapper, which reads from `request` what to do."""
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return Means((sys.executable, "-P", "-m", _MODULE), {**env, "PYTHONPATH": _ROOT}, input=request, blocked=_SIGNALS)
+    return Means((sys.executable, "-P", "-m", _MODULE), {**env, "PYTHONPATH": ROOT}, input=request, blocked=_SIGNALS)
 
 
 def request_of(launch: Launch) -> bytes:
@@ -38,6 +39,7 @@ def request_of(launch: Launch) -> bytes:
     from json import dumps
 
     content = launch._asdict()
+    del content["runner"], content["wants"]  # whoever is told does it where he is
     content["bounds"] = launch.bounds and launch.bounds._asdict()
     for name in ("redact", "patterns"):
         content[name] = [each.hex() for each in content[name]]

@@ -8,8 +8,10 @@ from tetra_orchestrator.adapters.timer.systemd.days import DAYS, MONTHS, WEEKDAY
 from tetra_orchestrator.adapters.timer.systemd.intervals import interval_lines
 from tetra_orchestrator.adapters.timer.systemd.patches import hours_of_gap, patch_lines, since, until
 from tetra_orchestrator.adapters.timer.systemd.ranges import gathered, numbers
+from tetra_orchestrator.core.cron import LAST
 from tetra_orchestrator.core.schedule import zone
 from tetra_orchestrator.core.transitions import transitions
+from tetra_orchestrator.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +40,18 @@ def lines(spec: TimerSpec, now: datetime) -> list[str]:
     if spec.every_s:
         return interval_lines(spec.every_s)
     return [f"{(spec.at + _ALMOST_A_SECOND).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"] if spec.at else []
+
+
+def plain_lines(spec: TimerSpec, rule: Rule, now: datetime) -> list[str]:
+    """The rule as systemd alone would have it, with no guard behind it that knows better.
+
+    Raises `ConfigError` for what systemd cannot say, or stands still at.
+    """
+    if rule.both_days and (rule.last_day or rule.last_workday) and any(nth == LAST for _, nth in rule.nth_weekdays):
+        raise ConfigError("its days are counted from the end of the month in two ways, which systemd cannot say")
+    if _hours_that_stop(spec, now).intersection(rule.hours):
+        raise ConfigError(f"systemd 252 stands still when the clock of {spec.timezone} is changed")
+    return list(_times(dates(rule), rule.hours, rule.minutes, spec.timezone))
 
 
 def patched_to(spec: TimerSpec, now: datetime) -> datetime | None:
