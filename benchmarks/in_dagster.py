@@ -1,7 +1,7 @@
 """W15: a Dagster job of four no-op tasks that is made of our project, beside one of the same shape written by hand.
 
-Both have the same executor, and leave a log for each task. By hand an op either hands on nothing at all, or is written
-without a word about that, and Dagster stores what it returns.
+Both have the same executor, but for one case, and leave a log for each task. By hand an op either hands on nothing at
+all, or is written without a word about that, and Dagster stores what it returns.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def run(root: Path, options: Options) -> Part:
     cases = [
         _case(root, "hand", "a chain, by hand", by_hand(alone, ONE)),
         _case(root, "stored", "the same, each op with Dagster's default output", by_hand(alone, ONE, lean=False)),
+        _case(root, "default", "the same, with the executor that Dagster takes by itself", by_hand(alone, MANY)),
         _case(root, "ours", "**a chain, of our project**", OURS, alone),
         _case(root, "hand many", "a diamond, by hand, a process for each op", by_hand(beside, MANY)),
         _case(root, "hand forked", "the same, forked from a process that has imported", by_hand(beside, MANY + FORKED)),

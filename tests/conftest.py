@@ -60,8 +60,8 @@ def _listing() -> dict[str, tuple[int, int]]:
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """One worker more than xdist would have with `-n auto`: many tests wait for other processes."""
-    return 1 + (yield)
+    """Two workers more than xdist would have with `-n auto`: many tests wait for other processes."""
+    return 2 + (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -190,15 +190,20 @@ def load(
     sets: Sequence[str] = (),
     dialect: str | None = None,
     bindings: str | None = None,
+    on: str | None = None,
 ) -> Project:
     """Load and check a configuration of any dialect; without a path it is found as the command line finds it.
 
-    Raises `ConfigError` with every problem in it.
+    `on` is where its tasks run: local, slurm, or one of its `runners`. Raises `ConfigError` with every problem in it,
+    `UsageError` where there is no such runner.
     """
     found = find_config(None if path is None else os.fspath(path), os.environ, os.getcwd())
-    loaded = load_project(found, environ=os.environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings)
+    loaded = load_project(
+        found, environ=os.environ, overlays=overlays, sets=sets, dialect=dialect, bindings=bindings, on=on
+    )
     given = [("--config", found), *(("--overlay", o) for o in overlays), *(("--set", s) for s in sets)]
-    given += [(option, value) for option, value in (("--dialect", dialect), ("--bindings", bindings)) if value]
+    options = (("--dialect", dialect), ("--bindings", bindings), ("--on", on))
+    given += [(option, value) for option, value in options if value]
     return Project(loaded, [word for pair in given for word in pair])
 
 

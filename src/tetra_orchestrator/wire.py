@@ -46,11 +46,11 @@ def clock() -> Clock:
     return SystemClock()
 
 
-def processes(root: str) -> Processes:
-    """The process table of this machine and, where the project in `root` has had any, its jobs on others."""
+def processes(root: str, *, elsewhere: bool = False) -> Processes:
+    """The process table of this machine and, where the project in `root` has had any or runs `elsewhere`, its jobs."""
     from tetra_orchestrator.adapters.runner.process import ProcessTable
 
-    if not os.path.isdir(os.path.join(root, STATE, "jobs")):
+    if not elsewhere and not os.path.isdir(os.path.join(root, STATE, "jobs")):
         return ProcessTable()
     from tetra_orchestrator import wire_remote
 
@@ -151,19 +151,19 @@ def locks(root: str) -> LockTable:
 
 @contextmanager
 def _others(
-    url: str, root: str, host: Host = ANY_HOST, shared: Collection[str] = ()
+    url: str, root: str, host: Host = ANY_HOST, shared: Collection[str] = (), *, elsewhere: bool = False
 ) -> Iterator[tuple[Processes, Locks]]:
     """What tells of others that run the project in `root`: on this host, and on all where its store can be reached."""
-    here = locks(root)
+    here, seen = locks(root), processes(root, elsewhere=elsewhere)
     if not is_postgres(url):
-        yield processes(root), here
+        yield seen, here
         return
     from tetra_orchestrator.adapters.locks.advisory import AdvisoryTable
     from tetra_orchestrator.adapters.locks.presence import Presence
 
     everywhere = AdvisoryTable(here, url, host.timeout_s, shared)
     try:
-        yield Presence(processes(root), everywhere), everywhere
+        yield Presence(seen, everywhere), everywhere
     finally:
         everywhere.close()
 
@@ -211,7 +211,9 @@ def world(project: Project, environ: Mapping[str, str], opened: Store | None = N
     try:
         with (
             SignalInterrupts(children=waiter.fd is None) as interrupts,
-            _others(project.store_url, project.root, project.host, project.shared_pools) as (seen, held),
+            _others(
+                project.store_url, project.root, project.host, project.shared_pools, elsewhere=bool(project.runners)
+            ) as (seen, held),
         ):
             yield World(
                 store=used,

@@ -50,6 +50,14 @@ def test_a_graph_can_be_asked_for_its_order_its_groups_and_its_tasks(project):
     assert project.to_dict()["modes"] == {"quick": ["extract", "left"]}
 
 
+def test_on_says_where_the_tasks_run_as_the_option_does(tmp_path):
+    (tmp_path / "orchestration.yaml").write_text(FILE.replace("project: demo\n", "project: demo\nrunner: slurm\n"))
+    assert {task.runner for task in tetra.load(tmp_path).tasks().values()} == {"slurm"}
+    here = tetra.load(tmp_path, on="local")
+    assert {task.runner for task in here.tasks().values()} == {"local"}
+    assert here.run("quick").ok
+
+
 def test_an_unknown_task_is_told_with_those_there_are(project):
     with pytest.raises(tetra.UsageError) as caught:
         project.task("x")

@@ -250,7 +250,7 @@ def test_R_005_without_a_base_it_stands_alone(shop):
 
 def test_what_the_page_shows_in_python_works_as_it_stands(shop):
     page = (HERE.parents[1] / "docs/coming-from/recomart.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    (example,) = re.findall(r"```python\n(import tetra_orchestrator.*?)```", page, re.S)
     assert shop.python("-c", example).stdout == (
         "Execution order: ['ingestion', 'validation', 'preparation', 'features', 'training']\n"
         "Parallel groups: [['ingestion'], ['validation'], ['preparation'], ['features'], ['training']]\n"

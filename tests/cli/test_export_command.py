@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support.components import require
+from support.making import make_words
 from tetra_orchestrator.core.marker import read_marker
 
 SHOP = """
@@ -50,7 +50,7 @@ def test_the_makefile_runs_without_us(shop):
     assert done.stdout == "wrote ejected/Makefile\nnext: `make -f ejected/Makefile` lists what it runs\n"
     (shop.root / "config" / "orchestration.yaml").unlink()
     made = subprocess.run(
-        [require("make"), "-j2", "-f", "ejected/Makefile", "daily"], cwd=shop.root, capture_output=True, timeout=60
+        make_words("-j2", "-f", "ejected/Makefile", "daily"), cwd=shop.root, capture_output=True, timeout=60
     )
     assert (made.returncode, made.stdout, made.stderr) == (0, b"", b"")
     assert (shop.root / "report.txt").read_text() == "monday \n"
@@ -177,6 +177,6 @@ def test_a_function_is_called_without_our_worker(site):
     """,
     )
     site.run("export", "make", "--output", ".")
-    done = subprocess.run([require("make"), "all"], cwd=site.root, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(make_words("all"), cwd=site.root, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert [(site.root / name).read_text() for name in ("plain.txt", "later.txt")] == ["a {b} 'c' $d", "awaited"]

@@ -25,7 +25,7 @@ alerting:
 MISTAKES = {
     "staus": "Did you mean 'status'",
     "schedule lst": "Did you mean 'list'",
-    "run --mod weekly": "(Possible options: --mode)",
+    "run --mod weekly": "(Possible options: --mode, --on)",
     "history --pipelin data_pipeline": "(Possible options: --pipeline)",
     "run --progress plan": "'plain'",
     "run --mode weekyl": "did you mean 'weekly'?",

@@ -95,7 +95,7 @@ FILE = """
         ),
         (
             ["run", "--moed", "daily"],
-            "error: No such option: --moed (Possible options: --force, --mode)\n"
+            "error: No such option: --moed (Possible options: --force, --mode, --on)\n"
             "  hint: `tetra run --help` lists what it takes\n",
         ),
         (

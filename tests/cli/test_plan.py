@@ -54,6 +54,12 @@ def test_the_table_shows_when_each_task_runs_the_critical_path_and_the_slack(sho
     )
 
 
+def test_the_tasks_at_a_time_are_those_here_where_others_run_elsewhere(shop):
+    shop.configure(FILE.replace("expected: 30m", "expected: 30m, runner: slurm"))
+    head = shop.run("plan").stdout.splitlines()[0]
+    assert head == "Would run extract, left, right, load, off, 2 tasks here at a time:"
+
+
 def test_programs_get_the_times_of_every_task_and_of_the_whole(shop):
     body = shop.json("plan")
     assert (body["schema"], body["critical_path"], body["unknown"]) == (

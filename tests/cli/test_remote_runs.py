@@ -11,7 +11,8 @@ import pytest
 
 from cli.conftest import Site
 from support.fake_engine import FakeEngine
-from tetra_orchestrator import failpoints
+from tetra_orchestrator import failpoints, load, wire, wire_remote
+from tetra_orchestrator.adapters.runner.remote.folder import JobFolder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 #: The command with an engine of the tests where that of a cluster would be.
@@ -163,7 +164,7 @@ def test_a_run_that_is_interrupted_ends_its_jobs_elsewhere(far):
     assert far.jobs() == []
 
 
-def test_a_run_whose_jobs_wait_for_their_turn_is_cancelled_at_once(far):
+def test_a_run_whose_jobs_wait_for_their_turn_is_cancelled_at_once_and_says_of_none_that_it_ran(far):
     far.engine.mood("holds")
     process = far.start("run")
     far.until(lambda: list((far.root / "engine").glob("*.json")))
@@ -171,3 +172,15 @@ def test_a_run_whose_jobs_wait_for_their_turn_is_cancelled_at_once(far):
     process.send_signal(signal.SIGTERM)
     code, _, _ = far.finish(process)
     assert (code, far.lines("starts"), far.jobs()) == (143, [], [])
+    assert [attempt["handle"] for attempt in far.json("show")["tasks"][0]["attempts"]] == [None]
+
+
+def test_what_has_begun_before_the_first_job_of_its_project_sees_that_job_all_the_same(far, monkeypatch):
+    monkeypatch.chdir(far.root)
+    far.engine.mood("away")
+    monkeypatch.setattr(wire_remote, "engine", lambda remote, jobs: far.engine)
+    project = load(far.root / "config/orchestration.yaml").model
+    with wire.world(project, far.env) as world:
+        about = {"record": "record", "lease_s": 6.0, "engine": project.runners[0]._asdict()}
+        JobFolder(str(far.root / "state/jobs/far"), "token").make(about, b"")
+        assert world.processes.survived({"token": None}) == {"token"}

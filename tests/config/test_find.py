@@ -92,6 +92,13 @@ def test_D_154_a_job_file_beside_configs_is_of_the_same_project_as_the_runner_fi
     assert project_root(str(tmp_path / "jobs" / "acme" / "older" / "job.yaml")) == str(tmp_path / "jobs/acme/older")
 
 
+def test_a_project_of_ours_in_a_folder_called_jobs_keeps_its_root(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    for place in ("jobs", "jobs/acme"):
+        for name in ("orchestration.yaml", "pipeline_config.yaml"):
+            assert project_root(str(tmp_path / place / name)) == str(tmp_path / place)
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / "x.yaml")
     assert refusal(path) == f"{path}: cannot be read: No such file or directory\n  hint: check the path and its rights"

@@ -14,6 +14,13 @@ def test_a_pool_is_a_number_or_says_whose_it_is(folder):
     assert (project.pools, project.shared_pools) == ((("a", 2), ("b", 3), ("c", 4)), ("c",))
 
 
+@pytest.mark.parametrize(("state", "shared"), [(POSTGRES, ("c", "runner big")), ("", ())])
+def test_the_jobs_of_a_runner_are_those_of_all_hosts_that_share_the_store(folder, state, shared):
+    pools = "pools: {c: {size: 4, scope: shared}}\n" if state else ""
+    project = folder.native(f"{state}{pools}runners: {{big: {{type: slurm}}}}\n{TASK}").project
+    assert project.shared_pools == shared
+
+
 def test_a_pool_cannot_be_shared_with_hosts_that_do_not_see_the_store(folder):
     assert folder.faults(f"pools: {{a: {{size: 2, scope: shared}}}}\n{TASK}") == (
         "f.yaml:3:29: the pool 'a' cannot be shared: the store is a file of this host, which no other host sees\n"

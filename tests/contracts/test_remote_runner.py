@@ -20,9 +20,10 @@ from contracts.test_runner import RemoteBench, eventually, log_of, written
 from support.waiting import is_gone, until
 from tetra_orchestrator.adapters.interrupts import SignalInterrupts
 from tetra_orchestrator.adapters.runner.process import find, pid_of, signal_process
-from tetra_orchestrator.adapters.runner.remote import verdict
+from tetra_orchestrator.adapters.runner.remote import held, verdict
 from tetra_orchestrator.adapters.runner.remote.folder import JobFolder
 from tetra_orchestrator.adapters.runner.remote.verdict import LeaseWatch
+from tetra_orchestrator.adapters.runner.wrapped.wrapping import ROOT
 from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, Signalled, SpawnFailed, Unkillable
 from tetra_orchestrator.ports import Ended, Launch, Wants
 
@@ -93,11 +94,15 @@ def leftovers(bench: RemoteBench) -> list[str]:
 
 
 def test_how_long_it_took_does_not_count_how_long_it_waited_or_was_looked_for(far):
-    handle = far.start(far.launch("sleep", "1"))
-    time.sleep(3.0)
+    began = time.monotonic()
+    launch = far.launch("sleep", "0.3")
+    handle = far.start(launch)
+    until((far.jobs / "far" / f"{launch.token}.ended").exists)
+    lasted_s = time.monotonic() - began
+    time.sleep(0.5)
     ended: list[Ended] = []
     until(lambda: ended.extend(far.runner.poll([handle])) or ended)
-    assert 0.9 < ended[0].lasted_s < 2.5
+    assert 0.3 <= ended[0].lasted_s < lasted_s + 0.2
 
 
 def test_an_engine_that_starts_a_job_twice_has_it_done_once(far: RemoteBench) -> None:
@@ -236,7 +241,8 @@ def test_a_job_that_its_engine_refuses_does_not_start(far: RemoteBench) -> None:
     assert leftovers(far) == []
 
 
-def test_a_job_that_its_engine_could_not_be_given_is_handed_in_as_soon_as_it_can_be(far: RemoteBench) -> None:
+def test_a_job_that_its_engine_could_not_be_given_is_handed_in_as_soon_as_it_can_be(far, monkeypatch) -> None:
+    monkeypatch.setattr(held, "_AGAIN_S", 0.2)
     far.engine.mood("away")
     handle, _ = far.shell(f"echo done >>{far.folder}/journal")
     far.wait(0.3)
@@ -255,7 +261,8 @@ def test_a_job_that_is_refused_only_when_its_engine_can_be_asked_has_not_started
     assert one(far, handle) == SpawnFailed("EINVAL", "invalid partition specified: nowhere")
 
 
-def test_a_job_that_was_taken_without_an_answer_is_not_handed_in_twice(far: RemoteBench) -> None:
+def test_a_job_that_was_taken_without_an_answer_is_not_handed_in_twice(far: RemoteBench, monkeypatch) -> None:
+    monkeypatch.setattr(held, "_AGAIN_S", 0.2)
     far.engine.mood("mute")
     far.engine.mood("holds")
     handle, _ = far.shell("exit 4")
@@ -301,6 +308,17 @@ def test_an_engine_is_asked_once_for_many_jobs_that_wait_and_never_for_those_tha
     assert far.engine.asked == []
 
 
+def test_an_engine_that_takes_long_to_say_nothing_leaves_as_long_for_all_else(far: RemoteBench, monkeypatch) -> None:
+    far.engine.mood("away")
+    handle, _ = far.shell("exit 0")
+    known = far.engine.known
+    monkeypatch.setattr(far.engine, "known", lambda tokens: (time.sleep(0.5), known(tokens))[1])
+    until(lambda: far.runner.poll([handle]) == [] and "known" in far.engine.asked)
+    assert far.runner.wakeup().within_s > 0.3
+    far.runner.cancel(handle)
+    assert one(far, handle) == Cancelled()
+
+
 def test_what_its_engine_ends_is_lost_and_says_so(far: RemoteBench) -> None:
     launch = far.job("sleep 60")
     handle = far.begin(launch)
@@ -318,6 +336,24 @@ def test_what_its_engine_ends_is_lost_although_it_then_succeeds(far: RemoteBench
     written(ready)
     far.engine.cancel([launch.token])
     assert isinstance(one(far, handle), Lost)
+
+
+#: A worker that is told to end between the end of its task and its next look at what it is told.
+TOLD_LATE = """
+import os, signal, sys
+from tetra_orchestrator.adapters.runner.remote import worker
+run = worker.run
+worker.run = lambda *args: (run(*args), os.kill(os.getpid(), signal.SIGTERM))[0]
+sys.exit(worker.main())
+"""
+
+
+def test_what_its_engine_ends_is_lost_although_it_has_ended_before_its_worker_looks(far: RemoteBench) -> None:
+    far.engine.mood("holds")
+    handle, launch = far.shell("exit 0")
+    subprocess.Popen([sys.executable, "-c", TOLD_LATE, far.jobs / "far" / launch.token])
+    why = "it was cancelled or preempted there, its time was over, or the machine is to stop"
+    assert one(far, handle) == Lost(f"the engine ended its job on {HOST}: {why}")
 
 
 @pytest.mark.long
@@ -446,7 +482,7 @@ def test_what_goes_on_after_it_stood_still_for_a_lease_is_ended_and_never_beside
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     short.engine.mood("away")
-    time.sleep(short.lease_s * 1.5)
+    time.sleep(short.lease_s * 1.1)
     assert short.runner.poll([handle]) == [], "nobody knows that it is gone"
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
@@ -478,6 +514,16 @@ def test_a_record_that_finds_no_room_is_written_when_there_is_some(far: RemoteBe
     assert log_of(launch) == "out\n"
 
 
+def test_a_worker_whose_complaint_finds_no_room_either_writes_its_record_when_there_is_some(far: RemoteBench) -> None:
+    far.engine.mood("holds")
+    handle, launch = far.shell("exit 5")
+    worker = (sys.executable, "-P", "-m", "tetra_orchestrator.adapters.runner.remote.worker")
+    with open("/dev/full", "wb") as full:
+        env = {**os.environ, "PYTHONPATH": ROOT, "TETRA_FAILPOINT": "record.write:1=enospc"}
+        subprocess.Popen((*worker, str(far.jobs / "far" / launch.token)), stderr=full, env=env)
+    assert one(far, handle) == Exited(5)
+
+
 #: A worker for which it takes longer than half a lease to write how its task ended.
 SLOW = """
 import sys, time
@@ -490,8 +536,9 @@ sys.exit(worker.main())
 
 @pytest.mark.long
 def test_signs_of_life_go_on_while_it_takes_its_time_to_write_how_a_task_ended(short: RemoteBench) -> None:
-    short.engine.submit = lambda jobs: [str(subprocess.Popen([sys.executable, "-c", SLOW, jobs[0].folder]).pid)]
-    handle, _ = short.shell("exit 9")
+    short.engine.mood("holds")
+    handle, launch = short.shell("exit 9")
+    subprocess.Popen([sys.executable, "-c", SLOW, short.jobs / "far" / launch.token])
     assert one(short, handle) == Exited(9)
 
 
@@ -570,6 +617,18 @@ def test_a_job_that_its_engine_has_forgotten_is_not_taken_for_alive_and_never_be
     far.engine.known([])
     until(lambda: far.engine.processes(launch.token) == [])
     assert not (far.folder / "ran").exists()
+
+
+def test_a_job_that_cannot_be_kept_from_beginning_is_taken_for_alive(far: RemoteBench, monkeypatch) -> None:
+    far.engine.mood("holds")
+    handle, launch = far.shell("exit 0")
+    far.engine.mood("denies")
+    monkeypatch.setattr(JobFolder, "claim", lambda folder, who: os.close(os.open("/dev/full/x", os.O_RDONLY)))
+    assert far.processes().survived({launch.token: None}) == {launch.token}
+    monkeypatch.undo()
+    far.engine.mood("denies", False)
+    far.engine.mood("holds", False)
+    assert one(far, handle) == Exited(0)
 
 
 def test_a_job_that_begins_while_its_engine_forgets_it_is_alive(far: RemoteBench, monkeypatch) -> None:

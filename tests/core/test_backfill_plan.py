@@ -105,6 +105,12 @@ def test_a_pool_that_is_used_for_a_part_of_a_run_lets_more_of_them_get_on() -> N
     assert at_once(tasks, limits(20, (("warehouse", 1),)), {"a": 10.0, "b": 40.0}, 50.0) == 5
 
 
+def test_what_runs_elsewhere_takes_no_place_and_what_one_run_may_is_no_bound_of_several() -> None:
+    away = task("a", runner="slurm", pool=(("runner slurm", 1),))
+    bounds = limits(2, (("runner slurm", 6),))._replace(tasks=1)
+    assert at_once([away], bounds, {"a": 10.0}, 10.0) == 6
+
+
 def test_nothing_is_waited_for_where_nothing_is_left() -> None:
     assert left_s(10.0, 0, [], 1.0) == 0.0
 

@@ -144,6 +144,8 @@ def test_dagster_runs_it_without_us(tmp_path: Path) -> None:
         Chain("failing", (counting("c", 3, waits=(0, 0)), counting("d", 0, "c"), counting("e", 0))),
         Chain("growing", (counting("f", 3, waits=(0, 0.01)),)),
         Chain("choosy", (counting("g", 3, waits=(0,), retry_codes=(4,)),)),
+        Chain("patient", (counting("i", 3, waits=(0, 0), tolerated=(3,)), counting("i_done", 0, "i"))),
+        Chain("done", (counting("j", 0), counting("j_done", 0, "j"), counting("k", 0, "j_done"))),
         Chain("slow", (Job("h", slow, str(tmp_path), timeout_s=0.2, grace_s=1.0),)),
     ]
     (tmp_path / "jobs.py").write_text(text(*chains, root=str(tmp_path), around=Surroundings(env=(("ALL", NASTY[0]),))))
@@ -158,8 +160,10 @@ def test_dagster_runs_it_without_us(tmp_path: Path) -> None:
         "failing_job": [False, ["failing_e"]],
         "growing_job": [False, []],
         "choosy_job": [False, []],
+        "patient_job": [True, ["patient_i", "patient_i_done"]],
+        "done_job": [True, ["done_j", "done_j_done", "done_k"]],
         "slow_job": [False, []],
     }
-    assert [(tmp_path / name).read_text() for name in "cfg"] == ["xxx", "xxx", "x"]
+    assert [(tmp_path / name).read_text() for name in "cfgi"] == ["xxx", "xxx", "x", "xxx"]
     argv, environ, cwd = json.loads((tmp_path / "told").read_text())
     assert (argv[1:], environ["OWN"], environ["ALL"], cwd) == (list(NASTY), "".join(NASTY), NASTY[0], str(tmp_path))

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.components import require
+from support.making import make_words
 from support.waiting import is_gone, until
 from tetra_orchestrator.core.export.job import END, START, Chain, Exported, Job, Note, Surroundings
 from tetra_orchestrator.core.export.make import makefile
@@ -58,7 +59,7 @@ def made(folder: Path, *jobs: Job, **fields) -> Path:
 
 def make(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/home/me", **environ}
-    return subprocess.run([require("make"), *words], cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(make_words(*words), cwd=folder, env=env, capture_output=True, text=True, timeout=60)
 
 
 def told(folder: Path) -> tuple[list[str], dict[str, str], str]:
@@ -112,8 +113,8 @@ def test_the_environment_is_the_callers_with_ours_in_front_and_without_makes_own
 
 
 def test_only_the_names_of_the_file_are_inherited_where_it_says_so(tmp_path: Path) -> None:
-    made(tmp_path, telling(tmp_path), around=Surroundings(inherited=("HOME", "LANG")))
-    assert make(tmp_path, "daily", OTHER="x", HOME="/home/my $self 'x'").returncode == 0
+    made(tmp_path, telling(tmp_path), around=Surroundings(inherited=("HOME", "LANG", "TOKEN"), withheld=("TOKEN",)))
+    assert make(tmp_path, "daily", OTHER="x", TOKEN="t", HOME="/home/my $self 'x'").returncode == 0
     env = told(tmp_path)[1]
     assert set(env) - {"LC_CTYPE"} == {"HOME", "PATH", "PYTHONUNBUFFERED"}
     assert env["HOME"] == "/home/my $self 'x'"
@@ -177,7 +178,7 @@ def test_an_interrupt_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> 
     line = f"sleep 60 & echo $! >{tmp_path}/draft; mv {tmp_path}/draft {tmp_path}/pid; wait"
     made(tmp_path, Job("slow", ("sh", "-c", line), cwd=str(tmp_path), waits=(0,)), counting(tmp_path, "b", 0, "slow"))
     running = subprocess.Popen(
-        [require("make"), "daily"],
+        make_words("daily"),
         cwd=tmp_path,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
@@ -192,6 +193,23 @@ def test_an_interrupt_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> 
     until(lambda: is_gone(child))
     log = (tmp_path / "logs" / "make" / "daily" / "slow.log").read_text()
     assert (log.count("== "), (tmp_path / "b").exists()) == (1, False)
+
+
+@pytest.mark.parametrize("everybody", [True, False])
+def test_an_end_while_a_task_waits_for_its_next_attempt_starts_no_other(everybody: bool, tmp_path: Path) -> None:
+    made(tmp_path, counting(tmp_path, "a", 3, waits=(600,)))
+    running = subprocess.Popen(
+        make_words("daily"), cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr
+    assert running.stderr.readline() == "daily/a: exit code 3, again in 600 s\n"
+    if everybody:  # as by Ctrl-C
+        os.killpg(running.pid, signal.SIGINT)
+    else:
+        running.terminate()
+    told = running.communicate(timeout=60)[1]
+    assert running.returncode not in (0, None)
+    assert ("No such process" in told, (tmp_path / "a").read_text()) == (False, "x")
 
 
 def test_dates_are_asked_for_and_handed_on(tmp_path: Path) -> None:

@@ -86,3 +86,11 @@ def test_a_run_that_waits_for_its_turn_has_not_begun():
     own = Run("r", "demo", None, "manual", "queued", "c0ffee")
     rows = [TaskRun("r", t.id, t.id, n, "pending") for n, t in enumerate(FOUR)]
     assert headway(own, rows, FOUR, Limits(2), USUAL, BEGAN) == Headway(0, 4, None, 510.0)
+
+
+def test_a_task_that_waits_on_another_machine_has_used_nothing_of_its_time() -> None:
+    rows = [TaskRun("r", "a", "a", 0, "submitted", started_at=BEGAN)]
+    own = Run("r", "demo", None, "manual", "running", "c0ffee", started_at=BEGAN)
+    away = task("a", runner="slurm", pool=(("runner slurm", 1),))
+    limits = Limits(2, (("runner slurm", 9),))
+    assert headway(own, rows, (away,), limits, USUAL, BEGAN + timedelta(seconds=50)).eta_s == 60.0

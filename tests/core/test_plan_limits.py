@@ -224,6 +224,13 @@ def test_each_attempt_takes_its_own_share_of_the_hosts_memory_and_gives_back_jus
     assert run.plan.finished
 
 
+def test_after_attempts_that_somebody_else_had_made_it_takes_what_the_next_one_does() -> None:
+    policy, wanted = RetryPolicy(max_attempts=3, before=2), Resources(memory_bytes=GB, grow=2)
+    run = Run(task("a", retry=policy, resources=wanted), memory_bytes=8 * GB)
+    run.decide()
+    assert run.plan.in_use()["host.memory"] == 4 * GB
+
+
 def test_after_attempts_that_grew_all_memory_is_free_again() -> None:
     run = Run(growing("a", GB), task("b", "a", resources=Resources(memory_bytes=4 * GB)), memory_bytes=4 * GB)
     for _ in range(4):
@@ -386,6 +393,20 @@ def test_what_is_kept_for_one_does_not_hold_back_what_takes_nothing_of_it() -> N
     assert run.starts() == ["heavy"]
     run.end("heavy")
     assert run.starts() == [f"s{2 * ROUNDS}", f"s{2 * ROUNDS + 1}"]
+
+
+def test_nothing_of_a_runner_or_of_the_run_s_own_number_is_kept_for_one_that_waits_for_a_pool() -> None:
+    away = (("runner slurm", 1),)
+    long, heavy = task("long", pool=(("db", 1),), priority=1), task("heavy", pool=(("db", 1), *away), runner="slurm")
+    many = [task(f"s{i}", pool=away, runner="slurm", priority=-1) for i in range(99)]
+    run = Run(long, heavy, *many, max_parallel=1, pools={"db": 1, "runner slurm": 1}, tasks=2)
+    assert run.starts() == ["long", "s0"]
+    for i in range(98):
+        run.end(f"s{i}")
+        assert run.starts() == [f"s{i + 1}"]
+    run.end("long")
+    run.end("s98")
+    assert run.starts() == ["heavy"]
 
 
 def test_a_service_starts_although_no_place_is_free_because_it_takes_none() -> None:

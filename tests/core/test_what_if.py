@@ -49,3 +49,15 @@ def test_what_only_a_tasks_output_would_start_counts_for_nothing() -> None:
 
 def test_a_run_of_nothing_uses_nothing() -> None:
     assert scenario((), Limits(2), {}, 4)[1:3] == (0.0, 0.0)
+
+
+def test_where_the_run_says_how_many_that_grows_with_the_places() -> None:
+    tasks = tuple(task(name, runner="slurm", pool=(("runner slurm", 1),)) for name in "abcd")
+    limits = Limits(2, (("runner slurm", 9),), tasks=2)
+    assert [scenario(tasks, limits, SECONDS, parallel).finish_s for parallel in (2, 4)] == [20.0, 10.0]
+
+
+def test_what_runs_elsewhere_uses_none_of_the_places() -> None:
+    away = tuple(task(name, runner="slurm", pool=(("runner slurm", 1),)) for name in "bcd")
+    found = scenario((task("a"), *away), Limits(2, (("runner slurm", 9),)), SECONDS, 2)
+    assert (found.finish_s, found.utilisation) == (10.0, 0.5)

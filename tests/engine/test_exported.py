@@ -55,13 +55,14 @@ REASONS = (
 
 def test_what_would_be_wrong_is_refused_with_every_reason(tmp_path: Path) -> None:
     said = refused(tmp_path, CANNOT, "make", "whole", "good")
-    assert said == f"this cannot be exported for make: {'; '.join(REASONS)}\n  hint: --mode good can be exported"
+    lines = ["this cannot be exported for make:", *REASONS, "hint: --mode good can be exported"]
+    assert said == "\n  ".join(lines)
 
 
 def test_where_nobody_asked_for_it_it_is_left_out_and_told(tmp_path: Path) -> None:
     found = made(tmp_path, CANNOT)
     assert [chain.name for chain in found.chains] == ["good"]
-    assert notes(found) == [f"mode whole: left out: {'; '.join(REASONS)}"]
+    assert notes(found) == [f"mode whole: left out: {reason}" for reason in REASONS]
 
 
 def test_systemd_can_say_that_a_failure_does_not_matter(tmp_path: Path) -> None:
@@ -125,6 +126,34 @@ def test_a_secret_is_handed_over_by_name_and_refused_among_arguments(tmp_path: P
     said = refused(tmp_path, "pipelines: {a: {command: [x, '${API_KEY}']}}\n", API_KEY="s3cr3t-value")
     reason = "a: a secret is among its arguments, which a file would show: hand it over in its `env`"
     assert f"this cannot be exported for make: {reason}\n" in said
+
+
+TENANTS = """
+tenants: {acme: {secrets: {KEY: {file: acme.key}}}, beta: {secrets: {KEY: {file: beta.key}}}}
+pipelines: {a: {command: [x], tenant: acme}, b: {command: [x], tenant: beta}}
+modes: {both: [a, b], first: [a], second: [b]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("to", "kept", "left_out"),
+    [("make", ["first", "second"], ["both"]), ("systemd", ["first"], ["both", "second"])],
+)
+def test_no_task_gets_the_secret_of_another_that_has_the_same_name(to, kept, left_out, tmp_path: Path) -> None:
+    for name in ("acme", "beta"):
+        (tmp_path / f"{name}.key").write_text(f"s3cr3t-of-{name}")
+        (tmp_path / f"{name}.key").chmod(0o600)
+    found = made(tmp_path, TENANTS, to)
+    assert [chain.name for chain in found.chains] == kept
+    reason = "b: its KEY is another secret than that of a, and both would come from one variable"
+    assert [note for note in notes(found) if "left out" in note] == [
+        f"mode {name}: left out: {reason}" for name in left_out
+    ]
+
+
+def test_a_grace_of_nothing_is_short_and_not_endless(tmp_path: Path) -> None:
+    found = made(tmp_path, "pipelines: {a: {command: [x], kill_grace: 0, timeout: 1s}}\n")
+    assert job(found, "all", "a").grace_s == 0.001  # what timeout(1) and systemd call 0 is without an end
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

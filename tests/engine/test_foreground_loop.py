@@ -1,4 +1,4 @@
-"""The loop of `start --foreground`: when it reads the file, what it wakes, and what it tells of both."""
+"""The loop of `start --foreground`: when it reads the file, and what it tells of that and of its guards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from support.fakes import FakeClock, FakeInterrupts
 from support.schedules import schedule, scheduled
 from tetra_orchestrator.engine.foreground import LOOK_S, Watch
 from tetra_orchestrator.errors import ConfigError
-from tetra_orchestrator.signals import SIGHUP, SIGINT, SIGTERM
+from tetra_orchestrator.signals import SIGHUP, SIGTERM
 
 NIGHTLY = schedule("nightly", "0 6 * * *")
 OFTEN = schedule("often", None, every_s=5.0)
@@ -47,12 +47,11 @@ class Guards:
 class Loop:
     """A loop over a file that is `now`; of `script`, each wait takes one action, and the last of them is a TERM."""
 
-    def __init__(self, *schedules, on_terminal=False):
+    def __init__(self, *schedules):
         self.now = scheduled(*schedules)
         self.clock, self.interrupts, self.guards = FakeClock(), FakeInterrupts(), Guards()
         self.reads = 0
         self.told = []
-        self._on_terminal = on_terminal
 
     def keep(self, *script):
         actions = [*script, lambda: self.send(SIGTERM)]
@@ -63,17 +62,7 @@ class Loop:
             return True
 
         self.clock.wait = wait
-        watch = Watch(
-            self.now,
-            self.read,
-            self.guards,
-            self.clock,
-            self.interrupts,
-            self.told.append,
-            set,
-            on_terminal=self._on_terminal,
-        )
-        return watch.keep()
+        return Watch(self.now, self.read, self.guards, self.clock, self.interrupts, self.told.append, set).keep()
 
     def read(self):
         self.reads += 1
@@ -134,28 +123,6 @@ def test_D_053_after_HUP_the_file_is_read_again_at_once_and_what_is_other_than_b
         "schedule nightly: 0 6 * * * UTC, switched off",
         "schedule weekly: 0 6 * * 0 UTC, enabled",
         "schedule often: gone from the file",
-        "stopping: the runs that are active are ended",
-    ]
-
-
-def test_HUP_of_a_terminal_that_goes_ends_the_loop():
-    loop = Loop(NIGHTLY, on_terminal=True)
-    assert (loop.keep(loop.hup, nothing), loop.reads) == (0, 0)
-    assert loop.told == ["stopping: the runs that are active are ended"]
-
-
-def test_INT_ends_it_with_130():
-    loop = Loop(NIGHTLY)
-    assert loop.keep(lambda: loop.send(SIGINT)) == 130
-
-
-def test_a_file_that_cannot_be_used_is_told_once_with_its_first_fault():
-    loop = Loop(NIGHTLY)
-    broken = ConfigError("unknown key 'evry'", where="/project/orchestration.yaml:3:5")
-    loop.keep(loop.change(broken), loop.hup, loop.change(scheduled(NIGHTLY)), nothing)
-    assert loop.reads == 3
-    assert loop.told == [
-        "warning: /project/orchestration.yaml:3:5: unknown key 'evry'; going by how the file was before",
         "stopping: the runs that are active are ended",
     ]
 

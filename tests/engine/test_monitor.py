@@ -173,6 +173,15 @@ def test_a_slow_task_is_told_while_it_runs_and_after():
     assert lookout.found() == []
 
 
+@pytest.mark.parametrize("state", ["running", "succeeded"])
+def test_what_a_task_waits_for_its_turn_on_another_machine_does_not_make_it_slow(state):
+    lookout = monitored(slow_task_s=60.0)
+    lookout.ran(state, took_s=3600, elsewhere_s=10.0)
+    assert lookout.found("task_slow") == []
+    lookout.ran("succeeded", took_s=3600, elsewhere_s=61.0)
+    assert lookout.texts("task_slow") == ["a took 1 min 01 s, over the 1 min 00 s of monitor.slow_task"]
+
+
 @pytest.mark.parametrize(
     ("free", "word", "found"),
     [(0.11, "ok", []), (0.09, "low", ["disk_low"]), (0.019, "out", ["disk_out"])],

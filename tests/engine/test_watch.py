@@ -9,6 +9,7 @@ import pytest
 from support.builders import utc
 from support.fakes import FakeClock, FakeInterrupts
 from support.schedules import GuardStage, schedule, scheduled
+from tetra_orchestrator.config.problems import Problem
 from tetra_orchestrator.core.watching import Monitoring
 from tetra_orchestrator.engine import ledger
 from tetra_orchestrator.engine.foreground import LOOK_S, Watch, next_slot, recall
@@ -53,6 +54,12 @@ class FakeGuards:
         self.stopped = True
         self._ends = [(min(end, self.clock.monotonic() + 5.0), name) for end, name in self._ends]
 
+    def descriptors(self):
+        return []
+
+    def said(self):
+        return []
+
 
 class Bench:
     """A loop on fakes that begins an hour before six. `live` has time pass until then, and ends it by a signal."""
@@ -79,10 +86,17 @@ class Bench:
         """Have something happen in the loop's first wait from that instant on."""
         self.planned.append((when, act))
 
-    def live(self, until, signal=SIGTERM):
+    def live(self, until, signal=SIGTERM, **options):
         self.at(until, lambda: self.interrupts.numbers.append(signal))
         return Watch(
-            self.load, self.guards, self.clock, self.interrupts, self.told.append, lambda: set(self.waiting)
+            self.project,
+            self.load,
+            self.guards,
+            self.clock,
+            self.interrupts,
+            self.told.append,
+            lambda: set(self.waiting),
+            **options,
         ).keep()
 
     def wakes(self, name="nightly"):
@@ -145,7 +159,7 @@ def test_a_schedule_whose_runs_may_overlap_is_woken_while_its_guard_still_runs()
 @pytest.mark.parametrize(("number", "code"), [(SIGTERM, 0), (SIGHUP, 0), (SIGINT, 130)])
 def test_a_signal_ends_all_guards_and_waits_for_them(number: int, code: int) -> None:
     bench = Bench(schedule(), lasting={"nightly": 3600.0})
-    assert bench.live(SIX + SECOND, number) == code
+    assert bench.live(SIX + SECOND, number, on_terminal=number == SIGHUP) == code
     assert bench.guards.stopped
     assert not bench.guards.running()
     assert bench.told == ["stopping: the runs that are active are ended"]
@@ -159,13 +173,25 @@ def test_a_second_signal_while_guards_end_changes_nothing() -> None:
     assert not bench.guards.running()
 
 
-def test_a_file_that_breaks_is_told_of_once_and_the_loop_goes_by_how_it_was() -> None:
+WRONG = Problem("unknown_key", "orchestration.yaml", 9, 5, "", "unknown key 'crom'", "did you mean 'cron'?", "")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ConfigError(WRONG.message, where="orchestration.yaml:9:5", hint=WRONG.hint, problems=(WRONG,)),
+        ConfigError("2 problems in orchestration.yaml", problems=(WRONG, WRONG._replace(line=12))),
+    ],
+)
+def test_a_file_that_breaks_is_told_of_once_with_its_first_fault_and_the_loop_goes_by_how_it_was(
+    broken: ConfigError,
+) -> None:
     bench = Bench(schedule())
-    broken = ConfigError("unknown key 'crom'", where="orchestration.yaml:9:5", hint="did you mean 'cron'?")
     bench.at(SIX - HOUR / 2, lambda: setattr(bench, "project", broken))
     bench.live(SIX + timedelta(days=1))
     assert bench.loads > 100
-    assert bench.told[:-1] == [f"warning: {broken}; going by how the file was before"]
+    first = "orchestration.yaml:9:5: unknown key 'crom'"
+    assert bench.told[:-1] == [f"warning: {first}; going by how the file was before"]
     assert bench.wakes() == [SIX, SIX + timedelta(days=1)]
 
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support.components import require
+from support.making import make_words
 
 pytest.importorskip("polars", reason="needs polars: pip install -e '.[example]'")
 
@@ -30,7 +30,7 @@ def test_the_makefile_has_the_results_of_the_run(shipped):
     ours = results(shipped.root)
     assert shipped.tetra("export", "make", "--output", shipped.root / "ejected").returncode == 0
     shutil.rmtree(shipped.root / "config")
-    words = [require("make"), "-j2", "-f", shipped.root / "ejected" / "Makefile"]
+    words = make_words("-j2", "-f", str(shipped.root / "ejected" / "Makefile"))
     made = subprocess.run([*words, "weekly"], cwd="/", capture_output=True, text=True, timeout=120)
     assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
     assert results(shipped.root) == ours

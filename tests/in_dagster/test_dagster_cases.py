@@ -98,6 +98,15 @@ def test_R_097_dagster_job_execute_runs_the_whole_pipeline_by_the_documented_fil
 
 
 @pytest.mark.long
+def test_dagster_job_execute_runs_the_production_pipeline(shop, tmp_path):
+    folder, _ = shop
+    with DagsterHome(tmp_path, folder, environ={"PIPELINE_CONFIG": "production_pipeline.yaml"}) as home:
+        done = home.run("job", "execute", "-f", PIPELINE, "-j", "automated_pipeline_job")
+        steps = re.findall(r'STEP_SUCCESS - Finished execution of step "(\w+)"', done.stderr)
+    assert steps == RECOMART["production_pipeline.yaml"]["order"]
+
+
+@pytest.mark.long
 def test_dagster_schedule_list_has_the_schedule_of_the_documented_file(shop, tmp_path):
     folder, _ = shop
     with DagsterHome(tmp_path, folder) as home:
@@ -165,6 +174,21 @@ def test_D_142_to_D_146_a_schedules_job_has_the_documented_tags_and_metadata(ing
         "status": "partial",
     }
     assert told["execution_time_seconds"] > 0
+
+
+@pytest.mark.long
+def test_D_142_dagster_job_execute_runs_a_schedules_job_and_is_told_no_secret(ingest, tmp_path):
+    folder, _ = ingest
+    file = 'definitions("app/configs/runner.yaml", bindings="bindings.yaml")'
+    (folder / "jobs.py").write_text(f"from tetra_orchestrator.dagster import definitions\n\ndefs = {file}\n")
+    [secret] = (folder / "app/secrets/acme/stripe.env").read_text().strip().partition("=")[2:]
+    with DagsterHome(tmp_path, folder) as home:
+        done = home.run("job", "execute", "-f", "jobs.py", "-j", "stripe_customers_hourly")
+    assert 'Finished execution of run for "stripe_customers_hourly"' in done.stderr
+    assert secret not in done.stdout + done.stderr
+    kept = [path for path in home.folder.rglob("*") if path.is_file()]
+    assert kept
+    assert [path for path in kept if secret.encode() in path.read_bytes()] == []
 
 
 def test_D_035_to_D_060_schedules_have_rule_zone_and_state(ingest):

@@ -15,6 +15,7 @@ from support.dagster_home import instance_in, require_dagster
 from support.waiting import until
 from tetra_orchestrator import load, wire
 from tetra_orchestrator.core.history import RunFilter
+from tetra_orchestrator.engine.past import Past
 from tetra_orchestrator.errors import ConfigError, UsageError
 
 dg = require_dagster()
@@ -63,10 +64,10 @@ schedules:
 class Shop:
     """A project, its definitions and an instance of Dagster."""
 
-    def __init__(self, folder, instance):
+    def __init__(self, folder, instance, **options):
         self.file = folder / "orchestration.yaml"
         self.instance = instance
-        self.defs = definitions(self.file)
+        self.defs = definitions(self.file, **options)
 
     def job(self, name):
         return self.defs.resolve_job_def(name)
@@ -124,6 +125,15 @@ def shop(tmp_path_factory):
     (folder / "orchestration.yaml").write_text(FILE)
     with instance_in(folder / "home") as instance:
         yield Shop(folder, instance)
+
+
+def test_where_the_tasks_run_can_be_said_as_for_a_run(tmp_path):
+    (tmp_path / "orchestration.yaml").write_text(FILE.replace("project: shop\n", "project: shop\nrunner: slurm\n"))
+    with instance_in(tmp_path / "home") as instance:
+        here = Shop(tmp_path, instance, on="local")
+        ended = here.run("good")
+    assert ended.success
+    assert {own[0].attempts[0].runner for own in here.rows(ended).values()} == {"local"}
 
 
 def test_R_100_there_is_a_job_for_everything_for_each_mode_schedule_and_pipeline(shop):
@@ -247,6 +257,15 @@ def test_dagster_tries_again_and_each_try_is_an_attempt_of_that_number(shop):
     assert [one.number for one in second.attempts] == [2]
 
 
+def test_to_the_monitor_an_attempt_that_is_tried_again_is_no_run_that_failed(shop):
+    shop.run("tries")
+    store = wire.store(f"sqlite:///{shop.file.parent}/state/tetra.db")
+    try:
+        assert {part.state for part in Past(store).parts("twice")} == {"succeeded"}
+    finally:
+        store.close()
+
+
 def test_a_failure_that_the_policy_does_not_speak_of_is_not_tried_again(shop):
     result = shop.run("refused")
     assert states(result) == {"picky": "failure"}
@@ -295,7 +314,7 @@ def test_R_103_an_instance_that_is_kept_nowhere_leaves_no_run_of_ours(shop):
         (
             "sessions: {s: {}}\npipelines: {a: {function: os.times, session: s}, b: {function: os.times, session: s}}",
             "a and b share the session 's', and in Dagster each is a process of its own",
-            "leave out their `session`, so that what they hand on is kept in a file",
+            "keep to `tetra run`; or, where your file says `session`, leave it out, and they hand on files",
         ),
     ],
 )

@@ -27,7 +27,8 @@ from support.slurm import Cluster, cluster
 class Load(NamedTuple):
     """So many tasks, in so many waves of which each waits for the one before, of at most so many tenths of a second.
 
-    So often a node is killed at most, with seconds between two kills and until it is switched on again.
+    So often a node is killed at most, with seconds between two kills and until it is switched on again. An operator who
+    is `attentive` tells Slurm of it then, and has it start at once what it holds back for two minutes.
     """
 
     tasks: int
@@ -36,10 +37,11 @@ class Load(NamedTuple):
     kills: int
     kill_every_s: tuple[float, float]
     away_s: tuple[float, float]
+    attentive: bool = False
 
 
 FULL = Load(500, 5, 25, 1000, (3.0, 8.0), (0.5, 30.0))
-SHORT = Load(40, 2, 8, 2, (1.5, 2.5), (0.0, 0.2))
+SHORT = Load(40, 2, 8, 2, (1.5, 2.5), (0.0, 0.2), attentive=True)
 NODES, CPUS, SEED = 4, 4, 1
 TASK = """\
 #!/bin/sh
@@ -115,7 +117,7 @@ class Proof:
             whole = "".join(f"line {left}\n" for left in range(self.ticks[task], -1, -1))
             if Path(log).read_text() != whole:
                 found.append(f"the log of {task} is not whole: {log}")
-        found += [f"still runs: {command}" for command in self.machines.processes("task.sh")]
+        found += [f"still runs: {command}" for command in self.machines.processes(str(self.folder / "task.sh"))]
         found += [f"still in the queue: {job}" for job in self.machines.queue()]
         jobs = self.folder / "state" / "jobs" / "slurm"
         return found + [f"still there: {path}" for path in jobs.iterdir() if path.name != "clock"]
@@ -162,16 +164,23 @@ class Proof:
     def _switch_on(self, now: float) -> None:
         for name in [name for name, when in self.back_at.items() if when <= now]:
             del self.back_at[name]
+            if self.load.attentive:
+                self.machines.ask("scontrol", "update", f"nodename={name}", "state=down", "reason=killed")
             self.machines.start_node(name)
+            if self.load.attentive:
+                self.machines.ask("scontrol", "update", f"nodename={name}", "state=resume")
+        held = self.machines.ask("squeue", "--noheader", "--format=%i %r") if self.load.attentive else ""
+        for job in [line.split()[0] for line in held.splitlines() if line.endswith("BeginTime")]:
+            self.machines.ask("scontrol", "update", f"jobid={job}", "starttime=now")
 
     # -- the project ------------------------------------------------------------------------------------------------
 
     def _project(self) -> str:
-        wave = self.load.tasks // self.load.waves
+        wave, script = self.load.tasks // self.load.waves, json.dumps(str(self.folder / "task.sh"))
         lines = []
         for number, (name, ticks) in enumerate(self.ticks.items()):
             after = f", depends_on: [t{number - wave}]" if number >= wave else ""
-            lines.append(f"  {name}: {{command: [sh, task.sh, {name}, '{ticks}'], on_lost: retry{after}}}\n")
+            lines.append(f"  {name}: {{command: [sh, {script}, {name}, '{ticks}'], on_lost: retry{after}}}\n")
         return HEAD.format(python=sys.executable) + "".join(lines)
 
     def _start(self, *words: str) -> subprocess.Popen[str]:
@@ -200,7 +209,7 @@ class Proof:
         path = self.folder / "journal" / task
         lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
         tokens = [token for token, _ in groupby(token for _, token in lines)]
-        found = [f"{task}: an attempt goes on beside another" for _ in range(len(tokens) - len(set(tokens)))]
+        found = [f"{task}: an attempt goes on beside another"] if len(tokens) > len(set(tokens)) else []
         begun = Counter(token for word, token in lines if word == "begin")
         found += [f"{task}: an attempt has begun {count} times" for count in begun.values() if count > 1]
         return found if any(word == "end" for word, _ in lines) else [*found, f"{task} has not ended"]

@@ -98,7 +98,10 @@ def test_what_others_have_done_leaves_the_queue_and_nothing_else_does(bench: Ben
     jobs = [bench.job() for _ in range(6)]
     tokens = [job.token for job in jobs]
     bench.start(*jobs)
-    bench.engine.forget([tokens[1], tokens[4], "nobody"])
+    for number in (1, 4):
+        with Path(jobs[number].folder, "place").open("a") as file:
+            file.write(f"{tokens[0]} 99\n")  # as by the worker that has done it
+    bench.engine.forget([tokens[1], tokens[2], tokens[4], "nobody"])
     assert bench.engine.known(tokens) == set(tokens) - {tokens[1], tokens[4]}
     bench.engine.cancel(tokens)
     until(lambda: bench.engine.known(tokens) == set())

@@ -25,7 +25,7 @@ PROJECT = """
     runner: slurm
     defaults: {task: {kill_grace: 0.5s}}
     pipelines:
-      one: {command: [sh, task.sh], outputs: {rows: int}, on_lost: retry, retry: {max_attempts: 2}}
+      one: {command: [sh, "ROOT/task.sh"], outputs: {rows: int}, on_lost: retry, retry: {max_attempts: 2}}
       two: {command: [sh, -c, "echo two $0 >>journal", "{one.rows}"], depends_on: [one]}
 """
 
@@ -39,6 +39,9 @@ class Far(Site):
         self.env["SLURM_CONF"] = cluster.environ["SLURM_CONF"]
         self.configure(PROJECT)
         self.write("task.sh", TASK)
+
+    def configure(self, text):
+        super().configure(text.replace("ROOT", str(self.root)))
 
     def journal(self):
         path = self.root / "journal"
@@ -186,7 +189,7 @@ def test_an_interrupted_run_leaves_nothing_on_the_cluster(far, slurm):
     code, out, err = far.finish(process)
     assert code == 130, out + err
     until(lambda: not slurm.queue())
-    assert slurm.processes("task.sh") == []
+    assert slurm.processes(f"{far.root}/task.sh") == []
     assert [path.name for path in (far.root / "state/jobs/slurm").iterdir() if path.name != "clock"] == []
 
 

@@ -21,6 +21,7 @@ from tetra_orchestrator.core import plan as plan_module
 from tetra_orchestrator.core.plan import Plan
 from tetra_orchestrator.core.states import RunState
 from tetra_orchestrator.engine import loop, start
+from tetra_orchestrator.engine.conclusion import EXIT_CODES
 from tetra_orchestrator.engine.journal import Journal
 
 SEED = 1
@@ -117,11 +118,11 @@ def forgetful(monkeypatch):
 
 
 def flattering(monkeypatch):
-    monkeypatch.setitem(loop.EXIT_CODES, RunState.FAILED, 0)
+    monkeypatch.setitem(EXIT_CODES, RunState.FAILED, 0)
 
 
 def trusting(monkeypatch):
-    monkeypatch.setattr(loop.Execution, "_read_outputs", lambda self, start, outcome, files: (outcome, {}))
+    monkeypatch.setattr(loop, "checked_outputs", lambda task, outcome, files, workspace: (outcome, {}))
 
 
 def late_to_write(monkeypatch):

@@ -172,7 +172,9 @@ class Service:
 
     def __init__(self, module: str, words: tuple[str, ...], root: Path, environ: Mapping[str, str], log: Path) -> None:
         self.log = log
-        command = (require("setpriv"), "--pdeathsig=TERM", sys.executable, "-m", module, *words)
+        # whoever runs these tests in the background may have us ignore what Ctrl-C sends
+        heeding = (require("env"), "--default-signal=INT", require("setpriv"), "--pdeathsig=TERM")
+        command = (*heeding, sys.executable, "-m", module, *words)
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=root, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT

@@ -98,9 +98,13 @@ class Lookout:
         attempts: int = 1,
         kind: str = "exited",
         facts: Facts = NO_FACTS,
+        elsewhere_s: float | None = None,
         **fields: Any,
     ) -> Run:
-        """A run that ended so long ago, with the state of each pipeline in order (`running`: it is not over)."""
+        """A run that ended so long ago, with the state of each pipeline in order (`running`: it is not over).
+
+        With `elsewhere_s`, its attempts are on another machine, and took so much of the time that the run did.
+        """
         self._runs += 1
         ended = None if "running" in states else self.now - ago
         began = self.now - ago - timedelta(seconds=took_s)
@@ -124,6 +128,9 @@ class Lookout:
         ]
         self.store.open_run(run, tasks, [PipelineState(name) for name in names], "{}")
         changes = [change for task in tasks if task.started_at for change in _attempted(task, kind, facts)]
+        if elsewhere_s is not None:
+            away = {"runner": "slurm", "duration_s": elsewhere_s if ended else None}
+            changes = [AttemptOpened(change.attempt._replace(**away)) for change in changes]
         self.store.record(changes)
         return run
 

@@ -35,6 +35,9 @@ NOT_RUN = [
     ("schedules-on-linux", "asks polkit, which the new machine does not have; there, lingering is on from the start"),
     ("schedules-on-macos", "needs a Mac"),
     ("schedules-on-macos", "needs a Mac"),
+    ("slurm", "needs a cluster; tests/slurm does all of this on one"),
+    ("slurm", "needs a cluster"),
+    ("slurm", "needs a cluster"),
     ("uninstall", "the program was not installed with these here; tests/packaging removes it in each of these ways"),
     ("upgrade", "needs the package index; tests/packaging upgrades with both"),
 ]

@@ -20,11 +20,13 @@ from tetra_orchestrator.config.cache import remember
 from tetra_orchestrator.core.history import DAGSTER
 from tetra_orchestrator.core.model import RunPolicy
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.retry import LEFT, delay_s
+from tetra_orchestrator.core.retry import delay_s, is_left
 from tetra_orchestrator.core.selection import policy, select
+from tetra_orchestrator.core.slices import RANGE, slices
 from tetra_orchestrator.engine.apart import TASK, apart, apart_from_all, is_satisfied
 from tetra_orchestrator.engine.overlap import TOGETHER
 from tetra_orchestrator.engine.start import Request
+from tetra_orchestrator.errors import UsageError
 from tetra_orchestrator.launch import live_long, performer, refuse_unregistered, tell
 
 TYPE_CHECKING = False
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tetra_orchestrator.config.loaded import Loaded
-    from tetra_orchestrator.core.model import Project, Task
+    from tetra_orchestrator.core.history import Partition
+    from tetra_orchestrator.core.model import Mode, Project, Task
     from tetra_orchestrator.core.selection import Selection
     from tetra_orchestrator.engine.apart import Apart
     from tetra_orchestrator.ports import Reporter, Store, Subject
@@ -64,6 +67,7 @@ class Order(Record):
     sets: tuple[str, ...] = ()
     dialect: str | None = None
     bindings: str | None = None
+    on: str | None = None
     force: bool = False
     state: str | None = None
 
@@ -72,7 +76,7 @@ def answer() -> int:
     """Do what standard input asks for and return the exit code of the run."""
     order = _order(sys.stdin.buffer.readline())
     Thread(target=_end_with_whoever_asked, daemon=True).start()
-    loaded = load(Source(order.config, order.overlays, order.sets, order.dialect, order.bindings))
+    loaded = load(Source(order.config, order.overlays, order.sets, order.dialect, order.bindings, order.on))
     if order.state is not None:
         loaded = loaded._replace(project=apart_from_all(loaded.project, order.state))
     store = wire.store(loaded.project.store_url, loaded.project.name)
@@ -127,6 +131,8 @@ def _perform(order: Order, loaded: Loaded, store: Store) -> int:
 def _request(order: Order, loaded: Loaded, own: Apart, whole: Selection) -> Request:
     project = loaded.project
     given, partition = dated(project, whole.mode, dict(order.params), (order.start_date, order.end_date))
+    if whole.mode is not None and partition is not None:
+        _refuse_several(whole.mode, partition, project)
     tasks = tuple(_marked(task, order, own, project) if task.id == order.task else task for task in own.selection.tasks)
     return Request(
         project,
@@ -142,6 +148,14 @@ def _request(order: Order, loaded: Loaded, own: Apart, whole: Selection) -> Requ
         overlap=TOGETHER,
         again=own,
     )
+
+
+def _refuse_several(mode: Mode, dates: Partition, project: Project) -> None:
+    """Raises `UsageError` where the dates are more than one slice of the mode, of which each is a run."""
+    cut = slices(dates.start, dates.end, mode.partition or RANGE, project.timezone)
+    if len(cut) > 1:
+        message = f"mode '{mode.name}' is run slice by slice ({mode.partition}), and the dates are {len(cut)} of them"
+        raise UsageError(message, hint="start a job for each, or have `tetra run` or `tetra backfill` run them all")
 
 
 def _marked(task: Task, order: Order, own: Apart, project: Project) -> Task:
@@ -171,7 +185,6 @@ def _end(order: Order, request: Request, subject: Subject, code: int) -> dict[st
     row = next(row for row in subject.rows() if row.task_id == order.task)
     attempts = [one for one in subject.attempts() if one.task_id == order.task]
     task = next(task for task in request.selection.tasks if task.id == order.task)
-    left = row.reason is not None and row.reason.code == LEFT
     return {
         "run_id": subject.run_id,
         "task": row.task_id,
@@ -179,7 +192,7 @@ def _end(order: Order, request: Request, subject: Subject, code: int) -> dict[st
         "reason": row.reason and row.reason._asdict(),
         "satisfied": is_satisfied(row),
         "outputs": row.outputs or {},
-        "retry_in_s": delay_s(task.retry, order.before + 1, random.random()) if left else None,
+        "retry_in_s": delay_s(task.retry, order.before + 1, random.random()) if is_left(row) else None,
         "exit_code": code,
         "attempt": order.before + 1,
         "duration_s": attempts[-1].duration_s if attempts else None,

@@ -8,6 +8,7 @@ from tetra_orchestrator.cli.output import local, print_table
 from tetra_orchestrator.cli.prose import broken
 from tetra_orchestrator.cli.timeline import width
 from tetra_orchestrator.core.cells import cut_middle
+from tetra_orchestrator.core.model import LOCAL
 from tetra_orchestrator.core.spoken import duration, printable
 from tetra_orchestrator.engine.start import title
 
@@ -75,7 +76,8 @@ def subject(found: Foresight) -> str:
 
 def _at_a_time(found: Foresight) -> str:
     count = found.limits.max_parallel
-    return "one task at a time" if count == 1 else f"{count} tasks at a time"
+    here = " here" if any(task.runner != LOCAL for task in found.request.selection.tasks) else ""
+    return f"one task{here} at a time" if count == 1 else f"{count} tasks{here} at a time"
 
 
 def _chart(rows: Sequence[Row], found: Foresight) -> Iterator[str]:

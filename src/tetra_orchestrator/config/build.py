@@ -64,7 +64,7 @@ def build(
         pythonpath=tuple(os.path.normpath(os.path.join(root, folder)) for folder in document.pythonpath),
         environment=_environment(document),
         pools=_pools(document),
-        shared_pools=tuple(name for name, pool in document.pools.items() if pool.scope == "shared"),
+        shared_pools=_shared_pools(document, root),
         params=tuple(
             Param(name, p.kind(), p.value(), required=p.default is None) for name, p in document.params.items()
         ),
@@ -160,6 +160,13 @@ def _pools(document: schema.Document) -> tuple[tuple[str, int], ...]:
     pools = ((name, pool.size) for name, pool in document.pools.items())
     runners = ((runner_pool(runner.name), runner.max_jobs) for runner in _runners(document))
     return (*pools, *sessions, *tenants, *runners)
+
+
+def _shared_pools(document: schema.Document, root: str) -> tuple[str, ...]:
+    """Those of all hosts together. An engine is one for all of them, where their store is."""
+    said = tuple(name for name, pool in document.pools.items() if pool.scope == "shared")
+    is_one = is_postgres(_store_url(document.state, root))
+    return (*said, *(runner_pool(runner.name) for runner in _runners(document))) if is_one else said
 
 
 def _runners(document: schema.Document) -> tuple[Remote, ...]:

@@ -44,13 +44,16 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: str) -> s
 def project_root(file: str) -> str:
     """The folder of the file, or the one above `config`, `configs` or `bin/config`. `file` is absolute.
 
-    A job file of dativo, in `jobs` or `jobs/TENANT` beside `configs`, is of the same project as the files there.
+    A job file of dativo, in `jobs` or `jobs/TENANT` beside `configs`, is of the same project as the files there; one of
+    the names that we look for is no such file.
     """
     folder, name = os.path.split(os.path.dirname(file))
     if name in ("config", "configs"):
         return os.path.dirname(folder) if os.path.basename(folder) == "bin" else folder
     above = folder if name == "jobs" else os.path.dirname(folder) if os.path.basename(folder) == "jobs" else None
-    return above if above and os.path.isdir(os.path.join(above, "configs")) else os.path.join(folder, name)
+    if above and os.path.basename(file) not in FILES and os.path.isdir(os.path.join(above, "configs")):
+        return above
+    return os.path.join(folder, name)
 
 
 def module_on_disk(folder: str, name: str, pythonpath: Sequence[str]) -> bool:

@@ -23,21 +23,10 @@ STAY = (
 )
 #: Options of sbatch by which our jobs are found again, or that would have them end without a word.
 OURS = (
-    *("array", "comment", "dependency", "error", "export", "get-user-env", "hold", "immediate", "job-name", "kill-on"),
-    *(
-        "no-requeue",
-        "ntasks",
-        "open-mode",
-        "output",
-        "parsable",
-        "quiet",
-        "requeue",
-        "signal",
-        "test-only",
-        "wait",
-        "wrap",
-    ),
-)
+    "array", "comment", "dependency", "error", "export", "get-user-env", "hold", "immediate", "job-name", "kill-on",
+    "no-requeue", "ntasks", "open-mode", "output", "parsable", "quiet", "requeue", "signal", "test-only", "wait",
+    "wrap",
+)  # fmt: skip
 
 
 def check_runners(sheet: Sheet) -> None:

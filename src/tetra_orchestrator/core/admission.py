@@ -169,6 +169,11 @@ class Room:
         return share
 
 
+def is_of_one(name: str) -> bool:
+    """Whether every task that takes of it takes one, as of the places: who is most urgent gets the next in any case."""
+    return name == TASKS or name.startswith(RUNNER)
+
+
 def grown(amount: int, grow: float, attempt: int, most: int) -> int:
     """What attempt n may use of something of which the first may use `amount`: `grow ** (n - 1)` times that."""
     try:

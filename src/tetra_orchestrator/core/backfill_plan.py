@@ -5,9 +5,9 @@ from __future__ import annotations
 from heapq import heapify, heapreplace
 from math import ceil
 
-from tetra_orchestrator.core.admission import CPU, GPU, MEMORY, MILLI, PLACES, SESSION, Room
+from tetra_orchestrator.core.admission import PLACES, SESSION, Room
 from tetra_orchestrator.core.backfill import PENDING, SKIPPED, PartitionState
-from tetra_orchestrator.core.model import Reason
+from tetra_orchestrator.core.model import LOCAL, Reason
 from tetra_orchestrator.core.nodes import estimates
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import duration, instant
@@ -91,13 +91,11 @@ def at_once(tasks: Sequence[Task], limits: Limits, expected_s: Mapping[str, floa
     A pool of 2 lets two tasks that take 1 of it run; where they are a tenth of their run, that is 20 runs.
     """
     room, seconds = Room(limits), estimates(tasks, expected_s)
-    host = {CPU: round(limits.cpu * MILLI), MEMORY: limits.memory_bytes, GPU: limits.gpu}
-    sizes = {PLACES: limits.places or limits.max_parallel, **host, **dict(limits.pools)}
     busy_s: dict[str, float] = {}
     for task in tasks:
-        for name, amount in ((PLACES, 1), *room.share(task)):
+        for name, amount in ((PLACES, int(task.runner == LOCAL)), *room.share(task)):
             if amount and not name.startswith(SESSION):
-                busy_s[name] = busy_s.get(name, 0.0) + seconds[task.id] / max(sizes[name] // amount, 1)
+                busy_s[name] = busy_s.get(name, 0.0) + seconds[task.id] / max(room.sizes[name] // amount, 1)
     busiest_s = max(busy_s.values(), default=0.0)
     return max(run_s / busiest_s, 1.0) if busiest_s else 1.0
 

@@ -6,7 +6,7 @@ from tetra_orchestrator.core.forecast import forecast
 from tetra_orchestrator.core.model import Reason
 from tetra_orchestrator.core.nodes import known_s
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.states import ACTIVE, RUN_ACTIVE, SATISFIED, TERMINAL, TaskState
+from tetra_orchestrator.core.states import RUN_ACTIVE, SATISFIED, TERMINAL, TaskState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def _left_s(
 
 
 def _task_left_s(task: Task, row: TaskRun, expected_s: Mapping[str, float], now: datetime) -> float | None:
-    """What is left of the task's own time, at least 0."""
+    """What is left of the task's own time, at least 0; all of it while it waits on another machine."""
     whole = known_s(task, expected_s)
-    if whole is None or row.state not in ACTIVE or row.started_at is None:
+    if whole is None or row.state != TaskState.RUNNING or row.started_at is None:
         return whole
     return max(0.0, whole - max(0.0, (now - row.started_at).total_seconds()))

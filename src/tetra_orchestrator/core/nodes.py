@@ -74,7 +74,7 @@ def tied(tasks: Sequence[Task], expected_s: Mapping[str, float], room: Room) -> 
 
     The most urgent has the highest priority, then the longest path behind it by `estimates`, then the first place.
     """
-    nodes = {task.id: Node(task, i, room.share(task)) for i, task in enumerate(tasks)}
+    nodes = {task.id: Node(task, i, room.share(task, (task.retry.before or 0) + 1)) for i, task in enumerate(tasks)}
     for node in nodes.values():
         upstream = dict.fromkeys(node.task.depends_on)
         node.unmet = len(upstream)

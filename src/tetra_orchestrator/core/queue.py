@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+from tetra_orchestrator.core.admission import is_of_one
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,4 +112,4 @@ def _keepers(node: Node, held_back: list[Node], patience: int) -> list[Node]:
 
 def _meet(one: Share, other: Share) -> bool:
     """True when both take of the same pool, or of the same of the host."""
-    return any(name == its for name, _ in one for its, _ in other)
+    return any(name == its and not is_of_one(name) for name, _ in one for its, _ in other)

@@ -10,6 +10,7 @@ from tetra_orchestrator.core.outcome import Cancelled, Exited, Lost, SpawnFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tetra_orchestrator.core.failure import Evidence
+    from tetra_orchestrator.core.history import TaskRun
     from tetra_orchestrator.core.model import RetryPolicy
     from tetra_orchestrator.core.outcome import Outcome
 
@@ -21,6 +22,11 @@ RETRY_BUDGET = "retry_budget"
 LEFT = "left_to_try_again"
 #: Starting again cannot mend these: the file, its rights or its arguments are wrong, or an output is missing.
 PERMANENT_SPAWN_ERRORS = frozenset({"ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EISDIR", "E2BIG", "EINVAL", "template"})
+
+
+def is_left(row: TaskRun) -> bool:
+    """Whether the task has failed in a run after which somebody else tries it again."""
+    return row.reason is not None and row.reason.code == LEFT
 
 
 def delay_s(policy: RetryPolicy, failures: int, random: float = 0.5) -> float:

@@ -39,10 +39,11 @@ def scenario(
     skipped: Collection[str] = (),
 ) -> Scenario:
     """What it would be with `parallel` tasks at the same time, given the seconds that each task takes."""
-    of = limits._replace(max_parallel=parallel, places=max(parallel, limits.places))
+    tasks_at_most = limits.tasks and max(parallel, limits.tasks)
+    of = limits._replace(max_parallel=parallel, places=max(parallel, limits.places), tasks=tasks_at_most)
     planned = spans(tasks, of, seconds, skipped)
     running, finish = [task for task in tasks if task.id in planned], end_of(planned)
-    work = sum(seconds[task.id] for task in running)
+    work = sum(seconds[task.id] for task in running if task.runner == LOCAL)
     bottleneck = highest(bounds(running, of, seconds), "host")
     return Scenario(parallel, finish, work / (parallel * finish) if finish else 0.0, bottleneck)
 

@@ -30,6 +30,7 @@ def definitions(
     sets: Sequence[str] = (),
     dialect: str | None = None,
     bindings: Path | None = None,
+    on: str | None = None,
 ) -> Definitions:
     """The Dagster definitions of a configuration of any dialect; without a path it is found as by the command line.
 
@@ -45,4 +46,4 @@ def definitions(
         raise UsageError("Dagster is not installed", hint=hint) from None
     from tetra_orchestrator.dagster.built import build
 
-    return build(config, overlay, sets, dialect, bindings)
+    return build(config, overlay, sets, dialect, bindings, on)

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 def build(
-    config: Path | None, overlay: Path | Sequence[Path], sets: Sequence[str], dialect: str | None, bindings: Path | None
+    config: Path | None,
+    overlay: Path | Sequence[Path],
+    sets: Sequence[str],
+    dialect: str | None,
+    bindings: Path | None,
+    on: str | None,
 ) -> dg.Definitions:
     """See `tetra_orchestrator.dagster.definitions`."""
     found = os.path.abspath(find_config(None if config is None else os.fspath(config), os.environ, os.getcwd()))
@@ -35,11 +40,13 @@ def build(
         "sets": tuple(sets),
         "dialect": dialect,
         "bindings": None if bindings is None else os.path.abspath(bindings),
+        "on": on,
     }
     project = _project(found, source)
     planned = jobs(project)
     refuse(project, planned)
-    made = {job.name: job_definition(job, project, {"config": found, **source}) for job in planned}
+    taken = {job.name for job in planned}
+    made = {job.name: job_definition(job, project, {"config": found, **source}, taken) for job in planned}
     schedules, sensors = due(project, planned, made)
     return dg.Definitions(jobs=list(made.values()), schedules=schedules, sensors=sensors)
 

@@ -8,7 +8,7 @@ from tetra_orchestrator.core.graph import levels
 from tetra_orchestrator.core.selection import places, policy
 from tetra_orchestrator.dagster.executor import executor
 from tetra_orchestrator.dagster.ops import DONE, MAX_RUNTIME, OVER, Work, retry_policy
-from tetra_orchestrator.dagster.plan import deciding, edges, named, node_names
+from tetra_orchestrator.dagster.plan import deciding, edges, free, has_barriers, named
 from tetra_orchestrator.dagster.settings import SETTINGS, settings
 from tetra_orchestrator.dagster.tags import job_tags, op_tags
 
@@ -23,23 +23,27 @@ if TYPE_CHECKING:
     Wiring = dict[dg.NodeInvocation, dict[str, dg.DependencyDefinition]]
 
 
-def job_definition(job: Job, project: Project, source: Mapping[str, Any]) -> dg.JobDefinition:
-    """The job with an op for each task."""
-    tasks = job.selection.tasks
-    decide, waits, names = deciding(job.selection), edges(project, job.selection), node_names(tasks)
+def job_definition(job: Job, project: Project, source: Mapping[str, Any], taken: set[str]) -> dg.JobDefinition:
+    """The job with an op for each task. `taken` are the names of jobs and ops that there are; its own are added."""
+    tasks, nodes = job.selection.tasks, set[str]()
+    decide, waits = deciding(project, job.selection), edges(project, job.selection)
+    names = {task.id: free(task.id, nodes) for task in tasks}
+    judged = set[str]() if has_barriers(project, job.selection) else decide
+    verdicts = {task.id: free(f"{names[task.id]}_succeeded", nodes) for task in tasks if task.id in judged}
     made: list[dg.OpDefinition] = []
     wiring: Wiring = {}
     for task in tasks:
-        own = {f"after_{names[edge.task]}": _source(edge, decide, names) for edge in waits[task.id]}
-        op = _op(Work(task, job, source, decides=task.id in decide), f"{job.name}__{names[task.id]}", own, project)
+        own = {f"after_{names[edge.task]}": _source(edge, names, verdicts) for edge in waits[task.id]}
+        work = Work(task, job, source, decides=task.id in decide, judged=task.id in judged)
+        op = _op(work, free(f"{job.name}__{names[task.id]}", taken), own, project)
         made.append(op)
         wiring[dg.NodeInvocation(op.name, alias=names[task.id])] = own
-        if task.id in decide:
+        if task.id in judged:
             from tetra_orchestrator.dagster.verdict import verdict  # which alone needs the engine and the store
 
-            judge = verdict(task, f"{job.name}__{names[task.id]}_succeeded", project)
+            judge = verdict(task, free(f"{job.name}__{verdicts[task.id]}", taken), project)
             made.append(judge)
-            wiring[dg.NodeInvocation(judge.name, alias=f"{names[task.id]}_succeeded")] = {
+            wiring[dg.NodeInvocation(judge.name, alias=verdicts[task.id])] = {
                 "after": dg.DependencyDefinition(names[task.id], OVER)
             }
     widest = max(map(len, levels({task.id: task.depends_on for task in tasks})), default=1)
@@ -53,10 +57,10 @@ def job_definition(job: Job, project: Project, source: Mapping[str, Any]) -> dg.
     )
 
 
-def _source(edge: Edge, decide: Iterable[str], names: Mapping[str, str]) -> dg.DependencyDefinition:
+def _source(edge: Edge, names: Mapping[str, str], verdicts: Mapping[str, str]) -> dg.DependencyDefinition:
     if edge.over:
         return dg.DependencyDefinition(names[edge.task], OVER)
-    return dg.DependencyDefinition(names[edge.task] + ("_succeeded" if edge.task in decide else ""), DONE)
+    return dg.DependencyDefinition(verdicts.get(edge.task, names[edge.task]), DONE)
 
 
 def _op(work: Work, name: str, waits: Iterable[str], project: Project) -> dg.OpDefinition:

@@ -30,12 +30,13 @@ STATUS = {"succeeded": "success", "partial": "partial", SKIPPED: "skipped"}
 
 
 class Work:
-    """What the op of one task in one job does. `decides` has it find out itself whether the task may start, and never
-    fail, as others start however it ends."""
+    """What the op of one task in one job does. `decides` has it find out itself whether the task may start. One that is
+    `judged` by an op behind it never fails, as others start however it ends."""
 
-    def __init__(self, task: Task, job: Job, source: Mapping[str, Any], *, decides: bool):
+    def __init__(self, task: Task, job: Job, source: Mapping[str, Any], *, decides: bool, judged: bool):
         self.task = task
         self.decides = decides
+        self.judged = judged
         self._order = {**source, "task": task.id, "mode": job.mode, "pipelines": list(job.pipelines)}
 
     def perform(self, context: dg.OpExecutionContext, settings: Settings) -> Iterator[dg.Output[None]]:
@@ -75,7 +76,7 @@ class Work:
         if end["retry_in_s"] is not None and context.retry_number < self.task.retry.max_attempts - 1:
             context.log.warning(f"{failure.description}; next attempt in {end['retry_in_s']:g} s")
             raise dg.RetryRequested(self.task.retry.max_attempts - 1, end["retry_in_s"]) from failure
-        if not self.decides:
+        if not self.judged:
             raise failure
         context.log.error(failure.description)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 
 from tetra_orchestrator.core.condition import FINISHED
@@ -13,11 +14,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tetra_orchestrator.core.model import Project, Schedule, Task
+    from tetra_orchestrator.core.model import Project, Schedule
     from tetra_orchestrator.core.selection import Selection
 
 #: The job of what `run` does when it is told no more; recomart's name for it.
 WHOLE = "automated_pipeline_job"
+#: What Dagster takes for no name, as it is a word of its own or of Python.
+RESERVED = {
+    *keyword.kwlist,
+    "bool",
+    "conf",
+    "config",
+    "context",
+    "dict",
+    "float",
+    "input",
+    "int",
+    "meta",
+    "output",
+    "str",
+}
+RESERVED |= {"type", "arg_dict", "input_arg_dict", "output_arg_dict"}
 
 
 class Job(Record):
@@ -63,59 +80,51 @@ def job_of(schedule: Schedule, planned: Iterable[Job]) -> Job:
 
 
 def named(name: str) -> str:
-    """The name as Dagster takes it: letters, digits and underscores."""
-    return re.sub("[^A-Za-z0-9_]", "_", name.replace(".", "__"))
+    """The name as Dagster takes it: letters, digits and underscores, and no word of its own."""
+    found = re.sub("[^A-Za-z0-9_]", "_", name.replace(".", "__"))
+    return f"{found}_" if found in RESERVED else found
 
 
-def node_names(tasks: Iterable[Task]) -> dict[str, str]:
-    """By task id the name of its op; unique."""
-    found: dict[str, str] = {}
-    for task in tasks:
-        name = named(task.id)
-        while name in found.values():
-            name += "_"
-        found[task.id] = name
+def free(name: str, taken: set[str]) -> str:
+    """The name as Dagster takes it, changed where it is taken; it is taken from here on."""
+    found = named(name)
+    while found in taken:
+        found += "_"
+    taken.add(found)
     return found
 
 
 def edges(project: Project, selection: Selection) -> dict[str, tuple[Edge, ...]]:
     """By task id what its op waits for.
 
-    With `barriers` a task also waits for those of the level before its own that can run at all.
+    With `barriers` a task also waits for those of the level before its own, skipped or not; those that fail keep it
+    from starting.
     """
-    every = deciding(selection)
+    every = deciding(project, selection)
     found = {}
     for task in selection.tasks:
         conditions = dict(task.conditions)
         found[task.id] = {
             name: Edge(name, task.id in every or conditions.get(name) == FINISHED) for name in task.depends_on
         }
-    if policy(project, selection.mode).barriers:
-        off = disabled(selection)
+    if has_barriers(project, selection):
         groups = levels({task.id: task.depends_on for task in selection.tasks})
         for before, group in zip(groups, groups[1:], strict=False):
             for name in group:
-                for other in before:
-                    if other not in off:
-                        found[name].setdefault(other, Edge(other, name in every and other in every))
+                found[name].update((other, Edge(other, over=True)) for other in before)
     return {name: tuple(own.values()) for name, own in found.items()}
 
 
-def deciding(selection: Selection) -> set[str]:
+def has_barriers(project: Project, selection: Selection) -> bool:
+    """Whether the tasks start level by level."""
+    return bool(policy(project, selection.mode).barriers)
+
+
+def deciding(project: Project, selection: Selection) -> set[str]:
     """The tasks before one that starts however they end: their ops run in any case, and find out themselves whether
     the task may start, as Dagster would run nothing behind an op that was skipped or has failed."""
+    if has_barriers(project, selection):
+        return {task.id for task in selection.tasks}
     graph = {task.id: task.depends_on for task in selection.tasks}
     ends = {name for task in selection.tasks for name, condition in task.conditions if condition == FINISHED}
     return ends.union(*(upstream_of(graph, name) for name in ends))
-
-
-def disabled(selection: Selection) -> set[str]:
-    """The tasks that are off, and those behind them."""
-    off: set[str] = set()
-    for group in levels({task.id: task.depends_on for task in selection.tasks}):
-        by_id = {task.id: task for task in selection.tasks}
-        for task in map(by_id.__getitem__, group):
-            loose = {name for name, condition in task.conditions if condition == FINISHED}
-            if not task.enabled or any(name in off for name in task.depends_on if name not in loose):
-                off.add(task.id)
-    return off

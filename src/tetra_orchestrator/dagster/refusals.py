@@ -31,7 +31,7 @@ def _found(project: Project, job: Job) -> Iterator[tuple[str, str]]:
         if len(users) > 1:
             yield (
                 f"{' and '.join(users[:2])} share the session '{name}', and in Dagster each is a process of its own",
-                "leave out their `session`, so that what they hand on is kept in a file",
+                "keep to `tetra run`; or, where your file says `session`, leave it out, and they hand on files",
             )
     hooked = [pipeline.name for pipeline in project.pipelines if pipeline.hooks is not None]
     if project.hooks is not None or hooked:

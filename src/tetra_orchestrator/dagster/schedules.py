@@ -13,7 +13,7 @@ import dagster as dg
 from tetra_orchestrator.core.slots import between
 from tetra_orchestrator.core.spoken import instant
 from tetra_orchestrator.dagster.ops import SLOT
-from tetra_orchestrator.dagster.plan import job_of, named
+from tetra_orchestrator.dagster.plan import free, job_of
 from tetra_orchestrator.dagster.tags import schedule_tags
 
 TYPE_CHECKING = False
@@ -41,15 +41,15 @@ def due(
     project: Project, planned: Sequence[Job], made: Mapping[str, dg.JobDefinition]
 ) -> tuple[list[dg.ScheduleDefinition], list[dg.SensorDefinition]]:
     """The schedules of the project, and sensors for those that no cron rule of Dagster tells."""
-    schedules, sensors = [], []
+    schedules, sensors, taken = [], [], set[str]()
     for schedule in project.schedules:
-        job = job_of(schedule, planned)
+        job, name = job_of(schedule, planned), free(schedule.name, taken)
         tags = schedule_tags(schedule, job, project)
         rule, zone = cron_of(schedule)
         try:
-            schedules.append(_schedule(schedule, made[job.name], rule, zone, tags))
+            schedules.append(_schedule(name, schedule, made[job.name], rule, zone, tags))
         except dg.DagsterInvalidDefinitionError:
-            sensors.append(_sensor(schedule, made[job.name], tags))
+            sensors.append(_sensor(name, schedule, made[job.name], tags))
     return schedules, sensors
 
 
@@ -70,7 +70,7 @@ def cron_of(schedule: Schedule) -> tuple[str, str]:
 
 
 def _schedule(
-    schedule: Schedule, job: dg.JobDefinition, rule: str, zone: str, tags: Mapping[str, str]
+    name: str, schedule: Schedule, job: dg.JobDefinition, rule: str, zone: str, tags: Mapping[str, str]
 ) -> dg.ScheduleDefinition:
     if not rule:
         raise dg.DagsterInvalidDefinitionError(f"{schedule.name} has no cron rule")
@@ -82,7 +82,7 @@ def _schedule(
 
     on = dg.DefaultScheduleStatus.RUNNING if schedule.enabled else dg.DefaultScheduleStatus.STOPPED
     return dg.ScheduleDefinition(
-        named(schedule.name),
+        name,
         cron_schedule=rule,
         job=job,
         execution_timezone=zone,
@@ -92,7 +92,7 @@ def _schedule(
     )
 
 
-def _sensor(schedule: Schedule, job: dg.JobDefinition, tags: Mapping[str, str]) -> dg.SensorDefinition:
+def _sensor(name: str, schedule: Schedule, job: dg.JobDefinition, tags: Mapping[str, str]) -> dg.SensorDefinition:
     def ask(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now = datetime.now(UTC)
         since = datetime.fromisoformat(context.cursor) if context.cursor else now
@@ -104,7 +104,7 @@ def _sensor(schedule: Schedule, job: dg.JobDefinition, tags: Mapping[str, str]) 
 
     on = dg.DefaultSensorStatus.RUNNING if schedule.enabled else dg.DefaultSensorStatus.STOPPED
     return dg.SensorDefinition(
-        name=named(schedule.name),
+        name=name,
         evaluation_fn=ask,
         job=job,
         minimum_interval_seconds=int(min(schedule.every_s or LOOK_S, LOOK_S)),

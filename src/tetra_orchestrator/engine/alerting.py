@@ -10,7 +10,7 @@ from tetra_orchestrator.core import causes
 from tetra_orchestrator.core.alerting import Look
 from tetra_orchestrator.core.findings import FINDINGS, HOST_CODES, ON
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.retry import LEFT
+from tetra_orchestrator.core.retry import is_left
 from tetra_orchestrator.core.states import TaskState
 from tetra_orchestrator.core.told import FINDING_OF, HOST, key_of, speaks_of
 from tetra_orchestrator.engine.filing import file
@@ -59,7 +59,7 @@ def _judge_run(run: Run, desk: Desk, now: datetime) -> list[Aloud]:
     store, told = desk.store, desk.told
     past = Past(store)
     tasks = past.tasks(run.run_id)
-    if any(task.reason is not None and task.reason.code == LEFT for task in tasks):
+    if any(map(is_left, tasks)):
         file(desk, Look([], ()), now, {}, [run.run_id])  # what comes of it, the run of the next attempt tells
         return []
     parts = causes.parts(run, tasks, store.attempts(run.run_id))

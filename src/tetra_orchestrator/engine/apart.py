@@ -14,7 +14,7 @@ from tetra_orchestrator.core.outcome import Exited
 from tetra_orchestrator.core.progress import FAILURES
 from tetra_orchestrator.core.reasons import ALREADY_SUCCEEDED, CARRIED_OVER, DISABLED, too_many_failures
 from tetra_orchestrator.core.record import Record
-from tetra_orchestrator.core.retry import LEFT
+from tetra_orchestrator.core.retry import is_left
 from tetra_orchestrator.core.selection import policy
 from tetra_orchestrator.core.states import SATISFIED, TaskState
 from tetra_orchestrator.engine.attempt import referenced
@@ -106,12 +106,8 @@ def _rows(job: str, store: Store) -> tuple[dict[str, TaskRun], int]:
         for row in store.task_runs(run.run_id):
             if row.task_id == own:
                 found.setdefault(own, row)
-                left += _is_left(row)
+                left += is_left(row)
     return found, left
-
-
-def _is_left(row: TaskRun) -> bool:
-    return row.reason is not None and row.reason.code == LEFT
 
 
 #: The name of the tag that says which task the run of a job is for.
@@ -176,5 +172,5 @@ def _outcome(attempt: Attempt | None, state: TaskState) -> Exited | None:
 def _called_off(project: Project, whole: Selection, others: Sequence[TaskRun]) -> Reason | None:
     """That nothing more is started, as so many tasks have failed."""
     allowed = policy(project, whole.mode).stop_after
-    failed = sum(row.state in FAILURES and not _is_left(row) for row in others)
+    failed = sum(row.state in FAILURES and not is_left(row) for row in others)
     return too_many_failures(failed) if allowed is not None and failed >= allowed else None

@@ -16,6 +16,7 @@ from tetra_orchestrator.core.export.carried import (
 )
 from tetra_orchestrator.core.export.job import (
     END,
+    MAKE,
     START,
     SYSTEMD,
     Chain,
@@ -50,6 +51,8 @@ _CALL = (
     "value = pkgutil.resolve_name(sys.argv[1])(**json.loads(sys.argv[2])); "
     "asyncio.run(value) if inspect.iscoroutine(value) else [*value] if inspect.isgenerator(value) else None"
 )
+#: timeout(1) and systemd take 0 seconds for no end.
+_SHORTEST_S = 0.001
 #: The name of the one chain of a project that has no modes.
 ALL = "all"
 
@@ -73,12 +76,16 @@ class _Given(Record):
 
 
 class _Found(Record):
-    """A chain, why it cannot be written (nothing where it can), and what is lost of it."""
+    """A chain, why it cannot be written (nothing where it can), and what is lost of it.
+
+    `taken` has of each variable that holds a secret here, or in chains before, its value and the task that has it.
+    """
 
     chain: Chain
     refused: tuple[Note, ...]
     lost: tuple[Note, ...]
     pipelines: tuple[str, ...]
+    taken: dict[str, tuple[str, str]]
 
 
 def exported(project: Project, to: str, names: Sequence[str] = (), secrets: Sequence[str] = ()) -> Exported:
@@ -89,7 +96,7 @@ def exported(project: Project, to: str, names: Sequence[str] = (), secrets: Sequ
     """
     given = _Given(project, to, tuple(filter(None, secrets)))
     wakes, asked = _schedules(project, names)
-    found = [_found(name, selection, given) for name, selection in asked]
+    found = _all_found(asked, given)
     refused = [note for one in found for note in one.refused]
     kept = [one for one in found if not one.refused]
     if refused and (names or not kept):
@@ -120,16 +127,31 @@ def exported(project: Project, to: str, names: Sequence[str] = (), secrets: Sequ
     )
 
 
+def _all_found(asked: Sequence[tuple[str, Selection]], given: _Given) -> list[_Found]:
+    """All chains; those for Dagster and systemd have one place for all secrets, each run of make has its own."""
+    found: list[_Found] = []
+    project = given.project
+    shared = {name: (value, project.name) for name, value in project.environment.extra if given.hides(value)}
+    taken = shared
+    for name, selection in asked:
+        one = _found(name, selection, given, dict(shared if given.to == MAKE else taken))
+        found.append(one)
+        taken = taken if one.refused else one.taken
+    return found
+
+
 def _left_out(found: Sequence[_Found]) -> Iterator[Note]:
     for one in found:
-        if one.refused:
-            yield Note(f"mode {one.chain.name}", f"left out: {'; '.join(map(str, one.refused))}")
+        for reason in one.refused:
+            yield Note(f"mode {one.chain.name}", f"left out: {reason}")
 
 
 def _refusal(refused: Sequence[Note], to: str, others: Sequence[str]) -> ConfigError:
-    reasons = "; ".join(map(str, dict.fromkeys(refused)))
+    """The error: its only reason behind it, several on lines of their own."""
+    reasons = [*dict.fromkeys(map(str, refused))]
     hint = f"--mode {others[0]} can be exported" if others else "docs/leaving.md says what each export can carry"
-    return ConfigError(f"this cannot be exported for {to}: {reasons}", hint=hint)
+    between = "\n  " if reasons[1:] else " "
+    return ConfigError(between.join([f"this cannot be exported for {to}:", *reasons]), hint=hint)
 
 
 def _schedules(project: Project, names: Sequence[str]) -> tuple[list[Wake], list[tuple[str, Selection]]]:
@@ -147,7 +169,7 @@ def _schedules(project: Project, names: Sequence[str]) -> tuple[list[Wake], list
     return wakes, list(asked.items())
 
 
-def _found(name: str, selection: Selection, given: _Given) -> _Found:
+def _found(name: str, selection: Selection, given: _Given, taken: dict[str, tuple[str, str]]) -> _Found:
     mode = selection.mode
     tasks, off = _running(selection.tasks)
     dates = bool(mode and mode.partition)
@@ -170,12 +192,13 @@ def _found(name: str, selection: Selection, given: _Given) -> _Found:
         refused += why
         lost += _fixed(task)
         if not why and not any(note.subject == task.id for note in refused):
-            job = _job(task, values_in(known), given, dates=dates)
+            job, hidden = _job(task, values_in(known), given, dates=dates)
             refused += _unsayable(job, given)
+            refused += _clashing(task.id, hidden, taken)
             jobs.append(job)
             lost += [given.demand(task.id, each) for each in job.demanded]
     chain = Chain(name, tuple(jobs), (mode and mode.description) or "", dates)
-    return _Found(chain, tuple(refused), tuple(lost), selection.pipelines)
+    return _Found(chain, tuple(refused), tuple(lost), selection.pipelines, taken)
 
 
 def _running(tasks: Sequence[Task]) -> tuple[list[Task], list[str]]:
@@ -205,6 +228,15 @@ def _fixed(task: Task) -> Iterator[Note]:
             yield Note(task.id, f"the parameter '{reference.key}' has always its default")
 
 
+def _clashing(task: str, hidden: Mapping[str, str], taken: dict[str, tuple[str, str]]) -> Iterator[Note]:
+    """Why the secrets of the task cannot be set beside those that are `taken`, to which they are added."""
+    for name, value in hidden.items():
+        before, owner = taken.setdefault(name, (value, task))
+        if value != before:
+            reason = f"its {name} is another secret than that of {owner}, and both would come from one variable"
+            yield Note(task, reason)
+
+
 def _unsayable(job: Job, given: _Given) -> Iterator[Note]:
     """Why the program of a task cannot stand in a file that others read."""
     if any(given.hides(text) for text in (*job.argv, job.cwd)):
@@ -222,7 +254,8 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def _job(task: Task, value_of: ValueOf, given: _Given, *, dates: bool) -> Job:
+def _job(task: Task, value_of: ValueOf, given: _Given, *, dates: bool) -> tuple[Job, dict[str, str]]:
+    """The job, and those of its variables that hold secrets."""
     project, resources, retry = given.project, task.resources, task.retry
     python = interpreter(project.root, task.python or project.python)
     argv, variables = command_line(task, python, value_of)
@@ -232,16 +265,17 @@ def _job(task: Task, value_of: ValueOf, given: _Given, *, dates: bool) -> Job:
     attempts = 1 if has_conditions(task) else retry.max_attempts
     allowed = task.continue_on
     growth = (resources.grow ** (attempts - 1)) if resources else 1
-    return Job(
+    hidden = {name: value for name, value in env.items() if given.hides(value)}
+    job = Job(
         id=task.id,
         argv=argv,
         cwd=resolve(project.root, task.cwd),
-        env=tuple((name, value) for name, value in env.items() if not given.hides(value)),
-        demanded=tuple(name for name, value in env.items() if given.hides(value)),
+        env=tuple((name, value) for name, value in env.items() if name not in hidden),
+        demanded=tuple(hidden),
         needs=tuple(dict.fromkeys(task.depends_on)),
         loose=tuple(name for name, condition in task.conditions if condition == FINISHED),
         timeout_s=min(filter(None, (task.timeout_s, task.wall_timeout_s)), default=None),
-        grace_s=task.kill_grace_s,
+        grace_s=max(task.kill_grace_s, _SHORTEST_S),
         waits=tuple(delay_s(retry, number) for number in range(1, attempts)),
         retry_codes=retry.on_exit_codes if attempts > 1 else (),
         tolerated=() if not allowed else (None,) if allowed.failure else allowed.exit_codes,
@@ -252,6 +286,7 @@ def _job(task: Task, value_of: ValueOf, given: _Given, *, dates: bool) -> Job:
         background=task.background,
         path=_folder(python),
     )
+    return job, hidden
 
 
 def _keywords(task: Task, value_of: ValueOf) -> str:

@@ -219,7 +219,8 @@ class Execution:
         until += [wake_at] if wake_at is not None else []
         if self._clock.wait(fds, min([LINGER_S, *(t - self._clock.monotonic() for t in until)])):
             return
-        if self._save_handles(0.0):
+        # what is due is taken in first: a job that was called off in its queue is not taken for one that has begun
+        if (until and self._clock.monotonic() >= min(until)) or self._save_handles(0.0):
             return
         self._journal.moves(self._plan.take_moves())
         self._commit()

@@ -6,7 +6,7 @@ from tetra_orchestrator.core.data_age import STALE
 from tetra_orchestrator.core.findings import Finding, finding
 from tetra_orchestrator.core.freshness import freshness
 from tetra_orchestrator.core.health import PipelineHealth
-from tetra_orchestrator.core.history import PIPELINE
+from tetra_orchestrator.core.history import LOCAL, PIPELINE, WRAPPED
 from tetra_orchestrator.core.record import Record
 from tetra_orchestrator.core.spoken import duration, to_second
 from tetra_orchestrator.core.states import TaskState
@@ -124,10 +124,23 @@ class Viewer(Record):
             text = f"{pipeline.name} {is_over} {duration(taken_s)}, {slower:.1f} times as long as usual"
             yield finding("run_slow", pipeline.name, text, command)
         limit_s = self.monitoring.slow_task_s
-        for task_id, lasted_s in _times(newest, self.now) if limit_s is not None else ():
+        for task_id, lasted_s in self._times(newest) if limit_s is not None else ():
             if lasted_s > (limit_s or 0.0) and task_id not in services:
                 text = f"{task_id} took {duration(lasted_s)}, over the {duration(limit_s)} of monitor.slow_task"
                 yield finding("task_slow", task_id, text, command)
+
+    def _times(self, part: Part) -> Iterator[tuple[str, float]]:
+        """How long each task took that has begun, or has taken so far.
+
+        Elsewhere, where it may have waited for its turn, so long as its attempts took that are over.
+        """
+        away = [one for one in self.past.attempts(part) if one.runner not in (LOCAL, WRAPPED)]
+        for task in part.tasks:
+            own = [one.duration_s or 0.0 for one in away if one.task_id == task.task_id]
+            if own:
+                yield task.task_id, sum(own)
+            elif task.started_at is not None:
+                yield task.task_id, ((task.finished_at or self.now) - task.started_at).total_seconds()
 
     def _of_data(self, pipeline: Pipeline, health: PipelineHealth, data: DataHealth) -> Iterator[Finding]:
         if health.paused:
@@ -163,10 +176,3 @@ def _is_echo(view: Viewed, failed_in: Collection[str | None], found: Finding) ->
     last = view.seen.last
     blocked = last is not None and last.state == TaskState.UPSTREAM_FAILED and last.run.run_id in failed_in
     return found.code == "pipeline_failed" and blocked
-
-
-def _times(part: Part, now: datetime) -> Iterator[tuple[str, float]]:
-    """How long each task took that has begun, or has taken so far."""
-    for task in part.tasks:
-        if task.started_at is not None:
-            yield task.task_id, ((task.finished_at or now) - task.started_at).total_seconds()

@@ -7,6 +7,7 @@ from itertools import islice
 
 from tetra_orchestrator.core.history import RunFilter, lasted_s
 from tetra_orchestrator.core.record import Record
+from tetra_orchestrator.core.retry import is_left
 from tetra_orchestrator.core.states import RunState, TaskState, rank, word
 
 TYPE_CHECKING = False
@@ -76,10 +77,13 @@ class Past:
         self._pauses: list[Pause] | None = None
 
     def parts(self, pipeline: str, run: Run | None = None) -> Iterator[Part]:
-        """The pipeline's part in each of its runs; with `run`, in that one and those that were recorded before it."""
+        """The pipeline's part in each of its runs; with `run`, in that one and those that were recorded before it.
+
+        One that was left to be tried again is no part of its own: the run of the next attempt tells.
+        """
         for each in islice(self._runs(pipeline, run), MOST):
             tasks = [task for task in self.tasks(each.run_id) if task.pipeline == pipeline]
-            if any(task.state != TaskState.SKIPPED for task in tasks):
+            if any(task.state != TaskState.SKIPPED for task in tasks) and not any(map(is_left, tasks)):
                 yield Part(each, tasks, word(rank(tasks)))
 
     def tasks(self, run_id: str) -> list[TaskRun]:

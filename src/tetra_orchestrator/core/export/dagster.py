@@ -9,7 +9,7 @@ from tetra_orchestrator.core.schedule import MACROS, rule_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tetra_orchestrator.core.export.job import Chain, Exported, Job, Wake
     from tetra_orchestrator.core.model import Schedule
@@ -119,8 +119,8 @@ def definitions(exported: Exported) -> Rendered:
 class _Names:
     """Names of Python, each given once."""
 
-    def __init__(self) -> None:
-        self._taken = set(_TAKEN)
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {*_TAKEN, *taken}
 
     def free(self, text: str) -> str:
         plain = re.sub(r"[^A-Za-z0-9_]", "_", text)
@@ -168,7 +168,7 @@ def _wrapped(head: str, items: Iterator[str] | list[str] | map[str], brackets: s
     """The items in brackets behind the head: on one line where that is not too long, else one each."""
     some = list(items)
     margin = " " * indent
-    comma = "," * (brackets == "()" and len(some) == 1)
+    comma = "," * (brackets == "()" and head.endswith("= ") and len(some) == 1)  # or it is no tuple
     line = f"{margin}{head}{brackets[0]}{', '.join(some)}{comma}{brackets[1]}{tail}"
     if len(line) <= _LINE:
         return line
@@ -195,7 +195,8 @@ def _op(job: Job, chain: Chain, ops: Mapping[str, str], exported: Exported) -> I
     if job.needs:
         ins = ", ".join(f'"{ops[name]}": dg.In(dg.Nothing)' for name in job.needs)
         options.append(f"ins={{{ins}}}")
-    constant = len(set(job.waits)) == 1
+    # Dagster does not say to an op which attempt is the last of a policy's: only after that a failure is tolerated
+    constant = len(set(job.waits)) == 1 and not job.tolerated
     if constant:
         delay = f", delay={seconds(job.waits[0])}" if job.waits[0] else ""
         options.append(f"retry_policy=dg.RetryPolicy(max_retries={len(job.waits)}{delay})")
@@ -232,10 +233,11 @@ def _job(chain: Chain, name: str, ops: Mapping[str, str], exported: Exported) ->
     yield f"@dg.job(config={most})"
     yield f"def {name}() -> None:"
     yield f"    {_text(chain.about or f'What {chain.name} runs.')}"
-    needed = {other for job in chain.jobs for other in job.needs}
+    names = _Names(ops.values())
+    done = {other: names.free(f"{ops[other]}_done") for job in chain.jobs for other in dict.fromkeys(job.needs)}
     for job in _ordered(chain):
-        call = f"{ops[job.id]}({', '.join(f'{ops[other]}={ops[other]}_done' for other in job.needs)})"
-        yield f"    {ops[job.id]}_done = {call}" if job.id in needed else f"    {call}"
+        call = f"{ops[job.id]}({', '.join(f'{ops[other]}={done[other]}' for other in job.needs)})"
+        yield f"    {done[job.id]} = {call}" if job.id in done else f"    {call}"
 
 
 def _ordered(chain: Chain) -> list[Job]:

@@ -13,21 +13,25 @@ if TYPE_CHECKING:
 
 NAME = "Makefile"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
-#: What every recipe begins with, as make reads it. A `timeout` ends all that a task has started.
+#: What every recipe begins with, as make reads it. A `timeout` ends all that a task has started. What is told to end
+#: while it is being started may not hear it, so it is told once more.
 _FUNCTIONS = r"""
 define functions
 try_newline=$$(printf '\nx'); try_newline=$${try_newline%x}; try_stopped=; \
 unset MAKEFLAGS MFLAGS MAKELEVEL; \
-stop() { try_stopped=yes; kill -TERM $$try_pid; }; \
+stop() { try_stopped=yes; kill -TERM $$! 2>/dev/null; }; \
+ended() { \
+  if [ $$try_stopped ]; then sleep 1; stop; fi; \
+  wait $$!; try_code=$$?; \
+  if [ $$try_stopped ]; then wait $$!; exit 130; fi; \
+}; \
 once() { \
   if command -v timeout >/dev/null; then set -- timeout -k $$try_grace $$try_limit "$$@"; fi; \
-  "$$@" >>"$$try_log" 2>&1 </dev/null & try_pid=$$!; \
-  trap stop HUP INT TERM; \
-  wait $$try_pid; try_code=$$?; \
-  if [ $$try_stopped ]; then wait $$try_pid; exit 130; fi; \
+  "$$@" >>"$$try_log" 2>&1 </dev/null & ended; \
 }; \
 attempts() { \
   (umask 077; mkdir -p "$${try_log%/*}" && : >>"$$try_log") || exit 73; \
+  trap stop HUP INT TERM; \
   for try_wait in $$try_waits end; do \
     echo "== $$(date -u +%Y-%m-%dT%H:%M:%SZ) $$try_name" >>"$$try_log"; \
     once "$$@"; \
@@ -35,7 +39,8 @@ attempts() { \
     case " $$try_codes " in "  "|*" $$try_code "*) ;; *) break ;; esac; \
     [ $$try_wait != end ] || break; \
     echo "$$try_name: exit code $$try_code, again in $$try_wait s" >&2; \
-    sleep $$try_wait; \
+    if [ $$try_stopped ]; then exit 130; fi; \
+    sleep $$try_wait & ended; \
   done; \
   echo "$$try_name: failed with exit code $$try_code, see $$try_log" >&2; \
   return $$try_code; \
@@ -93,8 +98,10 @@ def _environment(exported: Exported) -> str:
     around = exported.around
     words = ["env"]
     if around.inherited is not None:
-        words += ["-i", *(f'${{{name}+{name}="${name}"}}' for name in around.inherited)]
-    words += [f"-u {name}" for name in around.withheld]
+        kept = [name for name in around.inherited if name not in around.withheld]
+        words += ["-i", *(f'${{{name}+{name}="${name}"}}' for name in kept)]
+    else:
+        words += [f"-u {name}" for name in around.withheld]
     words.append(_path(exported.path))
     if around.pythonpath:
         words.append(assignment("PYTHONPATH", ":".join(around.pythonpath)) + '"${PYTHONPATH:+:$PYTHONPATH}"')

@@ -33,9 +33,12 @@ def _quoted(text: str) -> str:
 
 
 def loop(job: Job) -> str:
-    """A line of shell that runs its arguments until they succeed, or no attempt is left."""
+    """A line of shell that runs its arguments until they succeed, or no attempt is left.
+
+    Its variables have names that nobody else's have: one of the environment would be changed for the program, too.
+    """
     codes = "|".join(map(str, job.retry_codes))
-    only = f"case $code in {codes}) ;; *) exit $code ;; esac; " if codes else ""
+    only = f"case $try_code in {codes}) ;; *) exit $try_code ;; esac; " if codes else ""
     waits = " ".join(map(seconds, job.waits))
-    last = "[ $wait != end ] || exit $code"
-    return f'for wait in {waits} end; do "$@" && exit; code=$?; {only}{last}; sleep $wait; done'
+    last = "[ $try_wait != end ] || exit $try_code"
+    return f'for try_wait in {waits} end; do "$@" && exit; try_code=$?; {only}{last}; sleep $try_wait; done'

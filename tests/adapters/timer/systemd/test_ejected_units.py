@@ -104,8 +104,8 @@ def test_a_program_is_found_as_a_shell_would_find_it(argv: tuple[str, ...], firs
 def test_retries_are_a_loop_of_the_shell_in_which_each_attempt_has_the_limit() -> None:
     unit = units(job("a", argv=("x", "$y"), waits=(1, 2.5), timeout_s=60.0, retry_codes=(3,)))["demo.daily.a.service"]
     loop = (
-        'for wait in 1 2.5 end; do "$@" && exit; code=$?; case $code in 3) ;; *) exit $code ;; esac; '
-        "[ $wait != end ] || exit $code; sleep $wait; done"
+        'for try_wait in 1 2.5 end; do "$@" && exit; try_code=$?; case $try_code in 3) ;; *) exit $try_code ;; esac; '
+        "[ $try_wait != end ] || exit $try_code; sleep $try_wait; done"
     )
     assert unit.argv == ("/bin/sh", "-c", loop, "sh", "timeout", "-k", "10", "60", "x", "$y")
     assert unit.value("Service", "TimeoutStartSec") == "infinity"
@@ -115,6 +115,13 @@ def test_secrets_are_read_from_a_file_that_is_not_ours() -> None:
     unit = units(job("a", demanded=("KEY",)))["demo.daily.a.service"]
     assert unit.value("Service", "EnvironmentFile") == "/srv/demo/demo.env"
     assert "KEY" not in dict(unit.env)
+
+
+def test_a_task_has_its_owners_secret_and_no_other_has_it() -> None:
+    around = Surroundings(withheld=("KEY", "TOKEN"), env=(("TOKEN", "mine"),))
+    made = units(job("a", demanded=("KEY",)), job("b", demanded=("OTHER",)), around=around)
+    taken = [made[f"demo.daily.{name}.service"].value("Service", "UnsetEnvironment") for name in "ab"]
+    assert taken == [None, "KEY"]  # it goes last: it would take away what the unit itself sets
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ class Everywhere:
         for folder in doubtful:
             if folder.token in whole and (known is None or folder.token in known):
                 self._fence(name, folder)
-            elif claims[folder.token] is not None or folder.claim(NOBODY):
+            elif claims[folder.token] is not None or _keeps_from_beginning(folder):
                 over.add(folder.token)
         for folder in folders:
             if folder.token in over:
@@ -205,6 +205,14 @@ def _claim(folder: JobFolder) -> str | None:
         return folder.claimed_by()
     except OSError:
         return None
+
+
+def _keeps_from_beginning(folder: JobFolder) -> bool:
+    """Claim the job ourselves; False also where the storage takes nothing, and it may yet begin."""
+    try:
+        return folder.claim(NOBODY)
+    except OSError:
+        return False
 
 
 def _ask(folder: JobFolder, signum: int) -> bool:

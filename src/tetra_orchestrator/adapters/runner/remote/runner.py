@@ -104,8 +104,11 @@ class RemoteRunner:
     def poll(self, handles: Collection[str]) -> list[Ended]:
         """Those of `handles` that have ended, each once. Also takes whatever is under way a step further."""
         if self._held and time.monotonic() >= self._look_at:
-            self._look(time.monotonic())
-            self._look_at = time.monotonic() + self._poll_s
+            began = time.monotonic()
+            self._look(began)
+            looked_at = time.monotonic()
+            # an engine that is away takes long to say nothing: the rest of the run has as much time in between
+            self._look_at = looked_at + max(self._poll_s, looked_at - began)
         self._have_ended()
         return [self._ended.pop(handle) for handle in list(self._ended) if handle in handles]
 
@@ -221,6 +224,8 @@ class RemoteRunner:
             return
         self._have_ended()
         known = self._engine.known([job.token for job in [*stale, *waiting]])
+        if waiting:
+            self._ask_at = time.monotonic() + _ASK_EVERY * self._poll_s
         for job in stale:
             self._settle_stale(job, known, now)
         for job in waiting:

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 from tetra_orchestrator.adapters.runner.process import become_subreaper
 from tetra_orchestrator.adapters.runner.remote.clock import elapsed
@@ -126,7 +127,8 @@ def _leave(order: Order, ended: Ended, orders: Orders) -> int:
     while (error := _written(order, ended, orders)) is not None:
         if not complained:
             text = f"cannot write how the attempt ended to {order.record}: {error.strerror}\n"
-            os.write(2, text.encode(errors="surrogateescape"))
+            with suppress(OSError):  # the engine's log is on the same storage
+                os.write(2, text.encode(errors="surrogateescape"))
         complained = True
         if elapsed() > until or orders.pause():
             return UNWRITTEN
@@ -194,11 +196,16 @@ class Orders(Signals):
         return orders if self._asked in (None, before) else orders + bytes([self._asked])
 
     def why_lost(self, ended: Ended) -> str | None:
-        """Why nobody can know how the task would have ended, if that is so: it was not us who had it end."""
+        """Why nobody can know how the task would have ended, if that is so: it was not us who had it end.
+
+        A task that heeds the engine at once may have ended before we have looked at what we were told.
+        """
+        told, until = self.take(), elapsed()
         if isinstance(ended.outcome, Signalled) and ended.outcome.signal in (signal.SIGTERM, signal.SIGKILL):
-            until = elapsed() + _LATER_S
-            while elapsed() < until and not self.take():
-                self._wait(until - elapsed())
+            until += _LATER_S
+        while not told and elapsed() < until:
+            self._wait(until - elapsed())
+            told = self.take()
         host = socket.gethostname()
         if self._orphaned:
             return f"the guardian of its worker on {host} died"

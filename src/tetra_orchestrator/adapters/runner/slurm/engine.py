@@ -8,14 +8,14 @@ import re
 from tetra_orchestrator.adapters.runner.remote.folder import PLACE
 from tetra_orchestrator.adapters.runner.slurm.command import MISSING
 from tetra_orchestrator.adapters.runner.slurm.jobs import batches, cpus, options, script
-from tetra_orchestrator.adapters.runner.slurm.refusals import missing, passes, refusal, too_wide
+from tetra_orchestrator.adapters.runner.slurm.refusals import at_limit, missing, passes, refusal, too_wide
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from tetra_orchestrator.adapters.runner.remote.engine import Job
-    from tetra_orchestrator.adapters.runner.slurm.command import Commands
+    from tetra_orchestrator.adapters.runner.slurm.command import Answer, Commands
     from tetra_orchestrator.core.outcome import SpawnFailed
     from tetra_orchestrator.core.runners import Remote
 
@@ -43,7 +43,6 @@ class Slurm:
         self._commands = commands
         self._largest_array: int | None = None
         self._widest: int | None = None
-        self._arrays: dict[str, tuple[str, str]] = {}
 
     def submit(self, jobs: Sequence[Job]) -> list[str | SpawnFailed | None]:
         """Hand the jobs over; those that want the same as an array. One that gets no answer is the last for now."""
@@ -61,12 +60,14 @@ class Slurm:
         return None if queued is None else {token for token in tokens if any(self._ids(token, queued))}
 
     def forget(self, tokens: Collection[str]) -> None:
-        """scancel of tasks of our arrays that wait; should one start meanwhile, it finds nothing to do.
+        """scancel of tasks of our arrays that wait although the worker of another has done their jobs, as the places of
+        those tell; should one start meanwhile, it finds nothing to do. Where there is none, Slurm is not asked.
 
         Not by scancel's own `--state`, for which Slurm 22.05 takes all of an array that waits.
         """
-        places = {self._arrays.pop(token) for token in tokens if token in self._arrays}
-        if places and (queued := self._queued("PENDING")):
+        elsewhere = [parts for token in tokens if len(parts := self._parts(token)) > 1]
+        if elsewhere and (queued := self._queued("PENDING")):
+            places = dict.fromkeys(place for parts in elsewhere for place in parts)
             self._scancel([id for place in places for id in queued.get(place, ())])
 
     def cancel(self, tokens: Collection[str]) -> None:
@@ -79,24 +80,26 @@ class Slurm:
             self._commands.run("scancel", "--quiet", *ids[start : start + _NAMED])
 
     def _submit(self, group: Sequence[Job]) -> Sequence[str | SpawnFailed | None]:
-        whole = self._too_wide(group[0]) or self._hand_over(group)
+        if refused := self._too_wide(group[0]):
+            return [refused] * len(group)
+        try:
+            self._note_parts(group)
+        except OSError:
+            return [None] * len(group)  # the storage takes nothing for the moment
+        answer = self._commands.run("sbatch", *options(self._remote, group), script=script(group))
+        if len(group) > 1 and answer.code and at_limit(answer.error):
+            # Slurm takes all of an array or nothing: there may be room for some of it
+            some = self._submit(group[: len(group) // 2])
+            return [*some, *[None] * (len(group) - len(some))]
+        whole = _answered(answer)
         if not isinstance(whole, str) or len(group) == 1:
             return [whole] * len(group)
         return [f"{whole}_{index}" for index in range(len(group))]
 
-    def _hand_over(self, group: Sequence[Job]) -> str | SpawnFailed | None:
-        if len(group) > 1:
-            for index, job in enumerate(group):
-                with open(f"{job.folder}/{PART}", "a", encoding="ascii") as file:
-                    file.write(f"{group[0].token} {index}\n")
-                self._arrays[job.token] = group[0].token, str(index)
-        answer = self._commands.run("sbatch", *options(self._remote, group), script=script(group))
-        if answer.code == 0:
-            found = _ID.fullmatch(answer.out)
-            return found and found[1]
-        if answer.code is None or passes(answer.error):
-            return None
-        return missing(answer.error) if answer.code == MISSING else refusal(answer.error)
+    def _note_parts(self, group: Sequence[Job]) -> None:
+        for index, job in enumerate(group if len(group) > 1 else ()):
+            with open(f"{job.folder}/{PART}", "a", encoding="ascii") as file:
+                file.write(f"{group[0].token} {index}\n")
 
     def _too_wide(self, job: Job) -> SpawnFailed | None:
         wanted, most = cpus(job), None
@@ -140,4 +143,14 @@ class Slurm:
                 lines = [line.split() for line in file]
         except OSError:
             return []
-        return [(words[0], words[1]) for words in lines if len(words) == 2]
+        return list(dict.fromkeys((words[0], words[1]) for words in lines if len(words) == 2))
+
+
+def _answered(answer: Answer) -> str | SpawnFailed | None:
+    """What sbatch said: the id of the job, why it will never be taken, or None where that will have passed."""
+    if answer.code == 0:
+        found = _ID.fullmatch(answer.out)
+        return found and found[1]
+    if answer.code is None or passes(answer.error):
+        return None
+    return missing(answer.error) if answer.code == MISSING else refusal(answer.error)

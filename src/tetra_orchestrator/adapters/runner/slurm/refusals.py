@@ -6,14 +6,15 @@ import re
 
 from tetra_orchestrator.core.outcome import SpawnFailed
 
-#: The controller is away or overloaded, or as many jobs are there as the user may have.
+#: The controller is away or overloaded.
 _FOR_THE_MOMENT = re.compile(
     r"unable to contact slurm controller|socket timed out|slurmctld.*not responding"
     r"|connection (refused|timed out|reset)|transport endpoint is not connected|zero bytes were transmitted"
-    r"|send failure|receive failure|temporarily un(able|available)|standby mode|try again|in transition"
-    r"|max\w*(submit|jobs)\w*limit|job count limit",
+    r"|send failure|receive failure|temporarily un(able|available)|standby mode|try again|in transition",
     re.IGNORECASE,
 )
+#: As many jobs are there as the user, the account or the quality of service may have.
+_AT_LIMIT = re.compile(r"(max|grp)\w*(submit|jobs)\w*limit|job count limit", re.IGNORECASE)
 #: What sbatch puts before its words, and words that say nothing.
 _PREFIX = re.compile(r"^\S*(sbatch|sinfo|slurm_\w+):? (error: |fatal: )?")
 _FAILED = "Batch job submission failed: "
@@ -36,7 +37,12 @@ _REMEDIES = (
 
 def passes(error: str) -> bool:
     """Whether what was said will have passed after a while."""
-    return bool(_FOR_THE_MOMENT.search(error))
+    return bool(_FOR_THE_MOMENT.search(error)) or at_limit(error)
+
+
+def at_limit(error: str) -> bool:
+    """Whether there is no room for so many jobs; there may be for fewer."""
+    return bool(_AT_LIMIT.search(error))
 
 
 def words_of(error: str) -> str:

@@ -115,8 +115,9 @@ def _process(exported: Exported, job: Job, argv: Sequence[str], env: Sequence[Li
     for name, value in env:
         quoting.variable(name, f"the environment of {job.id}")
         yield "Environment", quoting.word(f"{name}={value}", f"the variable {name} of {job.id}")
-    if exported.around.withheld:
-        yield "UnsetEnvironment", " ".join(exported.around.withheld)
+    own = {*dict(env), *exported.around.demanded, *job.demanded}  # which it would take away, too
+    if others := [name for name in exported.around.withheld if name not in own]:
+        yield "UnsetEnvironment", " ".join(others)
     if exported.around.demanded or job.demanded:
         yield "EnvironmentFile", quoting.path(secrets_file(exported.root, exported.project), "the file of secrets")
     limited = job.timeout_s and not job.waits  # each attempt has its own
