@@ -86,7 +86,7 @@ def test_a_transition_of_somebody_else_is_found(tampered):
 
 def test_a_lock_error_that_surfaces_is_found(disk_path, monkeypatch):
     monkeypatch.setattr(sqlite_faults, "BUSY_S", 0)
-    violations = found_by(FEW, disk_path)
+    violations = found_by(Load(8, 60, 60.0), disk_path)
     assert any("another process has kept the store locked for 0 s" in text for text in violations), violations
 
 

@@ -18,6 +18,7 @@ def proof(tmp_path):
     return Proof(SHORT, SEED, tmp_path / "project", Nowhere())
 
 
+@pytest.mark.long
 def test_whatever_dies_every_task_ends_once_and_nothing_is_left(tmp_path):
     (tmp_path / "slurm").mkdir()
     with cluster(tmp_path / "slurm", NODES) as machines:

@@ -23,7 +23,7 @@ stop() { try_stopped=yes; kill -TERM $$! 2>/dev/null; }; \
 ended() { \
   if [ $$try_stopped ]; then sleep 1; stop; fi; \
   wait $$!; try_code=$$?; \
-  if [ $$try_stopped ]; then wait $$!; exit 130; fi; \
+  if [ $$try_stopped ]; then sleep 1; stop; wait $$!; exit 130; fi; \
 }; \
 once() { \
   if command -v timeout >/dev/null; then set -- timeout -k $$try_grace $$try_limit "$$@"; fi; \
